@@ -1,0 +1,71 @@
+"""The settings of a node, each with its unit, default, bounds and reason. All times are milliseconds."""
+
+from .errors import InvalidConfig
+
+LIMIT = (1 << 30) - 1  # larger integers take memory of their own on 32-bit boards
+
+# name, default, smallest, largest
+_FIELDS = (
+    ("election_timeout_ms", 1000, 10, 3_600_000),
+    ("heartbeat_interval_ms", 100, 1, 3_600_000),
+    ("max_append_entries", 1024, 1, 1 << 20),
+    ("max_append_bytes", 256 * 1024, 1, LIMIT),
+    ("window_messages", 64, 1, 1 << 16),
+    ("window_bytes", 4 * 1024 * 1024, 1, LIMIT),
+    ("max_entry_bytes", 8 * 1024 * 1024, 1, LIMIT),
+    ("max_uncommitted_bytes", 64 * 1024 * 1024, 1, LIMIT),
+    ("max_apply_entries", 4096, 1, 1 << 20),
+)
+
+
+class Config:
+    """Immutable settings, validated when made. Every argument is a keyword and an integer.
+
+    Args:
+        election_timeout_ms: E. A follower that hears no leader for a time drawn from [E, 2E) campaigns; a leader that
+            hears no quorum for E steps down; a node that heard its leader within E refuses votes to others.
+            10 to 3,600,000, default 1000. Well above a round trip plus a disk sync (thesis section 3.9).
+        heartbeat_interval_ms: how often a leader sends a round of heartbeats. 1 to a third of the election timeout,
+            so that two lost rounds depose nobody. Default 100.
+        max_append_entries: most entries in one append. 1 to 2**20, default 1024.
+        max_append_bytes: most payload bytes in one append; a single larger entry travels alone. Default 256 KiB.
+        window_messages: most unacknowledged appends to one follower (thesis section 10.2.2). 1 to 65,536, default 64.
+        window_bytes: most unacknowledged payload bytes to one follower; one append may exceed it. Default 4 MiB.
+        max_entry_bytes: hard limit of one command. Default 8 MiB.
+        max_uncommitted_bytes: most payload bytes a leader holds uncommitted before it refuses proposals with
+            `Overloaded`. One proposal always passes when nothing is pending. Default 64 MiB.
+        max_apply_entries: most entries handed out for application at once, so that a long backlog does not hold up
+            heartbeats. Default 4096.
+
+    Raises:
+        InvalidConfig: names the field, the value and the bound.
+    """
+
+    def __init__(self, **settings: int) -> None:
+        self.election_timeout_ms = 0
+        self.heartbeat_interval_ms = 0
+        self.max_append_entries = 0
+        self.max_append_bytes = 0
+        self.window_messages = 0
+        self.window_bytes = 0
+        self.max_entry_bytes = 0
+        self.max_uncommitted_bytes = 0
+        self.max_apply_entries = 0
+        for name, default, smallest, largest in _FIELDS:
+            value = settings.pop(name, default)
+            if type(value) is not int or not smallest <= value <= largest:
+                raise InvalidConfig(name, value, f"an integer from {smallest} to {largest}")
+            setattr(self, name, value)
+        for name in sorted(settings):
+            raise InvalidConfig(name, settings[name], "one of: " + ", ".join([field[0] for field in _FIELDS]))
+        if self.heartbeat_interval_ms * 3 > self.election_timeout_ms:
+            raise InvalidConfig(
+                "heartbeat_interval_ms",
+                self.heartbeat_interval_ms,
+                f"at most a third of election_timeout_ms ({self.election_timeout_ms})",
+            )
+
+    @property
+    def retry_ms(self) -> int:
+        """How long an append may stay unanswered before the leader sends it again: two heartbeats."""
+        return 2 * self.heartbeat_interval_ms

@@ -1,0 +1,46 @@
+"""What a log is made of."""
+
+NOOP = 0  # the entry every leader opens its term with (thesis section 3.6.2, 6.4)
+COMMAND = 1  # a command for the state machine
+KINDS = (NOOP, COMMAND)
+
+OVERHEAD_BYTES = 32  # what an entry is charged beside its payload, so that empty commands are bounded too
+
+
+class Entry:
+    """One slot of the replicated log. Never changed once made.
+
+    Attributes:
+        index: position in the log, 1 or more.
+        term: the term of the leader that created it, 1 or more.
+        kind: `NOOP` or `COMMAND`.
+        data: the command, opaque to the core; empty for a no-op.
+    """
+
+    __slots__ = ("data", "index", "kind", "term")
+
+    def __init__(self, index: int, term: int, kind: int, data: bytes) -> None:
+        self.index = index
+        self.term = term
+        self.kind = kind
+        self.data = data
+
+    @property
+    def size_bytes(self) -> int:
+        """What the entry counts against every byte limit."""
+        return OVERHEAD_BYTES + len(self.data)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Entry)
+            and self.index == other.index
+            and self.term == other.term
+            and self.kind == other.kind
+            and self.data == other.data
+        )
+
+    def __hash__(self) -> int:
+        return self.index
+
+    def __repr__(self) -> str:
+        return f"Entry({self.index}, {self.term}, {self.kind}, {self.data!r})"

@@ -1,0 +1,59 @@
+"""What the actor needs of its surroundings: six ports, each implemented once per realization.
+
+They are written as plain classes because the core imports nothing; an implementation need not inherit from them, only
+offer the same methods. None of them may block, and none may call back into the actor: whatever happens later arrives
+as a message in the actor's mailbox.
+"""
+
+
+class Clock:
+    """The time."""
+
+    def now_ms(self) -> int:
+        """Return milliseconds of a monotonic clock that counts suspended time too, and never a wall clock."""
+        return 0
+
+
+class Timer:
+    """One alarm."""
+
+    def set(self, deadline_ms: int) -> None:
+        """Put a `Tick` into the mailbox once `now_ms()` has reached the deadline; replaces the alarm set before."""
+
+
+class Transport:
+    """The way to the other members."""
+
+    def send(self, messages) -> None:
+        """Send a list of (receiver id, message). Any of them may be lost, repeated or overtaken."""
+
+
+class Storage:
+    """The stable storage of one member."""
+
+    def load(self):
+        """Return a `Restored` with what is durable. Called once, before the actor starts."""
+
+    def write(self, write) -> None:
+        """Begin a `Write`. Put `Persisted(number)` into the mailbox when it is durable, `StorageBroke` if it fails.
+
+        Writes take effect in the order of their numbers. A crash leaves the effect of the writes up to some number.
+        """
+
+
+class StateMachine:
+    """What the cluster computes. Every member applies the same commands in the same order."""
+
+    def apply(self, command: bytes):
+        """Apply one committed command and return its result for the proposer.
+
+        Must be deterministic: no clock, no chance, nothing from outside. An exception stops the node, because members
+        that fail half-way could differ; answer bad commands with a result that says so.
+        """
+
+
+class Observer:
+    """Whoever watches."""
+
+    def observe(self, event) -> None:
+        """Take note of an event (see `observer.py`)."""

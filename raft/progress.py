@@ -1,0 +1,144 @@
+"""What a leader knows about one follower: how far its log matches, and what is on its way to it.
+
+A follower is *probed* until one append succeeds: one append at a time, from `next_index`, going back by whole terms
+when refused. Then it is *replicated to*: appends are pipelined without waiting, within a window of messages and bytes
+(thesis section 10.2.2). A refusal, or silence, drops it back to probing from what is known to match.
+
+No other file assigns the fields of `Progress`.
+"""
+
+PROBE = "probe"
+REPLICATE = "replicate"
+
+
+class Progress:
+    """The leader's view of one follower.
+
+    Args:
+        next_index: where to begin: one behind the leader's last entry.
+        now: milliseconds; the moment the leader was elected.
+
+    Attributes:
+        state: `PROBE` or `REPLICATE`.
+        match_index: the follower's log durably equals the leader's up to here. Raised only by answers to appends
+            (contract R2), never lowered. Always 0 <= match_index < next_index.
+        next_index: the next entry to send.
+        told_commit: the commit index last sent.
+        echoed_round: the newest round of heartbeats that the follower has echoed.
+        heard_ms: when that round was *sent*; at first the moment of election.
+        advanced_ms: when match_index last rose, or the follower last had all there was.
+    """
+
+    __slots__ = (
+        "_flights",
+        "_flying_bytes",
+        "_probe_sent_ms",
+        "advanced_ms",
+        "echoed_round",
+        "heard_ms",
+        "match_index",
+        "next_index",
+        "state",
+        "told_commit",
+    )
+
+    def __init__(self, next_index: int, now: int) -> None:
+        self.state = PROBE
+        self.match_index = 0
+        self.next_index = next_index
+        self.told_commit = 0
+        self.echoed_round = 0
+        self.heard_ms = now
+        self.advanced_ms = now
+        self._probe_sent_ms: "int | None" = None  # when the one outstanding probe was sent
+        self._flights: "list[tuple[int, int, int]]" = []  # unanswered appends: (last index, bytes, sent at)
+        self._flying_bytes = 0
+
+    def may_send(self, config) -> bool:
+        """Whether an append with entries may go now. One that is larger than the window goes when it is empty."""
+        if self.state == PROBE:
+            return self._probe_sent_ms is None
+        return len(self._flights) < config.window_messages and (
+            not self._flights or self._flying_bytes < config.window_bytes
+        )
+
+    def sent(self, last_index: int, size_bytes: int, commit: int, now: int) -> None:
+        """Note an append that ends with `last_index` (the previous index when it carries no entries)."""
+        self.told_commit = commit
+        if self.state == PROBE:
+            self._probe_sent_ms = now
+        elif last_index >= self.next_index:
+            self._flights.append((last_index, size_bytes, now))
+            self._flying_bytes += size_bytes
+            self.next_index = last_index + 1
+
+    def accepted(self, match_index: int, now: int) -> bool:
+        """Note that an append ending with `match_index` is durable there; return whether match_index rose."""
+        landed = 0
+        while landed < len(self._flights) and self._flights[landed][0] <= match_index:
+            self._flying_bytes -= self._flights[landed][1]
+            landed += 1
+        if landed:
+            self._flights = self._flights[landed:]
+        rose = match_index > self.match_index
+        if rose:
+            self.match_index = match_index
+            self.next_index = max(self.next_index, match_index + 1)
+            self.advanced_ms = now
+        # A late answer from before the follower's log was lost track of proves nothing about where to go on.
+        if self.state == PROBE and match_index >= self.match_index:
+            self.state = REPLICATE
+            self.next_index = self.match_index + 1
+            self._probe_sent_ms = None
+        return rose
+
+    def rejected(self, prev_index: int, next_index: int) -> None:
+        """Note that the append behind `prev_index` did not fit, and that `next_index` is where to try next."""
+        if self.state == PROBE:
+            if prev_index != self.next_index - 1:
+                return  # the answer to an earlier probe
+            self.next_index = max(self.match_index + 1, min(next_index, prev_index))
+            self._probe_sent_ms = None
+        elif prev_index > self.match_index:
+            self._probe_again()
+
+    def echoed(self, round: int, sent_ms: int) -> bool:
+        """Note the echo of a round of heartbeats; return whether it is the newest so far."""
+        if round <= self.echoed_round:
+            return False
+        self.echoed_round = round
+        self.heard_ms = sent_ms
+        return True
+
+    def missed_commit(self, commit: int) -> None:
+        """Note that the follower knows less than it was told: the notice was lost, or is still under way."""
+        self.told_commit = min(self.told_commit, commit)
+
+    def retry_lost(self, now: int, retry_ms: int) -> None:
+        """Send again what has been unanswered for `retry_ms`: a lost probe, or a lost append by way of probing."""
+        if self.state == PROBE:
+            if self._probe_sent_ms is not None and now - self._probe_sent_ms >= retry_ms:
+                self._probe_sent_ms = None
+        elif self._flights and now - self._flights[0][2] >= retry_ms:
+            self._probe_again()
+
+    def note_if_current(self, last_index: int, now: int) -> None:
+        """Restart the clock of `is_stuck` while the follower has everything up to `last_index`."""
+        if self.match_index >= last_index:
+            self.advanced_ms = now
+
+    def is_stuck(self, now: int, patience_ms: int) -> bool:
+        """Whether the follower lacks entries and none has arrived for `patience_ms` (contract R8)."""
+        return now - self.advanced_ms >= patience_ms
+
+    def _probe_again(self) -> None:
+        self.state = PROBE
+        self.next_index = self.match_index + 1
+        self._probe_sent_ms = None
+        self._flights = []
+        self._flying_bytes = 0
+
+    def check(self) -> None:
+        """Assert the invariants of this class; the simulator calls it after every event."""
+        assert 0 <= self.match_index < self.next_index, "match_index < next_index is broken"
+        assert self._flying_bytes == sum([flight[1] for flight in self._flights]), "flying bytes leak"

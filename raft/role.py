@@ -1,0 +1,113 @@
+"""What every role does alike: it votes, and it says no to what it cannot use.
+
+A role is an object that the node replaces when its role changes. `Node.step` has already settled the term: when one of
+these handlers runs, the message is of the node's own term, save for pre-votes, which never touch the term.
+"""
+
+from .messages import PreVoteReply, VoteReply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .messages import (
+        Append,
+        AppendAccepted,
+        AppendRejected,
+        Heartbeat,
+        HeartbeatEcho,
+        HigherTerm,
+        PreVoteRequest,
+        VoteRequest,
+    )
+    from .node import Node
+
+
+class Role:
+    """Base of the four roles.
+
+    Attributes:
+        name: as shown to people.
+        leader: id of the leader of the current term, as far as this node knows.
+        deadline: the time in milliseconds at which `on_deadline` is due, or None for never.
+    """
+
+    name = ""
+
+    def __init__(self, node: "Node") -> None:
+        self.node = node
+        self.leader: "str | None" = None
+        self.deadline: "int | None" = None
+
+    def hears_leader(self, now: int) -> bool:
+        """Whether a leader was heard within the last election timeout, so that votes are refused (thesis 4.2.3)."""
+        return False
+
+    def on_deadline(self, now: int) -> None:
+        """Act on a deadline that has passed."""
+
+    def on_persisted(self, now: int) -> None:
+        """Act on a grown prefix of completed writes."""
+
+    def replicate(self, now: int) -> None:
+        """Send the entries that are due; only a leader has any."""
+
+    # Voting: every role may be asked.
+
+    def on_pre_vote_request(self, message: "PreVoteRequest", now: int) -> None:
+        """Say whether a vote would be granted, and change nothing (thesis section 9.6).
+
+        A refusal tells this node's own term: an asker that is behind in term but ahead in log adopts it, and can win
+        the next time (contract E4).
+        """
+        node = self.node
+        granted = (
+            message.term > node.term
+            and not self.hears_leader(now)
+            and node.log.is_up_to_date(message.last_index, message.last_term)
+        )
+        node.send_in_term(message.sender, PreVoteReply(node.id, node.term, message.campaign, granted))
+
+    def on_vote_request(self, message: "VoteRequest", now: int) -> None:
+        """Grant the one vote of this term, or grant it again, to a candidate with a good enough log (paper 5.4.1)."""
+        node = self.node
+        granted = node.vote == message.sender or (
+            node.vote is None and self.leader is None and node.log.is_up_to_date(message.last_index, message.last_term)
+        )
+        if granted and node.vote is None:
+            node.cast_vote(message.sender)
+        # The answer waits for the vote and for the log by which it was judged (contract E1).
+        node.send_when_durable(message.sender, VoteReply(node.id, node.term, granted))
+        if granted:
+            self.on_vote_granted(now)
+
+    def on_vote_granted(self, now: int) -> None:
+        """Give the candidate time to win; only who might campaign against it has to do anything."""
+
+    # Everything else is for one role only; elsewhere it comes too late and is dropped.
+
+    def on_pre_vote_reply(self, message: "PreVoteReply", now: int) -> None:
+        """For a pre-candidate."""
+
+    def on_vote_reply(self, message: "VoteReply", now: int) -> None:
+        """For a candidate."""
+
+    def on_append_accepted(self, message: "AppendAccepted", now: int) -> None:
+        """For a leader."""
+
+    def on_append_rejected(self, message: "AppendRejected", now: int) -> None:
+        """For a leader."""
+
+    def on_heartbeat_echo(self, message: "HeartbeatEcho", now: int) -> None:
+        """For a leader."""
+
+    def on_higher_term(self, message: "HigherTerm", now: int) -> None:
+        """The term it told of has been adopted already; nothing is left to do."""
+
+    # Whoever leads this term has spoken: candidates give way.
+
+    def on_append(self, message: "Append", now: int) -> None:
+        """Follow the sender, then take the append as its follower (paper section 5.2)."""
+        self.node.become_follower(message.term, message.sender, now).on_append(message, now)
+
+    def on_heartbeat(self, message: "Heartbeat", now: int) -> None:
+        """Follow the sender, then take the heartbeat as its follower."""
+        self.node.become_follower(message.term, message.sender, now).on_heartbeat(message, now)
