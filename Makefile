@@ -1,0 +1,51 @@
+# Everything runs in .venv, which is made on first use and brought up to date when the project's metadata changes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types architecture clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run ## Watch a local cluster lose its leader and carry on
+	@$(BIN)/quorate demo
+
+test: $(VENV)/.test ## Run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Check style
+	$(BIN)/ruff check
+
+types: $(VENV)/.dev ## Check types
+	$(BIN)/mypy
+
+architecture: $(VENV)/.dev ## Check which package imports which
+	$(BIN)/lint-imports --no-logo
+
+clean: ## Remove everything that was built or downloaded
+	rm -rf $(VENV) .micropython build dist *.egg-info
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.test: EXTRAS := [test]
+$(VENV)/.dev: EXTRAS := [dev]
+
+# An editable install knows the packages of the moment, so a new package asks for a new install too.
+$(VENV)/.run $(VENV)/.test $(VENV)/.dev: setup.cfg pyproject.toml $(wildcard */__init__.py) | $(BIN)/python
+	@echo 'Installing quorate$(EXTRAS) into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS)'
+	@touch $@
+
+NAME_ONE := Name one: make PYTHON=python3.12
+
+$(BIN)/python:
+	@command -v '$(PYTHON)' >/dev/null || \
+		{ echo 'Quorate needs Python 3.11 or newer, and there is no $(PYTHON). $(NAME_ONE)' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Quorate needs Python 3.11 or newer; this is $$('$(PYTHON)' --version 2>&1). $(NAME_ONE)" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo '$(PYTHON) comes without venv. On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+	@'$(PYTHON)' -m venv --clear $(VENV)
