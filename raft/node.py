@@ -21,7 +21,7 @@ values: one numbered write for the disk, messages, entries to apply, events. `de
 
 The disk is asynchronous. A leader sends entries while its own disk still writes them (thesis section 10.2.1), but
 counts itself only afterwards; an answer that promises something (a vote, an acknowledgement) is held back here until
-the write that makes it true has completed. Held answers die with their term: nobody could use them in the next.
+the write that makes it true has completed. Held messages die with the term and the role in which they were made.
 
 Between any two calls these hold, and the simulator checks them after every event (`check`):
 
@@ -251,15 +251,13 @@ class Node:
             role = Follower(self, leader, self.role.timer_start_ms, self.role.timeout_ms)
         else:
             role = Follower(self, leader, now, self.draw_timeout())
-        self.role = role
-        self.note_role()
+        self._take_role(role)
         return role
 
     def become_pre_candidate(self, now: int) -> None:
         """Ask whether a campaign would succeed, in the same term (thesis section 9.6)."""
         role = PreCandidate(self, now)
-        self.role = role
-        self.note_role()
+        self._take_role(role)
         role.start(now)
 
     def become_candidate(self, now: int) -> None:
@@ -267,16 +265,22 @@ class Node:
         self._enter_term(self.term + 1)
         self.cast_vote(self.id)
         role = Candidate(self, now)
-        self.role = role
-        self.note_role()
+        self._take_role(role)
         role.start(now)
 
     def become_leader(self, now: int) -> None:
         """Lead the current term (paper section 5.2)."""
         role = Leader(self, now)
+        self._take_role(role)
+        role.start(now)
+
+    def _take_role(self, role: Role) -> None:
+        # Whoever gives up a campaign takes back the vote requests that still wait for the disk: the log that they
+        # advertise may be replaced before they leave.
+        if type(role) is not type(self.role):
+            self._held = []
         self.role = role
         self.note_role()
-        role.start(now)
 
     @property
     def may_campaign(self) -> bool:

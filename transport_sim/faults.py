@@ -1,0 +1,165 @@
+"""Which faults a run meets, and when: drawn from the seed, then injected one after the other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from .chance import Chance
+from .disk import DiskSpeed
+from .host import Host
+from .network import Network, Weather
+from .scheduler import Scheduler
+
+KINDS = ("latency", "drop", "duplicate", "reorder", "partition", "one-way", "crash", "slow-disk", "busy")
+"""Every kind of fault, by the name that the command line uses."""
+
+
+def parse_kinds(text: str) -> tuple[str, ...]:
+    """Return the kinds that a text names: "all", "none", or some of `KINDS` with commas between.
+
+    Raises:
+        ValueError: names the unknown kind and lists the known ones.
+    """
+    if text == "all":
+        return KINDS
+    if text == "none":
+        return ()
+    kinds = tuple(part.strip() for part in text.split(","))
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"unknown fault {kind!r}; use all, none, or some of {', '.join(KINDS)}")
+    return kinds
+
+
+def draw_weather(chance: Chance, kinds: Sequence[str]) -> Weather:
+    """Draw how bad the network of a run is; every run has its own mix, calm ones among them."""
+    weather = Weather()
+    if "latency" in kinds:
+        weather.usual_us = chance.pick((200, 800, 3_000, 10_000))
+    if "drop" in kinds:
+        weather.drop = chance.pick((0.0, 0.01, 0.05, 0.2))
+    if "duplicate" in kinds:
+        weather.duplicate = chance.pick((0.0, 0.02, 0.1))
+    if "reorder" in kinds:
+        weather.reorder = chance.pick((0.0, 0.02, 0.1, 0.3))
+    return weather
+
+
+def draw_disk_speed(chance: Chance, kinds: Sequence[str]) -> DiskSpeed:
+    """Draw how slow the disks of a run are."""
+    speed = DiskSpeed()
+    if "slow-disk" in kinds:
+        speed.usual_us = chance.pick((500, 2_000, 10_000))
+        speed.stall = chance.pick((0.0, 0.002, 0.01))
+    return speed
+
+
+def draw_busy(chance: Chance, kinds: Sequence[str]) -> float:
+    """Draw how often actors are held up before a turn."""
+    return chance.pick((0.0, 0.05, 0.3)) if "busy" in kinds else 0.0
+
+
+class Injector:
+    """Crashes hosts and cuts links at random moments, one trouble at a time or several at once.
+
+    Args:
+        hosts: all of them, in order.
+        kinds: the kinds that may happen.
+        leader: returns the host that leads, or None.
+        counts: every fault is counted here by its kind.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        chance: Chance,
+        network: Network,
+        hosts: Sequence[Host],
+        kinds: Sequence[str],
+        leader: Callable[[], Host | None],
+        counts: Counter[str],
+    ) -> None:
+        self._scheduler = scheduler
+        self._chance = chance
+        self._network = network
+        self._hosts = hosts
+        self._leader = leader
+        self._counts = counts
+        self._mean_pause_us = chance.pick((300_000, 1_000_000, 3_000_000))
+        self._stopped = False
+        actions = {"partition": self._partition, "one-way": self._one_way, "crash": self._crash}
+        self._actions = [actions[kind] for kind in actions if kind in kinds]
+        if self._actions and len(hosts) > 1:
+            self._again()
+
+    def stop(self) -> None:
+        """Inject nothing any more, mend every link and start every host that is down."""
+        self._stopped = True
+        self._network.heal()
+        for host in self._hosts:
+            if host.actor is None:
+                host.start()
+
+    def _again(self) -> None:
+        self._scheduler.after(self._chance.long_tailed(50_000, self._mean_pause_us), self._inject)
+
+    def _inject(self) -> None:
+        if self._stopped:
+            return
+        self._chance.pick(self._actions)()
+        self._again()
+
+    def _victim(self) -> Host:
+        """Return a host, rather often the leader: that is where it hurts."""
+        leader = self._leader()
+        if leader is not None and self._chance.happens(0.4):
+            return leader
+        return self._chance.pick(self._hosts)
+
+    def _duration(self) -> int:
+        return self._chance.long_tailed(50_000, 2 * self._mean_pause_us)
+
+    def _crash(self) -> None:
+        victims = [self._victim()]
+        if self._chance.happens(0.1):
+            victims = list(self._hosts)  # the power fails everywhere
+        for host in victims:
+            if host.actor is not None:
+                self._counts["crash"] += 1
+                host.crash()
+                self._scheduler.after(self._duration(), self._restart, host)
+
+    def _restart(self, host: Host) -> None:
+        if host.actor is None:
+            self._counts["restart"] += 1
+            host.start()
+
+    def _partition(self) -> None:
+        self._counts["partition"] += 1
+        ids = [host.id for host in self._hosts]
+        if self._chance.happens(0.3):
+            alone = self._victim().id
+            self._network.partition([alone], [id for id in ids if id != alone])
+        else:
+            self._network.partition(*self._chance.split(ids))
+        self._scheduler.after(self._duration(), self._heal, self._network.cut)
+
+    def _one_way(self) -> None:
+        """Cut some links in one direction: a victim that is not heard, does not hear, or a few links at random."""
+        self._counts["one-way"] += 1
+        ids = [host.id for host in self._hosts]
+        victim = self._victim().id
+        shape = self._chance.between(0, 2)
+        if shape == 0:
+            cut = {(victim, other) for other in ids if other != victim}
+        elif shape == 1:
+            cut = {(other, victim) for other in ids if other != victim}
+        else:
+            cut = {(a, b) for a in ids for b in ids if a != b and self._chance.happens(0.3)}
+        self._network.cut = cut
+        self._scheduler.after(self._duration(), self._heal, cut)
+
+    def _heal(self, cut: set[tuple[str, str]]) -> None:
+        if self._network.cut is cut:
+            self._network.heal()

@@ -1,0 +1,324 @@
+"""The contract's safety promises (S1-S8 and those that can be seen on single messages), checked after every event.
+
+The checker trusts no index that a node keeps about itself. It holds a shadow of every node's log and disk and names
+each log prefix by one number, its *chain*: the same number means the same entries, all the way down. So two logs are
+compared by comparing two numbers, and each event costs only as much as it changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raft.entries import COMMAND, Entry
+from raft.leader import Leader
+from raft.messages import Append, AppendAccepted, Heartbeat, Message, PreVoteReply, PreVoteRequest, VoteReply, VoteRequest
+from raft.quorum import majority
+
+if TYPE_CHECKING:
+    from raft.membership import Configuration
+    from raft.ready import Write
+
+    from .host import Host
+
+
+class InvariantError(Exception):
+    """A promise was broken.
+
+    Attributes:
+        invariant: its number in the contract.
+    """
+
+    def __init__(self, invariant: str, message: str) -> None:
+        super().__init__(f"{invariant}: {message}")
+        self.invariant = invariant
+        self.message = message
+
+
+class Shadow:
+    """What the checker remembers of one node: its log and disk as chains, and what must not move backwards."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.chain = [0]  # chain[i] names the prefix that ends with entry i
+        self.disk_chain = [0]
+        self.disk_term = 0
+        self.disk_vote: str | None = None
+        self.term = 0
+        self.vote: str | None = None
+        self.commit_index = 0
+        self.applied_index = 0
+        self.applied_commands = 0
+        self.leads: int | None = None  # the term it was seen to lead at the last look
+        self.heard_ms: int | None = None  # when a leader of its term was last heard, in turns before this one
+        self.hearing: int | None = None  # the term of a leader whose message waits for this turn
+        self.asked: set[int] = set()  # the campaigns whose pre-vote requests wait for this turn
+
+
+class Checker:
+    """Watches a cluster; every method raises `InvariantError` when a promise is broken.
+
+    Attributes:
+        elections: how many leaders were elected.
+        committed: chains of the committed prefixes, from index 0.
+    """
+
+    def __init__(self, configuration: Configuration, election_timeout_ms: int) -> None:
+        self.elections = 0
+        self.committed = [0]
+        self._committed_in = [0]  # the term of the leader that was first seen to commit each index
+        self._halves = configuration.halves
+        self._election_timeout_ms = election_timeout_ms
+        self._shadows: dict[str, Shadow] = {member: Shadow() for member in configuration.members}
+        self._chain_ids: dict[tuple[int, int, int, bytes], int] = {}
+        self._chain_at: dict[tuple[int, int], int] = {}  # (index, term) -> chain, the same in every log
+        self._leaders: dict[int, str] = {}
+        self._leader_chains: dict[int, list[int]] = {}  # term -> chain of the leader's log
+        self._votes: dict[tuple[str, int], str] = {}  # (voter, term) -> candidate it told so
+
+    def chain_of(self, host: Host) -> int:
+        """Return the chain of a node's whole log, as of the last turn."""
+        return self._shadows[host.id].chain[-1]
+
+    # A node starts: what was only in memory is gone
+
+    def started(self, host: Host) -> None:
+        """A node was started from its disk."""
+        shadow = self._shadows[host.id]
+        node = host.node
+        if node.term != shadow.disk_term or node.vote != shadow.disk_vote:
+            raise InvariantError("S6", f"{host.id} restarts with term {node.term} and vote {node.vote}, not its disk's")
+        shadow.entries = list(host.disk.entries)
+        shadow.chain = list(shadow.disk_chain)
+        shadow.term = node.term
+        shadow.vote = node.vote
+        shadow.commit_index = shadow.applied_index = shadow.applied_commands = 0
+        shadow.leads = None
+        shadow.heard_ms = shadow.hearing = None
+        shadow.asked.clear()
+
+    # A message arrives
+
+    def delivered(self, host: Host, message: Message) -> None:
+        """A message was put into a node's mailbox."""
+        if isinstance(message, (Heartbeat, Append)):
+            self._shadows[host.id].hearing = message.term
+        elif isinstance(message, PreVoteRequest):
+            self._shadows[host.id].asked.add(message.campaign)
+
+    # A turn ends
+
+    def turn_ended(self, host: Host) -> None:
+        """A node has handled what was in its mailbox: look at all that may have changed."""
+        node = host.node
+        shadow = self._shadows[host.id]
+        log = node.log
+        node.check()
+        same_term = node.term == shadow.term
+        if not same_term or node.vote != shadow.vote:
+            self._check_term(host, shadow)
+        leads = node.term if isinstance(node.role, Leader) else None
+        if shadow.leads is not None and leads != shadow.leads:
+            shadow.chain = list(shadow.chain)  # the old list stays what the leader of that term had
+        length = len(shadow.entries)
+        if log.last_index != length or (length and log.entry(length) is not shadow.entries[-1]):
+            self._follow_log(host, shadow, same_term)
+        led = shadow.leads  # a leader that steps down may have committed something in the same turn
+        if leads != led:
+            shadow.leads = leads
+            if leads is not None:
+                led = leads
+                self._check_election(host, shadow)
+        if log.commit_index != shadow.commit_index:
+            self._check_commit(host, shadow, led)
+        if log.applied_index != shadow.applied_index or len(host.machine.commands) != shadow.applied_commands:
+            self._check_applied(host, shadow)
+        if shadow.hearing is not None:
+            if shadow.hearing == node.term:
+                shadow.heard_ms = node.now
+            shadow.hearing = None
+        if shadow.asked:
+            shadow.asked.clear()
+
+    def _check_term(self, host: Host, shadow: Shadow) -> None:
+        node = host.node
+        if node.term < shadow.term:
+            raise InvariantError("S6", f"{host.id} went back from term {shadow.term} to {node.term}")
+        if node.term == shadow.term and shadow.vote is not None:
+            raise InvariantError("S6", f"{host.id} took back its vote for {shadow.vote} in term {node.term}")
+        if node.term != shadow.term:
+            shadow.heard_ms = None
+        shadow.term = node.term
+        shadow.vote = node.vote
+
+    def _follow_log(self, host: Host, shadow: Shadow, same_term: bool) -> None:
+        log = host.node.log
+        same = min(len(shadow.entries), log.last_index)
+        while same and log.entry(same) is not shadow.entries[same - 1]:
+            same -= 1
+        if same < len(shadow.entries):
+            if shadow.leads is not None and shadow.leads == host.node.term:
+                raise InvariantError("S2", f"leader {host.id} of term {shadow.leads} changed its entry {same + 1}")
+            if same < shadow.commit_index:
+                raise InvariantError("R1", f"{host.id} truncates entry {same + 1} below its commit index")
+            # Two leaders' appends in one turn may replace an entry and bring it back: across terms no telling.
+            if same_term and (log.last_index == same or log.entry(same + 1) == shadow.entries[same]):
+                raise InvariantError("R1", f"{host.id} truncates entry {same + 1} although nothing conflicts")
+            del shadow.entries[same:]
+            del shadow.chain[same + 1 :]
+        for index in range(same + 1, log.last_index + 1):
+            entry = log.entry(index)
+            if entry.index != index:
+                raise InvariantError("S5", f"{host.id} holds entry {entry.index} at index {index}")
+            shadow.entries.append(entry)
+            shadow.chain.append(self._extend(shadow.chain[-1], entry, host))
+
+    def _extend(self, chain: int, entry: Entry, host: Host) -> int:
+        """Return the chain of a prefix with one more entry; the log matching property is checked on the way."""
+        ids = self._chain_ids
+        extended = ids.setdefault((chain, entry.term, entry.kind, entry.data), len(ids) + 1)
+        if self._chain_at.setdefault((entry.index, entry.term), extended) != extended:
+            raise InvariantError(
+                "S3", f"the log of {host.id} up to entry {entry.index} of term {entry.term} differs from another's"
+            )
+        return extended
+
+    def _check_election(self, host: Host, shadow: Shadow) -> None:
+        term = host.node.term
+        self.elections += 1
+        other = self._leaders.setdefault(term, host.id)
+        if other != host.id:
+            raise InvariantError("S1", f"{other} and {host.id} both lead term {term}")
+        if host.id != shadow.disk_vote or term != shadow.disk_term:
+            raise InvariantError("E1", f"{host.id} leads term {term} without a durable vote for itself")
+        for half in self._halves:
+            granted = sum(self._votes.get((voter, term)) == host.id or voter == host.id for voter in half)
+            if granted < majority(len(half)):
+                raise InvariantError("E2", f"{host.id} leads term {term} with {granted} votes of {len(half)}")
+        if not shadow.entries or shadow.entries[-1].term != term:
+            raise InvariantError("R3", f"{host.id} leads term {term} without a no-op of that term")
+        index = len(self.committed) - 1
+        while self._committed_in[index] >= term:
+            index -= 1
+        if len(shadow.chain) <= index or shadow.chain[index] != self.committed[index]:
+            raise InvariantError("S4", f"{host.id} leads term {term} without the committed entry {index}")
+        self._leader_chains[term] = shadow.chain
+
+    def _check_commit(self, host: Host, shadow: Shadow, led: int | None) -> None:
+        log = host.node.log
+        index = log.commit_index
+        if index < shadow.commit_index:
+            raise InvariantError("S6", f"the commit index of {host.id} fell from {shadow.commit_index} to {index}")
+        if index >= len(shadow.chain):
+            raise InvariantError("S7", f"{host.id} commits {index}, beyond its last entry")
+        shadow.commit_index = index
+        if index < len(self.committed):
+            if shadow.chain[index] != self.committed[index]:
+                raise InvariantError("S5", f"{host.id} commits another entry {index} than was committed before")
+            return
+        if shadow.chain[len(self.committed) - 1] != self.committed[-1]:
+            raise InvariantError("S5", f"{host.id} commits other entries below {index} than were committed before")
+        if led is None:
+            raise InvariantError("R2", f"follower {host.id} commits {index} before any leader did")
+        if shadow.entries[index - 1].term != led:
+            raise InvariantError("R3", f"leader {host.id} of term {led} commits an older entry by counting")
+        for missing in range(len(self.committed), index + 1):
+            self.committed.append(shadow.chain[missing])
+            self._committed_in.append(led)
+        self._check_durable_on_quorum(index)
+        for term in sorted(self._leader_chains):
+            chain = self._leader_chains[term]
+            if term > led and (len(chain) <= index or chain[index] != self.committed[index]):
+                raise InvariantError("S4", f"entry {index}, committed in term {led}, misses in term {term}")
+
+    def _check_applied(self, host: Host, shadow: Shadow) -> None:
+        log = host.node.log
+        applied = log.applied_index
+        if applied < shadow.applied_index:
+            raise InvariantError("S6", f"the applied index of {host.id} fell to {applied}")
+        if applied > shadow.commit_index:
+            raise InvariantError("S7", f"{host.id} applied {applied}, beyond its commit index {shadow.commit_index}")
+        if applied >= len(shadow.disk_chain) or shadow.disk_chain[applied] != shadow.chain[applied]:
+            raise InvariantError("S7", f"{host.id} applied entry {applied}, which is not on its own disk")
+        new = [entry.data for entry in shadow.entries[shadow.applied_index : applied] if entry.kind == COMMAND]
+        if host.machine.commands[shadow.applied_commands :] != new:
+            raise InvariantError("S5", f"{host.id} applied other commands than its log holds up to {applied}")
+        shadow.applied_index = applied
+        shadow.applied_commands = len(host.machine.commands)
+
+    # A disk changes
+
+    def disk_changed(self, host: Host, write: Write) -> None:
+        """A write took effect on a node's disk."""
+        shadow = self._shadows[host.id]
+        if write.term is not None:
+            if write.term < shadow.disk_term:
+                raise InvariantError("S6", f"the disk of {host.id} went back to term {write.term}")
+            if write.term == shadow.disk_term and shadow.disk_vote not in (None, write.vote):
+                raise InvariantError("S6", f"the disk of {host.id} changed its vote in term {write.term}")
+            shadow.disk_term = write.term
+            shadow.disk_vote = write.vote
+        if not write.entries:
+            return
+        first = write.entries[0].index
+        chain = shadow.disk_chain
+        if first > len(chain):
+            raise InvariantError("S6", f"the disk of {host.id} has a gap before entry {first}")
+        replaced = chain[first:]
+        del chain[first:]
+        for entry in write.entries:
+            chain.append(self._extend(chain[-1], entry, host))
+        for index in range(first, min(first + len(replaced), len(self.committed))):
+            if replaced[index - first] == self.committed[index] and (
+                index >= len(chain) or chain[index] != self.committed[index]
+            ):
+                self._check_durable_on_quorum(index)
+
+    def _check_durable_on_quorum(self, index: int) -> None:
+        for half in self._halves:
+            holders = 0
+            for voter in half:
+                chain = self._shadows[voter].disk_chain
+                holders += index < len(chain) and chain[index] == self.committed[index]
+            if holders < majority(len(half)):
+                raise InvariantError("S8", f"committed entry {index} is durable on {holders} of {len(half)} voters")
+
+    # A message leaves
+
+    def sent(self, host: Host, receiver: str, message: Message) -> None:
+        """A node sends a message: whatever it promises must be true of its disk."""
+        shadow = self._shadows[host.id]
+        if message.binds_term and message.term > shadow.disk_term:
+            raise InvariantError("E1", f"{host.id} sends {message!r} while its durable term is {shadow.disk_term}")
+        if isinstance(message, VoteReply):
+            if message.granted:
+                self._check_vote(host, shadow, receiver, message)
+        elif isinstance(message, VoteRequest):
+            chain = shadow.disk_chain
+            if shadow.disk_term != message.term or shadow.disk_vote != host.id:
+                raise InvariantError("E1", f"{host.id} asks for votes in term {message.term} before its own is durable")
+            advertised = self._chain_at.get((message.last_index, message.last_term), 0)
+            if message.last_index >= len(chain) or chain[message.last_index] != advertised:
+                raise InvariantError("E1", f"{host.id} advertises entry {message.last_index}, which is not durable")
+        elif isinstance(message, AppendAccepted):
+            leader_chain = self._leader_chains.get(message.term)
+            index = message.match_index
+            if index >= len(shadow.disk_chain):
+                raise InvariantError("R2", f"{host.id} acknowledges entry {index}, which is not on its disk")
+            if leader_chain is not None and (
+                index >= len(leader_chain) or shadow.disk_chain[index] != leader_chain[index]
+            ):
+                raise InvariantError("R2", f"{host.id} acknowledges entry {index}, which is not its leader's")
+        elif isinstance(message, PreVoteReply) and message.granted and message.campaign in shadow.asked:
+            self._check_stickiness(host, shadow, receiver)
+
+    def _check_vote(self, host: Host, shadow: Shadow, candidate: str, message: VoteReply) -> None:
+        if shadow.disk_term != message.term or shadow.disk_vote != candidate:
+            raise InvariantError("E1", f"{host.id} grants term {message.term} to {candidate} before that is durable")
+        if self._votes.setdefault((host.id, message.term), candidate) != candidate:
+            raise InvariantError("E1", f"{host.id} votes twice in term {message.term}")
+
+    def _check_stickiness(self, host: Host, shadow: Shadow, asker: str) -> None:
+        node = host.node
+        heard = shadow.heard_ms
+        if heard is not None and node.term == shadow.term and node.now - heard < self._election_timeout_ms:
+            raise InvariantError("E6", f"{host.id} would help {asker} to depose the leader that it hears")

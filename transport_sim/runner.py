@@ -1,0 +1,102 @@
+"""Many runs at once: seeds spread over processes, results gathered in the order of the seeds."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from .simulation import Result, Simulation, Violation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every run of a series has in common; see `Simulation`."""
+
+    nodes: int
+    faults: tuple[str, ...]
+    seconds: float
+
+
+@dataclass
+class Summary:
+    """What a series of runs came to.
+
+    Attributes:
+        runs: how many.
+        violations: the broken promises, in the order of their seeds.
+        events, elections, commits, faults: sums over all runs.
+        busy_seconds: processor time spent in the runs, over all processes.
+        digest: over the digests of all runs in the order of their seeds; the same for any number of processes.
+    """
+
+    runs: int = 0
+    violations: list[Violation] = field(default_factory=list)
+    events: int = 0
+    elections: int = 0
+    commits: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    busy_seconds: float = 0.0
+    digest: str = ""
+
+    @property
+    def events_per_second(self) -> int:
+        """Events per second of one processor core, all checks included."""
+        return int(self.events / self.busy_seconds) if self.busy_seconds else 0
+
+
+def run_seeds(seeds: Sequence[int], plan: Plan, jobs: int, progress: Callable[[Summary], None]) -> Summary:
+    """Run one simulation per seed.
+
+    Args:
+        seeds: the seeds.
+        plan: what the runs have in common.
+        jobs: how many processes, 1 or more; with 1 everything runs in this one.
+        progress: called after each run with the sums so far.
+    """
+    summary = Summary()
+    digest = hashlib.blake2b(digest_size=16)
+    with _results(seeds, plan, min(jobs, len(seeds))) as results:
+        for result, busy_seconds in results:
+            summary.runs += 1
+            summary.events += result.events
+            summary.elections += result.elections
+            summary.commits += result.commits
+            summary.faults.update(result.faults)
+            summary.busy_seconds += busy_seconds
+            if result.violation is not None:
+                summary.violations.append(result.violation)
+            digest.update(result.digest.encode())
+            progress(summary)
+    summary.digest = digest.hexdigest()
+    return summary
+
+
+@contextmanager
+def _results(seeds: Sequence[int], plan: Plan, jobs: int) -> Iterator[Iterator[tuple[Result, float]]]:
+    tasks = [(seed, plan) for seed in seeds]
+    if jobs <= 1:
+        yield map(_run, tasks)
+        return
+    # Fresh processes share nothing with this one, whatever it has imported or started.
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        yield pool.imap(_run, tasks)
+
+
+def _run(task: tuple[int, Plan]) -> tuple[Result, float]:
+    seed, plan = task
+    # What a run allocates lives until its end, so collecting garbage in between finds nothing.
+    gc.disable()
+    try:
+        begin = time.process_time()
+        result = Simulation(seed, plan.nodes, plan.faults, plan.seconds).run()
+        busy_seconds = time.process_time() - begin
+    finally:
+        gc.enable()
+        gc.collect()
+    return result, busy_seconds

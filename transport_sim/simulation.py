@@ -1,0 +1,237 @@
+"""One simulated run: a cluster of real nodes under virtual time, faults drawn from a seed, everything checked.
+
+A run has two parts. First the faults rage while clients propose commands. Then everything is mended, and the cluster
+must show that it is alive: elect a leader, commit a fresh command, bring all logs to the same end, and find every
+command that was ever acknowledged. A run is a pure function of its settings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from raft.config import Config
+from raft.leader import Leader
+from raft.membership import Configuration
+from raft.messages import Message
+
+from .chance import Chance
+from .faults import KINDS, Injector, draw_busy, draw_disk_speed, draw_weather
+from .host import Host, Machine, World
+from .invariants import Checker, InvariantError
+from .network import Network, Weather
+from .scheduler import Scheduler
+from .workload import Client
+
+HEALING_TIMEOUTS = 20
+"""Within how many election timeouts of healing a cluster must have a leader (contract E4)."""
+
+_TURN = struct.Struct("<QBIBIIIIQ")
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken promise.
+
+    Attributes:
+        seed: the seed of the run.
+        invariant: the number of the promise in the contract.
+        message: what was seen, and when.
+    """
+
+    seed: int
+    invariant: str
+    message: str
+
+
+@dataclass
+class Result:
+    """What a run came to.
+
+    Attributes:
+        seed: its seed.
+        events: how many events the scheduler executed.
+        elections: how many leaders were elected.
+        commits: the highest index committed.
+        faults: how often each kind of fault struck.
+        digest: of everything that happened, 32 hexadecimal digits.
+        violation: the broken promise that ended the run, or None.
+    """
+
+    seed: int
+    events: int = 0
+    elections: int = 0
+    commits: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    digest: str = ""
+    violation: Violation | None = None
+
+
+class Simulation:
+    """A cluster in a box.
+
+    Args:
+        seed: decides everything that is left to chance.
+        nodes: how many members, 1 to 9.
+        faults: the kinds of faults that may happen, see `faults.KINDS`.
+        seconds: how long the faults last, in virtual time.
+    """
+
+    def __init__(self, seed: int, nodes: int = 5, faults: Sequence[str] = KINDS, seconds: float = 20) -> None:
+        self.seed = seed
+        self.scheduler = Scheduler()
+        self.chance = chance = Chance(seed)
+        self.faults: Counter[str] = Counter()
+        self._seconds_us = int(seconds * 1_000_000)
+        election_timeout_ms = chance.pick((150, 300, 1000))
+        self.config = Config(
+            election_timeout_ms=election_timeout_ms,
+            heartbeat_interval_ms=election_timeout_ms // chance.pick((3, 5, 10)),
+            max_append_entries=chance.pick((1, 4, 1024)),
+            max_append_bytes=chance.pick((64, 512, 262_144)),
+            window_messages=chance.pick((1, 3, 64)),
+            max_uncommitted_bytes=chance.pick((2_000, 1 << 26)),
+            max_apply_entries=chance.pick((2, 4096)),
+        )
+        configuration = Configuration(tuple(f"n{number}" for number in range(1, nodes + 1)))
+        self.checker = Checker(configuration, election_timeout_ms)
+        weather = draw_weather(chance, faults)
+        self.network = Network(self.scheduler, chance, weather, self._deliver, self.faults)
+        self._digest = hashlib.blake2b(digest_size=16)
+        world = World(
+            scheduler=self.scheduler,
+            chance=chance,
+            network=self.network,
+            checker=self.checker,
+            configuration=configuration,
+            config=self.config,
+            disk_speed=draw_disk_speed(chance, faults),
+            busy=draw_busy(chance, faults),
+            faults=self.faults,
+            make_machine=Machine,
+            turn_ended=self._turn_ended,
+            broke=self._broke,
+        )
+        self._world = world
+        self.hosts = [Host(id, number, world) for number, id in enumerate(configuration.members)]
+        self._host = {host.id: host for host in self.hosts}
+        self.clients = [
+            Client(f"c{number}", self.scheduler, chance, self.hosts, chance.pick((50_000, 200_000, 1_000_000)))
+            for number in range(1, 4)
+        ]
+        self._injector = Injector(self.scheduler, chance, self.network, self.hosts, faults, self.leader, self.faults)
+
+    def leader(self) -> Host | None:
+        """Return the running host that leads the highest term, or None."""
+        leaders = [host for host in self.hosts if host.actor is not None and isinstance(host.node.role, Leader)]
+        return max(leaders, key=lambda host: host.node.term, default=None)
+
+    def run(self) -> Result:
+        """Run to the end, or to the first broken promise."""
+        violation = None
+        try:
+            for host in self.hosts:
+                host.start()
+            self.scheduler.run_until(self._seconds_us)
+            self._heal()
+            self._check_acknowledged()
+        except InvariantError as broken:
+            violation = self._violation(broken.invariant, broken.message)
+        except AssertionError as broken:
+            violation = self._violation("S7", str(broken))
+        finally:
+            for host in self.hosts:
+                if host.actor is not None:
+                    host.actor.kill()
+        return Result(
+            seed=self.seed,
+            events=self.scheduler.events,
+            elections=self.checker.elections,
+            commits=len(self.checker.committed) - 1,
+            faults=self.faults,
+            digest=self._digest.hexdigest(),
+            violation=violation,
+        )
+
+    def _violation(self, invariant: str, message: str) -> Violation:
+        return Violation(self.seed, invariant, f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)")
+
+    # What the hosts report
+
+    def _deliver(self, receiver: str, message: Message) -> None:
+        self._host[receiver].receive(message)
+
+    def _turn_ended(self, host: Host) -> None:
+        """Check the host, and take its state and the time into the digest."""
+        self.checker.turn_ended(host)
+        node = host.node
+        log = node.log
+        self._digest.update(
+            _TURN.pack(
+                self.scheduler.now_us,
+                host.number,
+                node.term,
+                ord(node.role.name[0]),
+                log.last_index,
+                log.commit_index,
+                log.applied_index,
+                log.durable_index,
+                self.checker.chain_of(host),
+            )
+        )
+
+    def _broke(self, id: str, error: Exception) -> None:
+        """A node stopped with an error; nothing that the simulator does to it allows that."""
+        if isinstance(error, (InvariantError, AssertionError)):
+            raise error
+        raise InvariantError("crash", f"{id} stopped with {type(error).__name__}: {error}")
+
+    # The end of a run
+
+    def _heal(self) -> None:
+        """Mend everything; the cluster must come back to life."""
+        for client in self.clients:
+            client.stop()
+        self.network.weather = Weather()
+        self._world.disk_speed.stall = 0.0
+        self._world.busy = 0.0
+        self._injector.stop()
+        timeout_us = self.config.election_timeout_ms * 1000
+        deadline = self.scheduler.now_us + HEALING_TIMEOUTS * timeout_us
+        if not self.scheduler.run_until(deadline, lambda: self.leader() is not None):
+            raise InvariantError("E4", f"no leader within {HEALING_TIMEOUTS} election timeouts of healing")
+        fresh = Client("fresh", self.scheduler, self.chance, self.hosts, timeout_us // 10)
+        self._run_while_alive(lambda: bool(fresh.acknowledged), "a fresh command is not committed")
+        fresh.stop()
+        self._run_while_alive(self._converged, "the logs differ")
+
+    def _run_while_alive(self, done: Callable[[], bool], complaint: str) -> None:
+        """Run until something is done. With a long backlog it may take its time, but not stand still."""
+        patience_us = 10 * self.config.election_timeout_ms * 1000
+        reached = -1
+        while not self.scheduler.run_until(self.scheduler.now_us + patience_us, done):
+            before, reached = reached, sum(host.node.log.durable_index + host.node.log.applied_index for host in self.hosts)
+            if reached == before:
+                raise InvariantError("R5", f"{complaint}, and nobody got further within 10 election timeouts")
+
+    def _converged(self) -> bool:
+        first = self.hosts[0]
+        last_index = first.node.log.last_index
+        chain = self.checker.chain_of(first)
+        return all(
+            host.node.log.applied_index == last_index and self.checker.chain_of(host) == chain for host in self.hosts
+        )
+
+    def _check_acknowledged(self) -> None:
+        for host in self.hosts:
+            times = Counter(host.machine.commands)
+            for client in self.clients:
+                for command in client.acknowledged:
+                    if times[command] != 1:
+                        raise InvariantError("S5", f"acknowledged {command!r} is {times[command]} times on {host.id}")
+                for command in client.refused:
+                    if times[command]:
+                        raise InvariantError("C2", f"refused {command!r} was applied on {host.id}")
