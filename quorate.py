@@ -45,7 +45,7 @@ def _shadowed_package() -> str | None:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(importlib.metadata.version("quorate"), prog_name="quorate")
 def cli() -> None:
-    """Raft, implemented once, run everywhere Python runs.
+    r"""Raft, implemented once, run everywhere Python runs.
 
     \b
     See it work:      quorate demo
@@ -82,8 +82,8 @@ def sim() -> None:
     "--faults",
     default="all",
     show_default=True,
-    help="all, none, or some of: latency, drop, duplicate, reorder, partition, one-way, crash, slow-disk, busy "
-    "(with commas between).",
+    help="all, none, or some of: latency, drop, duplicate, reorder, partition, one-way, crash, slow-disk, busy, "
+    "worst-moment (with commas between).",
 )
 @click.option(
     "--seconds",

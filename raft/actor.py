@@ -72,7 +72,7 @@ class RaftActor:
         self._observer = observer
         self._now: "int | None" = None  # the time of the turn under way
         self._alarm: "int | None" = None  # what the timer is set to
-        self._proposals = {}  # replies owed, by index of the entry
+        self._proposals = {}  # type: ignore[var-annotated]  # replies owed, by index of the entry
         self._proposals_term = 0  # the term in which those entries were proposed
 
     def on_start(self) -> None:
@@ -93,8 +93,10 @@ class RaftActor:
             self._alarm = None
         elif isinstance(message, StorageBroke):
             raise StorageFailed(message.reason)
-        else:
+        elif isinstance(message, Message):
             self.node.step(message, now)
+        else:
+            self.node.drop("malformed", f"a {type(message).__name__} is no message")
 
     def on_drained(self) -> None:
         """End the turn: let time pass, carry out what the node asks for, set the alarm."""

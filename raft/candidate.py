@@ -69,7 +69,7 @@ class Candidate(Role):
 
     def __init__(self, node: "Node", now: int) -> None:
         Role.__init__(self, node)
-        self.votes = {}
+        self.votes: "dict[str, bool]" = {}
         self.deadline = now + node.draw_timeout()
         self._own_vote_counted = False
 

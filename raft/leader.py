@@ -36,9 +36,9 @@ class Leader(Role):
         for follower in self._followers:
             self.progress[follower] = Progress(node.log.last_index + 1, now)
         self.deadline = now
-        self._stuck = []  # followers reported as unhealthy
+        self._stuck: "list[str]" = []  # followers reported as unhealthy
         self._round = 0
-        self._round_sent_ms = []  # when each of the last rounds was sent, the newest last
+        self._round_sent_ms: "list[int]" = []  # when each of the last rounds was sent, the newest last
         # A lone round echoed within an election timeout is enough to stay; older rounds are of no use.
         self._rounds_kept = 2 * node.config.election_timeout_ms // node.config.heartbeat_interval_ms + 2
 
@@ -145,7 +145,7 @@ class Leader(Role):
         size_bytes = 0
         for entry in entries:
             size_bytes += entry.size_bytes
-        prev_term = log.term_at(first - 1)
+        prev_term = log.term_at(first - 1) or 0
         return Append(node.id, node.term, first - 1, prev_term, log.commit_index, entries), size_bytes
 
     def on_append_accepted(self, message: "AppendAccepted", now: int) -> None:

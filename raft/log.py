@@ -30,7 +30,7 @@ class Log:
         writes: the numbered writes that carry the log (and term and vote) to disk.
     """
 
-    def __init__(self, entries=()) -> None:
+    def __init__(self, entries: "tuple[Entry, ...]" = ()) -> None:
         self._entries = list(entries)  # _entries[i] has index i + 1
         term = 1
         for i in range(len(self._entries)):

@@ -24,7 +24,9 @@ class Configuration:
 
     __slots__ = ("halves", "learners", "members", "outgoing", "voters")
 
-    def __init__(self, voters, outgoing=(), learners=()) -> None:
+    def __init__(
+        self, voters: "tuple[str, ...]", outgoing: "tuple[str, ...]" = (), learners: "tuple[str, ...]" = ()
+    ) -> None:
         self.voters = _checked("voters", voters)
         self.outgoing = _checked("outgoing", outgoing)
         self.learners = _checked("learners", learners)
@@ -62,7 +64,7 @@ class Configuration:
         return f"Configuration(voters={self.voters!r}, outgoing={self.outgoing!r}, learners={self.learners!r})"
 
 
-def _checked(field: str, ids):
+def _checked(field: str, ids: object) -> "tuple[str, ...]":
     if not isinstance(ids, (tuple, list)):
         raise InvalidConfig(field, ids, "a tuple of ids")
     for member in ids:

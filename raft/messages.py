@@ -24,7 +24,7 @@ class Message:
         term: the sender's current term (in `PreVoteRequest`: the term it would campaign in).
     """
 
-    FIELDS = ("sender", "term")
+    FIELDS: "tuple[str, ...]" = ("sender", "term")
     handler = ""
     binds_term = True
     sender: str
@@ -44,10 +44,7 @@ class Message:
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return False
-        for field in self.FIELDS:
-            if getattr(self, field) != getattr(other, field):
-                return False
-        return True
+        return all(getattr(self, field) == getattr(other, field) for field in self.FIELDS)
 
     def __hash__(self) -> int:
         return self.term

@@ -113,12 +113,11 @@ class Node:
         now = self._pass_time(now)
         problem = message.problem() if isinstance(message, Message) else "no message"
         if problem:
-            return self.drop("malformed", problem)
-        if message.sender == self.id or message.sender not in self.configuration.members:
-            return self.drop("stranger", message.sender)
-        if message.binds_term and message.term != self.term and not self._settle_term(message, now):
-            return
-        getattr(self.role, message.handler)(message, now)
+            self.drop("malformed", problem)
+        elif message.sender == self.id or message.sender not in self.configuration.members:
+            self.drop("stranger", message.sender)
+        elif not message.binds_term or message.term == self.term or self._settle_term(message, now):
+            getattr(self.role, message.handler)(message, now)
 
     def tick(self, now: int) -> None:
         """Let time pass: campaign, send heartbeats or step down if the deadline has come."""
@@ -322,7 +321,8 @@ class Node:
     @property
     def other_voters(self) -> "list[str]":
         """Every voter but this node, in order."""
-        return [member for member in self.configuration.members if member != self.id and self.configuration.votes(member)]
+        configuration = self.configuration
+        return [member for member in configuration.members if member != self.id and configuration.votes(member)]
 
     # Watching
 

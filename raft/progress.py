@@ -7,6 +7,10 @@ when refused. Then it is *replicated to*: appends are pipelined without waiting,
 No other file assigns the fields of `Progress`.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .config import Config
+
 PROBE = "probe"
 REPLICATE = "replicate"
 
@@ -54,7 +58,7 @@ class Progress:
         self._flights: "list[tuple[int, int, int]]" = []  # unanswered appends: (last index, bytes, sent at)
         self._flying_bytes = 0
 
-    def may_send(self, config) -> bool:
+    def may_send(self, config: "Config") -> bool:
         """Whether an append with entries may go now. One that is larger than the window goes when it is empty."""
         if self.state == PROBE:
             return self._probe_sent_ms is None

@@ -14,7 +14,7 @@ def majority(size: int) -> int:
     return size // 2 + 1
 
 
-def reached(values, halves):
+def reached(values: "dict[str, int]", halves: "tuple[tuple[str, ...], ...]") -> int:
     """Return the largest value that a majority of every half has reached.
 
     With match indexes this is the index that may be committed (paper section 5.3); with times it is the moment up to
@@ -24,16 +24,14 @@ def reached(values, halves):
         values: a dict from every voter id to its integer.
         halves: as in the module's description.
     """
-    lowest = None
+    lowest = []
     for half in halves:
         ranked = sorted([values[voter] for voter in half])
-        value = ranked[len(ranked) - majority(len(ranked))]
-        if lowest is None or value < lowest:
-            lowest = value
-    return lowest
+        lowest.append(ranked[len(ranked) - majority(len(ranked))])
+    return min(lowest)
 
 
-def tally(votes, halves):
+def tally(votes: "dict[str, bool]", halves: "tuple[tuple[str, ...], ...]") -> int:
     """Return `WON`, `LOST` or `PENDING` for an election.
 
     Args:

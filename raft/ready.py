@@ -1,5 +1,10 @@
 """The effects of the core, as values: what a node hands to its runtime, and what the runtime must do with it."""
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .entries import Entry
+    from .messages import Message
+
 
 class Write:
     """One numbered write to stable storage; all of it becomes durable at once, or none of it.
@@ -14,7 +19,7 @@ class Write:
 
     __slots__ = ("entries", "number", "term", "vote")
 
-    def __init__(self, number, term, vote, entries) -> None:
+    def __init__(self, number: int, term: "int | None", vote: "str | None", entries: "tuple[Entry, ...]") -> None:
         self.number = number
         self.term = term
         self.vote = vote
@@ -37,7 +42,13 @@ class Ready:
 
     __slots__ = ("committed", "events", "messages", "write")
 
-    def __init__(self, write, messages, committed, events) -> None:
+    def __init__(
+        self,
+        write: "Write | None",
+        messages: "list[tuple[str, Message]]",
+        committed: "tuple[Entry, ...]",
+        events: "list[object]",
+    ) -> None:
         self.write = write
         self.messages = messages
         self.committed = committed
@@ -55,7 +66,7 @@ class Restored:
 
     __slots__ = ("entries", "term", "vote")
 
-    def __init__(self, term: int = 0, vote: "str | None" = None, entries=()) -> None:
+    def __init__(self, term: int = 0, vote: "str | None" = None, entries: "tuple[Entry, ...]" = ()) -> None:
         self.term = term
         self.vote = vote
         self.entries = entries

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from raft.entries import Entry
+from raft.ports import Storage
 from raft.ready import Restored, Write
 
 from .chance import Chance
@@ -20,23 +21,26 @@ class DiskSpeed:
     Attributes:
         least_us, usual_us: see `Chance.long_tailed`.
         stall: probability that a write takes `stall_us` longer.
-        late_report: probability that the completion is reported later than it happened, so that reports of several
-            writes overtake each other.
+        hasty: probability that a write is done at once, before earlier ones that are still under way.
     """
 
     least_us: int = 100
     usual_us: int = 500
     stall: float = 0.0
     stall_us: int = 200_000
-    late_report: float = 0.1
+    hasty: float = 0.1
 
 
-class SimDisk:
-    """Implements the storage port. Writes take effect in order; a crash keeps a prefix of those under way.
+class SimDisk(Storage):
+    """The storage port over a simulated disk.
+
+    Several writes are under way at once and may be done in any order, as with a queue of syncs. But each builds upon
+    the one before, so what is durable is always the contiguous prefix of those done; a crash keeps at least that, and
+    perhaps some of the next ones, and loses the rest.
 
     Args:
-        report: called with the number of a completed write.
-        changed: called after a write took effect, with it.
+        report: called with the number of a write that is done.
+        changed: called with every write when it becomes durable.
 
     Attributes:
         term, vote, entries: what is durable.
@@ -58,8 +62,9 @@ class SimDisk:
         self._chance = chance
         self._report = report
         self._changed = changed
-        self._pending: deque[Write] = deque()
-        self._last_effect_us = 0
+        self._under_way: deque[Write] = deque()
+        self._done: set[int] = set()
+        self._last_done_us = 0
         self._power_cycles = 0
 
     def load(self) -> Restored:
@@ -69,39 +74,39 @@ class SimDisk:
     def write(self, write: Write) -> None:
         """Begin a write."""
         speed = self.speed
-        effect_us = self._scheduler.now_us + self._chance.long_tailed(speed.least_us, speed.usual_us)
+        done_us = self._scheduler.now_us + self._chance.long_tailed(speed.least_us, speed.usual_us)
         if self._chance.happens(speed.stall):
-            effect_us += speed.stall_us
-        self._last_effect_us = effect_us = max(effect_us, self._last_effect_us)
-        self._pending.append(write)
-        self._scheduler.at(effect_us, self._complete, self._power_cycles)
+            done_us += speed.stall_us
+        if not self._chance.happens(speed.hasty):
+            self._last_done_us = done_us = max(done_us, self._last_done_us)
+        self._under_way.append(write)
+        self._scheduler.at(done_us, self._finish, self._power_cycles, write.number)
+
+    def stall(self, duration_us: int) -> None:
+        """Finish no write that begins from now on for a while; those under way are not held up."""
+        self._last_done_us = self._scheduler.now_us + duration_us
 
     def crash(self) -> int:
-        """Lose power: of the writes under way some first ones survive. Return how many were lost."""
-        survivors = self._chance.between(0, len(self._pending))
-        for _ in range(survivors):
-            self._take_effect(self._pending.popleft())
-        lost = len(self._pending)
-        self._pending.clear()
+        """Lose power. Return how many writes were lost."""
+        for _ in range(self._chance.between(0, len(self._under_way))):
+            self._make_durable(self._under_way.popleft())
+        lost = len(self._under_way)
+        self._under_way.clear()
+        self._done.clear()
         self._power_cycles += 1
-        self._last_effect_us = 0
+        self._last_done_us = 0
         return lost
 
-    def _complete(self, power_cycle: int) -> None:
+    def _finish(self, power_cycle: int, number: int) -> None:
         if power_cycle != self._power_cycles:
             return
-        write = self._pending.popleft()
-        self._take_effect(write)
-        if self._chance.happens(self.speed.late_report):
-            self._scheduler.after(self._chance.between(0, 10 * self.speed.usual_us), self._tell, power_cycle, write)
-        else:
-            self._report(write.number)
+        self._done.add(number)
+        while self._under_way and self._under_way[0].number in self._done:
+            self._done.remove(self._under_way[0].number)
+            self._make_durable(self._under_way.popleft())
+        self._report(number)
 
-    def _tell(self, power_cycle: int, write: Write) -> None:
-        if power_cycle == self._power_cycles:
-            self._report(write.number)
-
-    def _take_effect(self, write: Write) -> None:
+    def _make_durable(self, write: Write) -> None:
         if write.term is not None:
             self.term = write.term
             self.vote = write.vote

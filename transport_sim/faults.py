@@ -11,8 +11,21 @@ from .host import Host
 from .network import Network, Weather
 from .scheduler import Scheduler
 
-KINDS = ("latency", "drop", "duplicate", "reorder", "partition", "one-way", "crash", "slow-disk", "busy")
+KINDS = (
+    "latency",
+    "drop",
+    "duplicate",
+    "reorder",
+    "partition",
+    "one-way",
+    "crash",
+    "slow-disk",
+    "busy",
+    "worst-moment",
+)
 """Every kind of fault, by the name that the command line uses."""
+
+LONGEST_STALL_US = 1_000_000
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
@@ -43,6 +56,7 @@ def draw_weather(chance: Chance, kinds: Sequence[str]) -> Weather:
         weather.duplicate = chance.pick((0.0, 0.02, 0.1))
     if "reorder" in kinds:
         weather.reorder = chance.pick((0.0, 0.02, 0.1, 0.3))
+        weather.late_us = chance.pick((5_000, 50_000, 2_000_000))
     return weather
 
 
@@ -61,7 +75,7 @@ def draw_busy(chance: Chance, kinds: Sequence[str]) -> float:
 
 
 class Injector:
-    """Crashes hosts and cuts links at random moments, one trouble at a time or several at once.
+    """Crashes hosts and cuts links at random moments, and at the worst: when a node campaigns or was just elected.
 
     Args:
         hosts: all of them, in order.
@@ -89,17 +103,44 @@ class Injector:
         self._mean_pause_us = chance.pick((300_000, 1_000_000, 3_000_000))
         self._stopped = False
         actions = {"partition": self._partition, "one-way": self._one_way, "crash": self._crash}
-        self._actions = [actions[kind] for kind in actions if kind in kinds]
-        if self._actions and len(hosts) > 1:
+        self._actions = [actions[kind] for kind in actions if kind in kinds] if len(hosts) > 1 else []
+        self._worst_moments = chance.pick((0.0, 0.1, 0.4)) if "worst-moment" in kinds else 0.0
+        if self._actions:
             self._again()
 
     def stop(self) -> None:
-        """Inject nothing any more, mend every link and start every host that is down."""
+        """Inject nothing any more, mend every link, and start hosts that are down: all, or just a majority."""
         self._stopped = True
         self._network.heal()
+        down = [host for host in self._hosts if host.actor is None]
+        spared = min(len(down), (len(self._hosts) - 1) // 2) if self._chance.happens(0.5) else 0
+        for host in down[spared:]:
+            host.start()
+
+    def start_all(self) -> None:
+        """Start every host that is still down."""
         for host in self._hosts:
             if host.actor is None:
                 host.start()
+
+    def role_changed(self, host: Host, role: str) -> None:
+        """A node took on a role: in the middle of an election trouble hurts most."""
+        if role not in ("candidate", "leader") or self._stopped or not self._chance.happens(self._worst_moments):
+            return
+        self._counts["worst-moment"] += 1
+        self._scheduler.after(self._chance.between(0, 5_000), self._hit, host)
+
+    def _hit(self, host: Host) -> None:
+        if self._stopped or host.actor is None:
+            return
+        others = [other.id for other in self._hosts if other is not host]
+        blow = self._chance.between(0, 3)
+        if blow == 0:
+            host.disk.stall(self._chance.between(50_000, LONGEST_STALL_US))
+        elif blow == 1:
+            self._switch_off(host)
+        else:
+            self._cut({(host.id, other) if blow == 2 else (other, host.id) for other in others})
 
     def _again(self) -> None:
         self._scheduler.after(self._chance.long_tailed(50_000, self._mean_pause_us), self._inject)
@@ -126,12 +167,15 @@ class Injector:
             victims = list(self._hosts)  # the power fails everywhere
         for host in victims:
             if host.actor is not None:
-                self._counts["crash"] += 1
-                host.crash()
-                self._scheduler.after(self._duration(), self._restart, host)
+                self._switch_off(host)
+
+    def _switch_off(self, host: Host) -> None:
+        self._counts["crash"] += 1
+        host.crash()
+        self._scheduler.after(self._duration(), self._restart, host)
 
     def _restart(self, host: Host) -> None:
-        if host.actor is None:
+        if host.actor is None and not self._stopped:
             self._counts["restart"] += 1
             host.start()
 
@@ -157,8 +201,11 @@ class Injector:
             cut = {(other, victim) for other in ids if other != victim}
         else:
             cut = {(a, b) for a in ids for b in ids if a != b and self._chance.happens(0.3)}
-        self._network.cut = cut
-        self._scheduler.after(self._duration(), self._heal, cut)
+        self._cut(cut)
+
+    def _cut(self, links: set[tuple[str, str]]) -> None:
+        self._network.cut = links
+        self._scheduler.after(self._duration(), self._heal, links)
 
     def _heal(self, cut: set[tuple[str, str]]) -> None:
         if self._network.cut is cut:

@@ -12,6 +12,7 @@ from raft.config import Config
 from raft.membership import Configuration
 from raft.messages import Message
 from raft.node import Node
+from raft.observer import RoleChanged
 
 from .chance import Chance
 from .disk import DiskSpeed, SimDisk
@@ -44,6 +45,7 @@ class World:
     faults: Counter[str]
     make_machine: Callable[[], Machine]
     turn_ended: Callable[[Host], None]
+    role_changed: Callable[[Host, str], None]
     broke: Callable[[str, Exception], None]
 
 
@@ -141,7 +143,7 @@ class Host:
         actor, self.actor = self.actor, None
         if actor is not None:
             actor.kill()
-            self._world.faults["lost_write"] += self.disk.crash()
+            self._world.faults["lost-write"] += self.disk.crash()
             actor.behaviour.abandon("the node crashed")
 
     def receive(self, message: Message) -> None:
@@ -171,7 +173,9 @@ class Host:
         self._world.network.send(self.id, messages)
 
     def observe(self, event: object) -> None:
-        """Observer port: nothing to do, the checker looks at the node itself."""
+        """Observer port: pass on changes of role; the checker looks at the node itself."""
+        if isinstance(event, RoleChanged):
+            self._world.role_changed(self, event.role)
 
     # What happens on this host
 

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 
 from raft.entries import COMMAND, Entry
 from raft.leader import Leader
-from raft.messages import Append, AppendAccepted, Heartbeat, Message, PreVoteReply, PreVoteRequest, VoteReply, VoteRequest
+from raft.messages import (
+    Append,
+    AppendAccepted,
+    Heartbeat,
+    HeartbeatEcho,
+    Message,
+    PreVoteReply,
+    PreVoteRequest,
+    VoteReply,
+    VoteRequest,
+)
 from raft.quorum import majority
 
 if TYPE_CHECKING:
@@ -50,6 +60,9 @@ class Shadow:
         self.applied_commands = 0
         self.leads: int | None = None  # the term it was seen to lead at the last look
         self.heard_ms: int | None = None  # when a leader of its term was last heard, in turns before this one
+        self.granted: set[tuple[str, int]] = set()  # the votes that have arrived: (voter, term)
+        self.led_since_ms = 0
+        self.echoes: dict[str, int] = {}  # when each member's last echo of the term it leads arrived
         self.hearing: int | None = None  # the term of a leader whose message waits for this turn
         self.asked: set[int] = set()  # the campaigns whose pre-vote requests wait for this turn
 
@@ -95,6 +108,7 @@ class Checker:
         shadow.leads = None
         shadow.heard_ms = shadow.hearing = None
         shadow.asked.clear()
+        shadow.granted.clear()
 
     # A message arrives
 
@@ -104,6 +118,10 @@ class Checker:
             self._shadows[host.id].hearing = message.term
         elif isinstance(message, PreVoteRequest):
             self._shadows[host.id].asked.add(message.campaign)
+        elif isinstance(message, VoteReply) and message.granted:
+            self._shadows[host.id].granted.add((message.sender, message.term))
+        elif isinstance(message, HeartbeatEcho) and message.term == self._shadows[host.id].leads:
+            self._shadows[host.id].echoes[message.sender] = host.now_ms
 
     # A turn ends
 
@@ -128,6 +146,8 @@ class Checker:
             if leads is not None:
                 led = leads
                 self._check_election(host, shadow)
+        if leads is not None:
+            self._check_leader_is_heard(host, shadow)
         if log.commit_index != shadow.commit_index:
             self._check_commit(host, shadow, led)
         if log.applied_index != shadow.applied_index or len(host.machine.commands) != shadow.applied_commands:
@@ -191,7 +211,7 @@ class Checker:
         if host.id != shadow.disk_vote or term != shadow.disk_term:
             raise InvariantError("E1", f"{host.id} leads term {term} without a durable vote for itself")
         for half in self._halves:
-            granted = sum(self._votes.get((voter, term)) == host.id or voter == host.id for voter in half)
+            granted = sum(voter == host.id or (voter, term) in shadow.granted for voter in half)
             if granted < majority(len(half)):
                 raise InvariantError("E2", f"{host.id} leads term {term} with {granted} votes of {len(half)}")
         if not shadow.entries or shadow.entries[-1].term != term:
@@ -202,6 +222,21 @@ class Checker:
         if len(shadow.chain) <= index or shadow.chain[index] != self.committed[index]:
             raise InvariantError("S4", f"{host.id} leads term {term} without the committed entry {index}")
         self._leader_chains[term] = shadow.chain
+        shadow.led_since_ms = host.node.now
+        shadow.echoes = {}
+
+    def _check_leader_is_heard(self, host: Host, shadow: Shadow) -> None:
+        """A leader without any echo from a majority steps down within two election timeouts."""
+        now = host.node.now
+        patience_ms = 2 * self._election_timeout_ms
+        if now - shadow.led_since_ms <= patience_ms:
+            return
+        for half in self._halves:
+            heard = sum(voter == host.id or now - shadow.echoes.get(voter, 0) <= patience_ms for voter in half)
+            if heard < majority(len(half)):
+                raise InvariantError(
+                    "E5", f"{host.id} still leads term {shadow.leads}, heard by {heard} of {len(half)}"
+                )
 
     def _check_commit(self, host: Host, shadow: Shadow, led: int | None) -> None:
         log = host.node.log

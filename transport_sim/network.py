@@ -19,6 +19,7 @@ class Weather:
     Attributes:
         least_us, usual_us: latency in microseconds, see `Chance.long_tailed`.
         drop, duplicate, reorder: probability of each fault per message, 0 to 1.
+        late_us: by how much a reordered message may be late.
     """
 
     least_us: int = 200
@@ -26,6 +27,7 @@ class Weather:
     drop: float = 0.0
     duplicate: float = 0.0
     reorder: float = 0.0
+    late_us: int = 20_000
 
 
 class Network:
@@ -89,7 +91,7 @@ class Network:
         last = self._last_arrival_us.get(link, 0)
         if self._chance.happens(weather.reorder):
             self._faults["reorder"] += 1
-            arrival += self._chance.between(0, 20 * weather.usual_us)
+            arrival += self._chance.between(0, weather.late_us)
         else:
             arrival = max(arrival, last)
             self._last_arrival_us[link] = arrival

@@ -85,7 +85,8 @@ class Simulation:
         self.scheduler = Scheduler()
         self.chance = chance = Chance(seed)
         self.faults: Counter[str] = Counter()
-        self._seconds_us = int(seconds * 1_000_000)
+        self._kinds = tuple(faults)
+        self._seconds = seconds
         election_timeout_ms = chance.pick((150, 300, 1000))
         self.config = Config(
             election_timeout_ms=election_timeout_ms,
@@ -113,6 +114,7 @@ class Simulation:
             faults=self.faults,
             make_machine=Machine,
             turn_ended=self._turn_ended,
+            role_changed=self._role_changed,
             broke=self._broke,
         )
         self._world = world
@@ -129,23 +131,47 @@ class Simulation:
         leaders = [host for host in self.hosts if host.actor is not None and isinstance(host.node.role, Leader)]
         return max(leaders, key=lambda host: host.node.term, default=None)
 
+    def start(self) -> None:
+        """Start every node. `run` does it by itself."""
+        for host in self.hosts:
+            host.start()
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual time pass.
+
+        Raises:
+            InvariantError: a promise was broken.
+        """
+        self.scheduler.run_until(self.scheduler.now_us + int(seconds * 1_000_000))
+
+    def recover(self) -> None:
+        """Mend everything, and hold the cluster to it: it must come back to life and have kept its word.
+
+        Raises:
+            InvariantError: it did not.
+        """
+        self._heal()
+        self._check_acknowledged()
+
+    def close(self) -> None:
+        """Stop every node."""
+        for host in self.hosts:
+            if host.actor is not None:
+                host.actor.kill()
+
     def run(self) -> Result:
         """Run to the end, or to the first broken promise."""
         violation = None
         try:
-            for host in self.hosts:
-                host.start()
-            self.scheduler.run_until(self._seconds_us)
-            self._heal()
-            self._check_acknowledged()
+            self.start()
+            self.advance(self._seconds)
+            self.recover()
         except InvariantError as broken:
             violation = self._violation(broken.invariant, broken.message)
         except AssertionError as broken:
             violation = self._violation("S7", str(broken))
         finally:
-            for host in self.hosts:
-                if host.actor is not None:
-                    host.actor.kill()
+            self.close()
         return Result(
             seed=self.seed,
             events=self.scheduler.events,
@@ -183,6 +209,9 @@ class Simulation:
             )
         )
 
+    def _role_changed(self, host: Host, role: str) -> None:
+        self._injector.role_changed(host, role)
+
     def _broke(self, id: str, error: Exception) -> None:
         """A node stopped with an error; nothing that the simulator does to it allows that."""
         if isinstance(error, (InvariantError, AssertionError)):
@@ -192,7 +221,11 @@ class Simulation:
     # The end of a run
 
     def _heal(self) -> None:
-        """Mend everything; the cluster must come back to life."""
+        """Mend everything; the cluster must come back to life.
+
+        At first perhaps only a majority: members that are ahead in log but behind in term must find together. At the
+        end messages are lost again, but nothing is proposed: what was lost must be sent again all the same.
+        """
         for client in self.clients:
             client.stop()
         self.network.weather = Weather()
@@ -206,6 +239,8 @@ class Simulation:
         fresh = Client("fresh", self.scheduler, self.chance, self.hosts, timeout_us // 10)
         self._run_while_alive(lambda: bool(fresh.acknowledged), "a fresh command is not committed")
         fresh.stop()
+        self.network.weather = Weather(drop=0.1 if "drop" in self._kinds else 0.0)
+        self._injector.start_all()
         self._run_while_alive(self._converged, "the logs differ")
 
     def _run_while_alive(self, done: Callable[[], bool], complaint: str) -> None:
@@ -213,7 +248,8 @@ class Simulation:
         patience_us = 10 * self.config.election_timeout_ms * 1000
         reached = -1
         while not self.scheduler.run_until(self.scheduler.now_us + patience_us, done):
-            before, reached = reached, sum(host.node.log.durable_index + host.node.log.applied_index for host in self.hosts)
+            before = reached
+            reached = sum(host.node.log.durable_index + host.node.log.applied_index for host in self.hosts)
             if reached == before:
                 raise InvariantError("R5", f"{complaint}, and nobody got further within 10 election timeouts")
 

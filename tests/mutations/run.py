@@ -1,0 +1,109 @@
+"""Apply each deliberate bug to a copy of the sources and hunt for it with the simulator.
+
+    python tests/mutations/run.py             every mutation
+    python tests/mutations/run.py stickiness  those whose name contains a word
+
+Exit code 0 only if every mutation was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.mutations.mutations import MUTATIONS, Mutation  # noqa: E402
+
+SEEDS = 200
+PACKAGES = ("raft", "actors", "transport_sim")
+HUNT = """
+import json, sys
+from transport_sim import Simulation
+for seed in range(int(sys.argv[1])):
+    violation = Simulation(seed).run().violation
+    if violation is not None:
+        print(json.dumps([seed + 1, violation.invariant, violation.message]))
+        break
+"""
+
+
+@dataclass(frozen=True)
+class Catch:
+    """What the hunt for a mutation came to.
+
+    Attributes:
+        seeds: how many seeds it took, or None when it was not found.
+        invariant, message: the promise that it broke.
+    """
+
+    mutation: Mutation
+    seeds: int | None
+    invariant: str = ""
+    message: str = ""
+
+
+def apply(mutation: Mutation, folder: Path) -> None:
+    """Copy the sources to a folder and put the bug in.
+
+    Raises:
+        ValueError: when an edit does not fit exactly once.
+    """
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for file, before, after in mutation.edits:
+        path = folder / file
+        source = path.read_text()
+        if source.count(before) != 1:
+            raise ValueError(
+                f"mutation {mutation.name!r} fits {source.count(before)} times in {file}: bring it up to date"
+            )
+        path.write_text(source.replace(before, after))
+
+
+def hunt(mutation: Mutation, seeds: int = SEEDS) -> Catch:
+    """Simulate the mutated sources, seed after seed, until a promise is broken."""
+    with tempfile.TemporaryDirectory() as folder:
+        apply(mutation, Path(folder))
+        environment = {**os.environ, "PYTHONPATH": folder}
+        command = [sys.executable, "-P", "-c", HUNT, str(seeds)]
+        ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise RuntimeError(f"the hunt for {mutation.name!r} failed:\n{ran.stderr}")
+    return Catch(mutation, *json.loads(ran.stdout)) if ran.stdout else Catch(mutation, None)
+
+
+def main() -> int:
+    """Hunt for the mutations named on the command line and print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", help="only mutations whose name contains one of these words")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"how many seeds to try (default {SEEDS})")
+    options = parser.parse_args()
+    chosen = [m for m in MUTATIONS if not options.words or any(word in m.name for word in options.words)]
+    table = Table("mutation", "seeds", "broke", "seen as", title="deliberate bugs in the core")
+    catches = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda mutation: hunt(mutation, options.seeds), chosen)
+        for catch in track(found, total=len(chosen), console=Console(stderr=True), transient=True):
+            catches.append(catch)
+            seeds = str(catch.seeds) if catch.seeds else "[red]not found[/red]"
+            table.add_row(catch.mutation.name, seeds, catch.invariant, catch.message)
+    Console().print(table)
+    return 0 if all(catch.seeds for catch in catches) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
