@@ -1,0 +1,117 @@
+"""One member of a cluster as a gevent actor: `raft.actor.RaftActor`, given its ports and a mailbox.
+
+Whatever ends the actor, its node goes down in the same way: no alarm, no message and no write comes from it any more,
+and everybody who waits for a proposal learns that the outcome is unknown, or, where the proposal was still in the
+mailbox, that it was refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from raft.actor import Propose, RaftActor
+from raft.config import Config
+from raft.membership import Configuration
+from raft.node import Node
+from raft.status import Status
+
+from .errors import NodeStopped
+from .ports import Observer, StateMachine, Storage, Transport
+from .runtime import GeventActor, describe
+from .timers import GeventTimer, MonotonicClock
+
+
+class NodeActor(GeventActor):
+    """Runs one node.
+
+    Args:
+        id: this member's id; must be in `configuration`.
+        configuration: who takes part.
+        config: timeouts and limits.
+        seed: of the node's election timeouts; give each member, and each start, another one.
+        storage: this member's storage; what it holds is loaded before the actor starts.
+        transport: the way to the other members.
+        machine: a fresh state machine; the log is applied to it from the start.
+        observer: is told the node's events.
+        on_down: called when the node has gone down by itself, with the exception that took it down, or with None when
+            it was asked to stop; not called after `crash`.
+
+    Raises:
+        InvalidConfig: when the id is not a member.
+        InvalidRestore: when what storage holds contradicts itself.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        configuration: Configuration,
+        config: Config,
+        seed: int,
+        *,
+        storage: Storage,
+        transport: Transport,
+        machine: StateMachine,
+        observer: Observer,
+        on_down: Callable[[BaseException | None], None],
+    ) -> None:
+        super().__init__()
+        clock = MonotonicClock()
+        self.id = id
+        self._storage = storage
+        self._transport = transport
+        self._timer = GeventTimer(self.actor_ref, clock)
+        self._on_down = on_down
+        self._node = Node(id, configuration, config, storage.load(), seed, clock.now_ms())
+        self._raft = RaftActor(self._node, clock, self._timer, transport, storage, machine, observer)
+
+    def status(self) -> Status:
+        """Return a picture of the node. It is whole at any time, since a turn does not let others run."""
+        return self._node.status()
+
+    def on_start(self) -> None:
+        """Open the ports on this mailbox and set the first alarm."""
+        self._storage.open(self.actor_ref)
+        self._transport.open(self.actor_ref)
+        self._raft.on_start()
+
+    def on_receive(self, message: Any) -> None:
+        """Take a message into account; effects wait for the end of the turn."""
+        self._raft.on_receive(message)
+
+    def on_drained(self) -> None:
+        """Carry out what the messages of this turn ask for."""
+        self._raft.on_drained()
+
+    def on_undelivered(self, message: Any) -> None:
+        """Refuse a proposal that this node will never see."""
+        if isinstance(message, Propose):
+            message.reply(NodeStopped(self.id), None)
+
+    def on_stop(self) -> None:
+        """Go down because somebody asked for it."""
+        self._take_down(f"node {self.id} was stopped")
+        self._on_down(None)
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Go down because the node's state can no longer be trusted, and report why."""
+        assert exception_value is not None
+        self._take_down(f"node {self.id} has failed: {describe(exception_value)}")
+        self._on_down(exception_value)
+
+    def crash(self) -> None:
+        """Go down at once, as by a power cut: writes under way are lost, and the mailbox with them."""
+        self._take_down(f"node {self.id} was killed")
+        super().crash()
+
+    def _take_down(self, reason: str) -> None:
+        self._timer.cancel()
+        self._transport.close()
+        self._storage.close()
+        self._raft.abandon(reason)

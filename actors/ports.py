@@ -1,0 +1,61 @@
+"""What a node actor needs of its surroundings, with types: the ports of `raft.ports` as this runtime uses them.
+
+Storage and transport serve a mailbox: they are opened when the actor starts and closed when it goes down, and outlive
+both. Clock and timer are the same everywhere in this runtime; see `timers.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from pykka import ActorRef
+
+from raft.messages import Message
+from raft.ready import Restored, Write
+
+
+class Transport(Protocol):
+    """The way from one member to the others."""
+
+    def open(self, mailbox: ActorRef[Any]) -> None:
+        """Begin to deliver what others send to this member, to `mailbox`."""
+
+    def send(self, messages: list[tuple[str, Message]]) -> None:
+        """Send a list of (receiver id, message). Any of them may be lost, repeated or overtaken. Never blocks."""
+
+    def close(self) -> None:
+        """Deliver nothing more; may be called when not open."""
+
+
+class Storage(Protocol):
+    """The stable storage of one member."""
+
+    def load(self) -> Restored:
+        """Return what is durable; called before `open`."""
+
+    def open(self, mailbox: ActorRef[Any]) -> None:
+        """Report completed writes to `mailbox` from now on."""
+
+    def write(self, write: Write) -> None:
+        """Begin a write; tell `Persisted` when it is durable or `StorageBroke` when it fails, never synchronously."""
+
+    def close(self) -> None:
+        """Report nothing more; writes under way may be lost. May be called when not open."""
+
+
+class StateMachine(Protocol):
+    """What the cluster computes: every member applies the same commands in the same order."""
+
+    def apply(self, command: bytes) -> Any:
+        """Apply one committed command and return its result for the proposer.
+
+        It must be deterministic: no clock, no chance, nothing from outside, or the members part ways. An exception
+        stops the node; answer bad commands with a result that says so.
+        """
+
+
+class Observer(Protocol):
+    """Whoever watches."""
+
+    def observe(self, event: object) -> None:
+        """Take note of an event (see `raft.observer`); must neither block nor raise."""

@@ -1,0 +1,1 @@
+"""Stable storage of members, one module per kind."""

@@ -1,0 +1,121 @@
+"""Who keeps one member: starts its actor, takes it down, remembers why it went down, starts it anew from its storage.
+
+A node that fails is not restarted by itself: its state could not be trusted, and what made it fail once, a broken disk
+or a state machine that raises, would do so again. Somebody who has read the cause decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from loguru import logger
+from pykka import Future
+
+from raft.actor import Propose
+from raft.status import Status
+
+from .errors import AlreadyRunning, NodeStopped, NotRunning
+from .node import NodeActor
+from .runtime import GeventFuture, describe
+
+
+@dataclass(frozen=True)
+class MemberStatus:
+    """What is known of one member from outside.
+
+    Attributes:
+        id: the member.
+        raft: what its node says of itself, or None while it is down.
+        failure: the exception that took it down, or None when it runs, was killed or was stopped.
+    """
+
+    id: str
+    raft: Status | None
+    failure: BaseException | None
+
+    @property
+    def running(self) -> bool:
+        """Whether the member is up."""
+        return self.raft is not None
+
+
+class Supervisor:
+    """Keeps one member.
+
+    Args:
+        id: the member.
+        spawn: starts the member's actor from its storage; its argument is for `NodeActor`'s `on_down`.
+        on_down: called with the id after the node has gone down, for whatever reason.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        spawn: Callable[[Callable[[BaseException | None], None]], NodeActor],
+        on_down: Callable[[str], None],
+    ) -> None:
+        self.id = id
+        self._spawn = spawn
+        self._on_down = on_down
+        self._actor: NodeActor | None = None
+        self._failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Start the node from what its storage holds.
+
+        Raises:
+            AlreadyRunning: when it runs.
+            InvalidRestore: when what storage holds contradicts itself.
+        """
+        if self._actor is not None:
+            raise AlreadyRunning(self.id)
+        self._failure = None
+        self._actor = self._spawn(self._went_down)
+
+    def crash(self) -> None:
+        """Take the node down at once, as by a power cut.
+
+        Raises:
+            NotRunning: when it is down.
+        """
+        actor = self._actor
+        if actor is None:
+            raise NotRunning(self.id)
+        self._actor = None
+        self._on_down(self.id)
+        actor.crash()
+        actor.join(1.0)
+
+    def propose(self, command: bytes) -> Future[Any]:
+        """Put a command before the node; the future brings the result, a `ProposalRefused` or an `OutcomeUnknown`."""
+        future: GeventFuture[Any] = GeventFuture()
+
+        def reply(error: Exception | None, result: Any) -> None:
+            if error is None:
+                future.set(result)
+            else:
+                future.set_exception((type(error), error, None))
+
+        if self._actor is None:
+            reply(NodeStopped(self.id), None)
+        else:
+            self._actor.actor_ref.tell(Propose(command, reply))
+        return future
+
+    def status(self) -> MemberStatus:
+        """Return what is known of the member."""
+        return MemberStatus(self.id, self._actor.status() if self._actor is not None else None, self._failure)
+
+    @property
+    def running(self) -> bool:
+        """Whether the node is up."""
+        return self._actor is not None
+
+    def _went_down(self, error: BaseException | None) -> None:
+        self._actor = None
+        self._failure = error
+        if error is not None:
+            logger.error("node {} is down: {}", self.id, describe(error))
+        self._on_down(self.id)

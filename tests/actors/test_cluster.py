@@ -1,0 +1,163 @@
+import gevent
+import pytest
+
+from actors import (
+    AlreadyRunning,
+    ClusterClosed,
+    LocalCluster,
+    NotKeyValue,
+    NotRunning,
+    UnknownNode,
+)
+from actors.kv_commands import OutOfBounds
+from raft.config import Config
+from raft.errors import EntryTooLarge, InvalidCommand, InvalidConfig
+from tests.actors.clusters import Counter, T, contents, level, wait_until
+
+# Use
+
+
+@pytest.mark.parametrize("nodes", range(1, 10))
+def test_clusters_of_every_size_elect_and_replicate(nodes):
+    with LocalCluster(nodes) as cluster:
+        assert cluster.wait_for_leader(T) in cluster.members
+        cluster.put("key", "value", T)
+
+        wait_until(lambda: level(cluster))
+        assert contents(cluster) == [[(b"key", b"value")]] * nodes
+
+
+def test_the_store_does_what_it_says(cluster):
+    assert cluster.get("key", T) is None
+    cluster.put("key", b"1", T)
+    assert cluster.get(b"key", T) == b"1"
+    assert cluster.cas("key", "2", "3", T) is False
+    assert cluster.cas("key", "1", "3", T) is True
+    assert cluster.cas("new", None, "1", T) is True
+    assert cluster.delete("key", T) is True
+    assert cluster.delete("key", T) is False
+    assert cluster.get("key", T) is None
+
+
+def test_one_leader_and_followers_that_know_it(cluster):
+    leader = cluster.wait_for_leader(T)
+
+    assert cluster.leader() == leader
+    roles = {member.id: (member.raft.role, member.raft.leader) for member in cluster.status()}
+    assert roles[leader] == ("leader", leader)
+    assert [member.running for member in cluster.status()] == [True] * 3
+    assert list(roles.values()).count(("follower", leader)) >= 1
+
+
+def test_many_greenlets_share_one_cluster(cluster):
+    writers = [gevent.spawn(cluster.put, f"key {number}", b"value", T) for number in range(64)]
+
+    gevent.joinall(writers, timeout=T, raise_error=True)
+
+    wait_until(lambda: level(cluster))
+    assert [len(content) for content in contents(cluster)] == [64] * 3
+
+
+def test_a_machine_of_ones_own():
+    with LocalCluster(3, machine=Counter) as cluster:
+        assert cluster.propose(b"5", T) == 5
+        assert cluster.propose(b"-2", T) == 3
+
+        wait_until(lambda: level(cluster))
+        assert [cluster.machine(node).total for node in range(3)] == [3, 3, 3]
+        with pytest.raises(NotKeyValue, match="this cluster replicates Counter"):
+            cluster.put("key", "value", T)
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize("nodes", [0, 10, -1, "3", 3.0, True])
+def test_a_cluster_has_1_to_9_nodes(nodes):
+    with pytest.raises(InvalidConfig, match="nodes is .*; it must be an integer from 1 to 9"):
+        LocalCluster(nodes)
+
+
+def test_a_seed_is_an_integer():
+    with pytest.raises(InvalidConfig, match="seed is 'x'; it must be an integer or None"):
+        LocalCluster(seed="x")
+
+
+@pytest.mark.parametrize("node", ["n4", "", 3, -1, None, True, 1.0])
+def test_an_unknown_node_is_named(cluster, node):
+    for method in (cluster.kill, cluster.restart, cluster.machine, lambda node: cluster.partition([node])):
+        with pytest.raises(UnknownNode) as caught:
+            method(node)
+        assert str(caught.value) == f"there is no node {node!r}; the nodes are n1, n2, n3, or their positions 0 to 2"
+
+
+def test_a_dead_node_cannot_be_killed_nor_a_running_one_restarted(cluster):
+    with pytest.raises(AlreadyRunning, match="node n2 runs already"):
+        cluster.restart("n2")
+    cluster.kill(1)
+    with pytest.raises(NotRunning, match="node n2 is down"):
+        cluster.kill("n2")
+
+
+def test_a_node_is_in_one_group(cluster):
+    with pytest.raises(InvalidConfig, match="groups is 'n1'; it must be named once"):
+        cluster.partition(["n1"], [0, "n2"])
+
+
+def test_what_is_out_of_bounds_is_never_sent(cluster):
+    with pytest.raises(OutOfBounds, match="the key is 0 bytes"):
+        cluster.put("", "value")
+    with pytest.raises(OutOfBounds, match="the value is int"):
+        cluster.put("key", 1)
+    with pytest.raises(InvalidConfig, match="timeout is -1"):
+        cluster.put("key", "value", timeout=-1)
+    with pytest.raises(InvalidCommand):
+        cluster.propose("text", T)
+
+
+def test_a_command_beyond_the_limit_is_refused_at_once():
+    with (
+        LocalCluster(1, config=Config(max_entry_bytes=16)) as cluster,
+        pytest.raises(EntryTooLarge, match="limit is 16"),
+    ):
+        cluster.put("key", bytes(32), T)
+
+
+def test_a_closed_cluster_says_so(cluster):
+    cluster.put("key", "1", T)
+    waiting = gevent.spawn(lambda: cluster.wait_for_leader(T))
+    cluster.close()
+    cluster.close()
+
+    for use in (
+        lambda: cluster.put("key", "value"),
+        lambda: cluster.get("key"),
+        lambda: cluster.kill(0),
+        lambda: cluster.restart(0),
+        lambda: cluster.partition([0]),
+        lambda: cluster.cut(0, 1),
+        cluster.heal,
+        cluster.wait_for_leader,
+        lambda: cluster.sleep(1),
+        waiting.get,
+    ):
+        with pytest.raises(ClusterClosed, match="the cluster is closed; make a new one"):
+            use()
+    assert not any(member.running for member in cluster.status())
+    assert cluster.leader() is None
+
+
+def test_who_waits_when_the_cluster_closes_is_told():
+    with LocalCluster(3) as cluster:
+        cluster.partition([0], [1], [2])
+        waiting = gevent.spawn(caught, cluster.put, "key", "1", T)
+        gevent.sleep(0.05)
+
+    assert isinstance(waiting.get(timeout=T), ClusterClosed)
+
+
+def caught(method, *arguments):
+    try:
+        return method(*arguments)
+    except Exception as error:
+        return error

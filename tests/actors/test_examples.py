@@ -1,0 +1,31 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+SHOWN = {
+    "local_cluster.py": ["leads; greeting is b'hello'", "leads; greeting is b'hello again'"],
+    "own_state_machine.py": [
+        "added wash, 1 waiting",
+        "added dry, 2 waiting",
+        "added fold, 3 waiting",
+        "took wash",
+        "took dry, by the next leader",
+    ],
+}
+
+
+@pytest.mark.parametrize("example", sorted(SHOWN))
+def test_the_example_runs_as_a_script(example):
+    command = [sys.executable, str(CHECKOUT / "examples" / example)]
+    environment = {"PYTHONPATH": str(CHECKOUT)}
+
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    lines = ran.stdout.splitlines()
+    assert len(lines) == len(SHOWN[example])
+    assert all(expected in line for expected, line in zip(SHOWN[example], lines, strict=True))
