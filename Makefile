@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types architecture clean
+.PHONY: help demo test nightly lint types architecture clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,8 +16,14 @@ demo: $(VENV)/.run ## Watch a local cluster lose its leader and carry on
 test: $(VENV)/.test ## Run all tests
 	$(BIN)/python -m pytest
 
+nightly: $(VENV)/.test ## Simulate seeds that the tests do not, for half an hour or so
+	$(BIN)/quorate sim run --first-seed 1000 --seeds 5000
+	$(BIN)/quorate sim run --first-seed 1000 --seeds 2000 --nodes 3
+	$(BIN)/quorate sim run --first-seed 1000 --seeds 1000 --nodes 7
+
 lint: $(VENV)/.dev ## Check style
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 
 types: $(VENV)/.dev ## Check types
 	$(BIN)/mypy

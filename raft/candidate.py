@@ -86,7 +86,7 @@ class Candidate(Role):
 
     def on_persisted(self, now: int) -> None:
         """The own vote counts like any other: when it is durable."""
-        if not self._own_vote_counted and self.node.term_is_durable:
+        if not self._own_vote_counted and self.node.ballot_is_durable:
             self._own_vote_counted = True
             self.votes[self.node.id] = True
             self._count(now)

@@ -41,6 +41,10 @@ class Message:
     def _body_problem(self) -> "str | None":
         return None
 
+    def supersedes(self, older: "Message") -> bool:
+        """Whether an older message of the same kind to the same receiver need not be sent any more."""
+        return True
+
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return False
@@ -190,12 +194,12 @@ class Append(Message):
             index += 1
             if type(entry) is not Entry:
                 return "an entry is no Entry"
-            if entry.index != index:
+            if type(entry.index) is not int or entry.index != index:
                 return "entries are not consecutive"
             if type(entry.term) is not int or not term <= entry.term <= self.term:
                 return "terms of entries fall, or exceed the message's term"
             term = entry.term
-            if entry.kind not in KINDS or type(entry.data) is not bytes:
+            if type(entry.kind) is not int or entry.kind not in KINDS or type(entry.data) is not bytes:
                 return "an entry is of no known kind or its data are no bytes"
         return "terms of entries start at 1" if self.entries and self.entries[0].term < 1 else None
 
@@ -215,6 +219,10 @@ class AppendAccepted(Message):
         self.sender = sender
         self.term = term
         self.match_index = match_index
+
+    def supersedes(self, older: Message) -> bool:
+        """Whether it acknowledges at least as much."""
+        return not isinstance(older, AppendAccepted) or self.match_index >= older.match_index
 
     def _body_problem(self) -> "str | None":
         return None if _number(self.match_index) else "match_index is no number"

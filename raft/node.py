@@ -38,7 +38,7 @@ from .follower import Follower
 from .leader import Leader
 from .log import Log
 from .membership import Configuration
-from .messages import Append, Heartbeat, HigherTerm, Message, VoteReply, VoteRequest
+from .messages import MESSAGES, Append, Heartbeat, HigherTerm, Message, VoteReply, VoteRequest
 from .observer import MessageDropped, RoleChanged
 from .prng import Prng
 from .ready import Ready, Restored, Write
@@ -86,10 +86,10 @@ class Node:
         self.configuration = configuration
         self.config = Config() if config is None else config
         self.log = Log(restored.entries)
-        if restored.term < self.log.last_term or (restored.vote is not None and restored.term < 1):
-            raise InvalidRestore(
-                f"term {restored.term} (vote {restored.vote!r}) is below the log's last term {self.log.last_term}"
-            )
+        if restored.term < self.log.last_term:
+            raise InvalidRestore(f"term {restored.term} is below the log's last term {self.log.last_term}")
+        if restored.vote is not None and (type(restored.vote) is not str or restored.term < 1):
+            raise InvalidRestore(f"the vote in term {restored.term} is {restored.vote!r}, which is no member's id")
         self.term = restored.term
         self.vote = restored.vote
         self.prng = Prng(seed)
@@ -97,9 +97,13 @@ class Node:
         self.dropped: "dict[str, int]" = {}
         self.events: "list[object]" = []
         self._messages: "list[tuple[str, Message]]" = []
-        self._held: "list[tuple[int, str, Message]]" = []  # (number of the write to wait for, receiver, message)
-        self._term_changed = False  # term or vote differ from what the newest write carries
-        self._term_write = 0  # the write that carries the current term and vote
+        # What waits for a write, by the write's number, receiver and handler: of each kind only the newest is kept, so
+        # that a disk that stalls for long does not pile up answers.
+        self._held: "dict[tuple[int, str, str], Message]" = {}
+        self._ballot_changed = False  # term or vote differ from what the newest write carries
+        self._ballot_write = 0  # the write that carries the current term and vote
+        self._term_changed = False  # the term differs from what the newest write carries
+        self._term_write = 0  # the first write that carries the current term
         self.role: Role = Follower(self, None, now, self.draw_timeout())
 
     # Input
@@ -111,7 +115,7 @@ class Node:
             FatalError: the node's state contradicts its leader's; it must be stopped.
         """
         now = self._pass_time(now)
-        problem = message.problem() if isinstance(message, Message) else "no message"
+        problem = message.problem() if type(message) in MESSAGES else "no message"
         if problem:
             self.drop("malformed", problem)
         elif message.sender == self.id or message.sender not in self.configuration.members:
@@ -150,13 +154,10 @@ class Node:
         if not self.log.persisted(number):
             return
         done = self.log.writes.done
-        still_held = []
-        for held in self._held:
-            if held[0] <= done:
-                self._messages.append((held[1], held[2]))
-            else:
-                still_held.append(held)
-        self._held = still_held
+        for held in sorted(self._held):
+            if held[0] > done:
+                break
+            self._messages.append((held[1], self._held.pop(held)))
         self.role.on_persisted(now)
 
     def applied(self, index: int) -> None:
@@ -192,13 +193,16 @@ class Node:
         return ready
 
     def _stage(self) -> "Write | None":
-        if not self._term_changed and not self.log.has_unstaged:
+        if not self._ballot_changed and not self.log.has_unstaged:
             return None
         number, entries = self.log.stage()
-        if not self._term_changed:
+        if not self._ballot_changed:
             return Write(number, None, None, entries)
-        self._term_changed = False
-        self._term_write = number
+        self._ballot_changed = False
+        self._ballot_write = number
+        if self._term_changed:
+            self._term_changed = False
+            self._term_write = number
         return Write(number, self.term, self.vote, entries)
 
     # Terms
@@ -229,13 +233,14 @@ class Node:
     def _enter_term(self, term: int) -> None:
         self.term = term
         self.vote = None
+        self._ballot_changed = True
         self._term_changed = True
-        self._held = []
+        self._held = {}
 
     def cast_vote(self, candidate: str) -> None:
         """Spend the vote of this term; it is never taken back within the term (contract E1)."""
         self.vote = candidate
-        self._term_changed = True
+        self._ballot_changed = True
 
     # Roles
 
@@ -277,7 +282,7 @@ class Node:
         # Whoever gives up a campaign takes back the vote requests that still wait for the disk: the log that they
         # advertise may be replaced before they leave.
         if type(role) is not type(self.role):
-            self._held = []
+            self._held = {}
         self.role = role
         self.note_role()
 
@@ -304,19 +309,22 @@ class Node:
     def send_when_durable(self, receiver: str, message: Message) -> None:
         """Send a message once all of the present term, vote and log is durable (contract E1)."""
         issued = self.log.writes.issued
-        changed = self._term_changed or self.log.has_unstaged
+        changed = self._ballot_changed or self.log.has_unstaged
         self._send_after(issued + 1 if changed else issued, receiver, message)
 
     def _send_after(self, write: int, receiver: str, message: Message) -> None:
         if write <= self.log.writes.done:
             self._messages.append((receiver, message))
-        else:
-            self._held.append((write, receiver, message))
+            return
+        held = (write, receiver, message.handler)
+        older = self._held.get(held)
+        if older is None or message.supersedes(older):
+            self._held[held] = message
 
     @property
-    def term_is_durable(self) -> bool:
+    def ballot_is_durable(self) -> bool:
         """Whether the current term and vote are on disk."""
-        return not self._term_changed and self._term_write <= self.log.writes.done
+        return not self._ballot_changed and self._ballot_write <= self.log.writes.done
 
     @property
     def other_voters(self) -> "list[str]":

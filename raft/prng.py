@@ -29,7 +29,7 @@ class Prng:
         """Return the next integer of the stream, 0 <= result < bound.
 
         Args:
-            bound: 1 <= bound <= 2**20; above that the modulo would favour small results noticeably.
+            bound: 1 <= bound <= 2**22; above that the modulo would favour small results noticeably.
         """
         return self._step() % bound
 

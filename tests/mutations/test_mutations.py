@@ -1,29 +1,13 @@
-"""The simulator finds deliberate bugs: a few of them in every run of the tests, others each day, all of them nightly."""
-
-import datetime
+"""The simulator finds every deliberate bug: that is how we know that its checks can fail."""
 
 import pytest
 
 from tests.mutations.mutations import MUTATIONS
-from tests.mutations.run import apply, hunt
-
-EACH_DAY = 4
-
-
-def todays():
-    """Return the mutations whose turn it is."""
-    first = datetime.date.today().toordinal() * EACH_DAY
-    return [MUTATIONS[(first + i) % len(MUTATIONS)] for i in range(EACH_DAY)]
+from tests.mutations.run import hunt
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_mutation_still_fits_the_source(mutation, tmp_path):
-    apply(mutation, tmp_path)
-
-
-@pytest.mark.parametrize("mutation", todays(), ids=lambda mutation: mutation.name)
-def test_simulator_finds_the_mutation_within_200_seeds(mutation):
+def test_the_simulator_finds_it_within_200_seeds(mutation):
     catch = hunt(mutation, seeds=200)
 
     assert catch.seeds is not None, f"{mutation.name!r} was not found"
-    print(f"{mutation.name}: {catch.invariant} after {catch.seeds} seeds")

@@ -1,0 +1,410 @@
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from raft.entries import COMMAND, NOOP, OVERHEAD_BYTES, Entry
+from raft.errors import CommittedEntryConflict, InvalidRestore
+from raft.log import Log
+from tests.raft.member import entries, terms
+
+
+def log_of(*own_terms, commit=0):
+    log = Log(entries(*own_terms))
+    log.commit_to(commit)
+    return log
+
+
+def recount(log):
+    """What the uncommitted entries really count."""
+    return sum(log.entry(i).size_bytes for i in range(log.commit_index + 1, log.last_index + 1))
+
+
+# Reading
+
+
+def test_an_empty_log_ends_at_zero():
+    log = Log()
+
+    assert (log.last_index, log.last_term, log.durable_index, log.commit_index, log.applied_index) == (0, 0, 0, 0, 0)
+    assert log.term_at(0) == 0
+    assert log.term_at(1) is None
+
+
+def test_a_restored_log_is_durable_and_not_known_to_be_committed():
+    log = log_of(1, 1, 3)
+
+    assert (log.last_index, log.last_term, log.durable_index) == (3, 3, 3)
+    assert (log.commit_index, log.applied_index) == (0, 0)
+    assert [log.term_at(i) for i in range(5)] == [0, 1, 1, 3, None]
+    assert log.entry(3) == Entry(3, 3, COMMAND, b"3.3")
+    assert not log.has_unstaged
+
+
+@pytest.mark.parametrize(
+    "restored",
+    [entries(1, first=2), (*entries(1, 1), *entries(1, first=4)), entries(1, 2, 1), entries(0), entries(1, first=0)],
+)
+def test_a_restored_log_with_a_gap_or_falling_terms_is_refused(restored):
+    with pytest.raises(InvalidRestore):
+        Log(restored)
+
+
+@pytest.mark.parametrize(
+    ("own", "last_index", "last_term", "up_to_date"),
+    [
+        ((), 0, 0, True),
+        ((1,), 0, 0, False),
+        ((1, 1), 2, 1, True),
+        ((1, 1), 1, 1, False),
+        ((1, 1), 3, 1, True),
+        ((1, 1), 1, 2, True),
+        ((1, 2), 9, 1, False),
+        ((1, 2), 2, 2, True),
+    ],
+)
+def test_a_later_last_term_is_more_up_to_date_then_a_longer_log(own, last_index, last_term, up_to_date):
+    assert log_of(*own).is_up_to_date(last_index, last_term) is up_to_date
+
+
+@pytest.mark.parametrize(
+    ("index", "term", "found"),
+    [(8, 6, 8), (8, 5, 6), (8, 4, 6), (8, 3, 3), (5, 4, 5), (2, 9, 2), (8, 0, 0), (0, 9, 0), (99, 9, 8)],
+)
+def test_the_last_entry_of_at_most_a_term(index, term, found):
+    assert log_of(1, 1, 1, 4, 4, 4, 6, 6).last_at_most(index, term) == found
+
+
+# Slices (contract R6)
+
+SIZE = OVERHEAD_BYTES + 3  # of the entries made by `entries`
+
+
+@pytest.mark.parametrize(
+    ("first", "max_entries", "max_bytes", "indexes"),
+    [
+        (1, 9, 10**6, [1, 2, 3, 4]),
+        (3, 9, 10**6, [3, 4]),
+        (1, 2, 10**6, [1, 2]),
+        (2, 9, 2 * SIZE, [2, 3]),
+        (2, 9, 2 * SIZE + 1, [2, 3]),
+        (2, 9, 2 * SIZE - 1, [2]),
+        (2, 9, 1, [2]),
+        (4, 1, 1, [4]),
+        (5, 9, 10**6, []),
+    ],
+)
+def test_a_slice_keeps_to_both_limits_but_never_comes_back_empty(first, max_entries, max_bytes, indexes):
+    assert [entry.index for entry in log_of(1, 1, 1, 1).slice(first, max_entries, max_bytes)] == indexes
+
+
+# Merging (contract R1)
+
+
+@pytest.mark.parametrize(
+    ("own", "first", "sent", "merged"),
+    [
+        pytest.param((), 1, (1, 1), [1, 1], id="into an empty log"),
+        pytest.param((1,), 2, (1, 2), [1, 1, 2], id="behind the end"),
+        pytest.param((1, 1, 1), 2, (1,), [1, 1, 1], id="a delayed append cuts nothing off"),
+        pytest.param((1, 1, 1), 1, (1, 1, 1, 2), [1, 1, 1, 2], id="overlapping"),
+        pytest.param((1, 1, 1), 2, (2,), [1, 2], id="a conflict cuts off all that follows"),
+        pytest.param((1, 1, 1, 1), 2, (1, 2, 2), [1, 1, 2, 2], id="a conflict in the middle"),
+        pytest.param((1, 1), 3, (), [1, 1], id="nothing"),
+    ],
+)
+def test_merging_truncates_only_on_a_term_conflict(own, first, sent, merged):
+    log = log_of(*own)
+
+    log.merge(entries(*sent, first=first), "b")
+
+    assert terms(log) == merged
+    assert log.uncommitted_bytes == recount(log)
+    log.check()
+
+
+@pytest.mark.contract("R1")
+@pytest.mark.parametrize("index", [1, 2, 3])
+def test_a_conflict_with_a_committed_entry_names_both(index):
+    log = log_of(1, 1, 1, 1, commit=3)
+
+    with pytest.raises(CommittedEntryConflict) as conflict:
+        log.merge(entries(2, first=index), "b")
+
+    assert (conflict.value.index, conflict.value.own_term, conflict.value.sent_term) == (index, 1, 2)
+    assert f"entry {index} of term 1 is committed here" in str(conflict.value)
+    assert f"leader b sent entry {index} of term 2" in str(conflict.value)
+    assert terms(log) == [1, 1, 1, 1]
+
+
+def test_a_conflict_right_above_the_commit_index_is_resolved():
+    log = log_of(1, 1, 1, commit=2)
+
+    log.merge(entries(2, first=3), "b")
+
+    assert terms(log) == [1, 1, 2]
+
+
+# Commit, apply
+
+
+def test_the_commit_index_rises_and_never_falls():
+    log = log_of(1, 1, 1)
+
+    assert log.commit_to(2)
+    assert not log.commit_to(2)
+    assert not log.commit_to(1)
+    assert log.commit_index == 2
+
+
+def test_nothing_behind_the_end_is_committed():
+    log = log_of(1, 1)
+
+    assert log.commit_to(9)
+
+    assert log.commit_index == 2
+
+
+def test_committed_entries_are_handed_out_once_in_order_and_in_portions():
+    log = log_of(1, 1, 2, 2, 2, commit=5)
+
+    portions = [[entry.index for entry in log.take_committed(2)] for _ in range(4)]
+
+    assert portions == [[1, 2], [3, 4], [5], []]
+    assert not log.has_committed
+
+
+@pytest.mark.contract("S7")
+def test_an_entry_is_handed_out_only_when_it_is_on_the_own_disk_too():
+    log = Log()
+    log.merge(entries(1, 1), "b")
+    number, _ = log.stage()
+    log.commit_to(2)
+
+    assert (log.settled_index, log.take_committed(9)) == (0, ())
+
+    log.persisted(number)
+    assert log.settled_index == 2
+    assert [entry.index for entry in log.take_committed(9)] == [1, 2]
+
+
+def test_no_more_counts_as_applied_than_was_handed_out():
+    log = log_of(1, 1, 1, commit=3)
+    log.take_committed(2)
+
+    log.applied_to(9)
+    assert log.applied_index == 2
+
+    log.applied_to(1)
+    assert log.applied_index == 2
+
+
+# Writes (contract R9)
+
+
+def test_a_write_carries_all_that_changed_since_the_last():
+    log = log_of(1)
+    log.append(2, NOOP, b"")
+    log.append(2, COMMAND, b"x")
+
+    assert log.stage() == (1, (Entry(2, 2, NOOP, b""), Entry(3, 2, COMMAND, b"x")))
+    assert not log.has_unstaged
+    assert log.stage() == (2, ())
+    assert log.durable_index == 1
+
+    log.persisted(1)
+    assert log.durable_index == 3
+
+
+def test_a_write_after_a_truncation_begins_where_the_log_was_cut():
+    log = log_of(1, 1, 1, 1)
+
+    log.merge(entries(2, first=3), "b")
+
+    assert log.durable_index == 2
+    assert log.stage() == (1, entries(2, first=3))
+    assert log.durable_index == 2
+    log.persisted(1)
+    assert log.durable_index == 3
+
+
+def test_a_truncation_of_entries_not_staged_yet_is_part_of_the_same_write():
+    log = log_of(1)
+    log.merge(entries(1, 1, first=2), "b")
+    log.merge(entries(2, first=3), "c")
+
+    assert log.stage() == (1, entries(1, 2, first=2))
+
+
+@pytest.mark.contract("R9")
+def test_a_completion_that_overtook_an_earlier_one_makes_nothing_durable():
+    log = Log()
+    log.merge(entries(1), "b")
+    log.stage()
+    log.merge(entries(1, first=2), "b")
+    log.stage()
+
+    assert not log.persisted(2)
+    assert log.durable_index == 0
+    assert log.persisted(1)
+    assert log.durable_index == 2
+
+
+@pytest.mark.contract("R9")
+def test_an_entry_that_comes_back_after_it_was_overwritten_is_not_durable_by_its_first_write():
+    # P19. The write of entry 1 of term 1 is still under way when term 2 overwrites it and term 3 brings it back.
+    log = Log()
+    log.merge(entries(1), "b")
+    first, _ = log.stage()
+    log.merge(entries(2), "c")
+    second, _ = log.stage()
+    log.merge(entries(1), "d")
+    third, _ = log.stage()
+    assert terms(log) == [1]
+
+    log.persisted(first)
+    assert log.durable_index == 0, "the second write is about to overwrite what the first one wrote"
+    log.persisted(second)
+    assert log.durable_index == 0
+    log.persisted(third)
+    assert log.durable_index == 1
+
+
+@pytest.mark.contract("R9")
+def test_an_entry_below_which_the_log_was_cut_is_not_durable_by_its_first_write():
+    log = Log()
+    log.merge(entries(1, 1, 1), "b")
+    first, _ = log.stage()
+    log.merge(entries(2, first=2), "c")
+    second, _ = log.stage()
+    log.merge(entries(1, 1, first=2), "d")  # entries 2 and 3 of term 1 again
+
+    log.persisted(first)
+    assert log.durable_index == 1
+    log.persisted(second)
+    assert log.durable_index == 1
+    third, again = log.stage()
+    assert again == entries(1, 1, first=2)
+    log.persisted(third)
+    assert log.durable_index == 3
+
+
+@pytest.mark.contract("R9")
+def test_a_completion_says_nothing_about_entries_changed_since():
+    log = Log()
+    log.merge(entries(1, 1), "b")
+    number, _ = log.stage()
+    log.merge(entries(2, first=2), "c")  # not staged yet
+
+    log.persisted(number)
+
+    assert log.durable_index == 1
+
+
+# Against a naive model
+
+
+class Naive(RuleBasedStateMachine):
+    """The log beside one that recounts everything: a list, a disk, and every write ever begun.
+
+    Terms only rise: each leader begins with entries of its own term. An entry is (term, size); the model's disk is
+    what a crash would leave: the writes of the completed prefix, in order.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.log = Log()
+        self.entries = []
+        self.committed = 0
+        self.writes = []  # entries tuples, by number
+        self.completed = set()
+        self.handed = []
+        self.histories = [[]]  # states of the disk after each write
+
+    def next_term(self):
+        return max([entry.term for entry in self.entries], default=0) + 1
+
+    @rule(sizes=st.lists(st.integers(0, 50), min_size=1, max_size=3), later=st.booleans())
+    def append(self, sizes, later):
+        term = self.next_term() if later or not self.entries else self.entries[-1].term
+        for size in sizes:
+            self.entries.append(self.log.append(term, COMMAND, b"x" * size))
+
+    @rule(data=st.data())
+    def merge_what_is_known(self, data):
+        first = data.draw(st.integers(0, len(self.entries)))
+        stop = data.draw(st.integers(first, len(self.entries)))
+        self.log.merge(tuple(self.entries[first:stop]), "b")
+
+    @precondition(lambda self: len(self.entries) > self.committed)
+    @rule(data=st.data(), back=st.booleans())
+    def merge_a_conflict(self, data, back):
+        keep = data.draw(st.integers(self.committed, len(self.entries) - 1))
+        # Entries that return with the index and term they had before make the ABA case.
+        floor = self.entries[keep - 1].term if keep else 1
+        choices = [term for term in range(floor, self.next_term() + 1) if term != self.entries[keep].term]
+        term = min(choices) if back else max(choices)
+        overlap = data.draw(st.integers(0, keep))
+        new = tuple(Entry(keep + 1 + i, term, COMMAND, b"%d" % term) for i in range(data.draw(st.integers(1, 2))))
+        self.log.merge((*self.entries[overlap:keep], *new), "b")
+        self.entries[keep:] = new
+
+    @rule(data=st.data())
+    def commit(self, data):
+        index = data.draw(st.integers(0, len(self.entries)))
+        assert self.log.commit_to(index) == (index > self.committed)
+        self.committed = max(self.committed, index)
+
+    @rule()
+    def stage(self):
+        number, written = self.log.stage()
+        self.writes.append(written)
+        assert number == len(self.writes)
+        disk = self.histories[-1]
+        self.histories.append([*disk[: written[0].index - 1], *written] if written else disk)
+        assert self.histories[-1] == self.entries, "the write does not bring the disk up to the log"
+
+    @precondition(lambda self: self.writes)
+    @rule(data=st.data())
+    def complete(self, data):
+        number = data.draw(st.integers(1, len(self.writes)))
+        before = self.done()
+        self.completed.add(number)
+        assert self.log.persisted(number) == (self.done() > before)
+
+    @rule(most=st.integers(1, 3))
+    def take(self, most):
+        taken = self.log.take_committed(most)
+        assert len(taken) <= most
+        self.handed += taken
+        assert self.handed == self.entries[: len(self.handed)]
+        assert len(self.handed) <= min(self.committed, self.truly_durable())
+
+    def done(self):
+        return next(number for number in range(len(self.writes) + 1) if number + 1 not in self.completed)
+
+    def truly_durable(self):
+        """How far each state of the disk that a crash may leave, now or later, agrees with the log."""
+        agreed = len(self.entries)
+        for disk in self.histories[self.done() :]:
+            same = 0
+            while same < min(len(disk), agreed) and disk[same] == self.entries[same]:
+                same += 1
+            agreed = same
+        return agreed
+
+    @invariant()
+    def agrees(self):
+        log = self.log
+        log.check()
+        assert [log.entry(i) for i in range(1, log.last_index + 1)] == self.entries
+        assert log.commit_index == self.committed
+        assert log.uncommitted_bytes == sum(entry.size_bytes for entry in self.entries[self.committed :])
+        assert log.durable_index <= self.truly_durable(), "durable beyond what a crash would leave"
+        if self.done() == len(self.writes) and not log.has_unstaged:
+            assert log.durable_index == len(self.entries), "all is written, and not all counts as durable"
+
+
+@pytest.mark.contract("R7", "R9")
+def test_the_log_agrees_with_a_naive_model():
+    run_state_machine_as_test(Naive, settings=settings(max_examples=150, stateful_step_count=30, deadline=None))

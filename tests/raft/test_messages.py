@@ -1,0 +1,257 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raft.entries import COMMAND, NOOP, Entry
+from raft.messages import (
+    LIMIT,
+    MESSAGES,
+    Append,
+    AppendAccepted,
+    AppendRejected,
+    Heartbeat,
+    HeartbeatEcho,
+    HigherTerm,
+    Message,
+    PreVoteReply,
+    PreVoteRequest,
+    VoteReply,
+    VoteRequest,
+)
+from raft.role import Role
+from tests.raft.member import entries
+
+WELL_FORMED = [
+    PreVoteRequest("b", 4, 77, 9, 3),
+    PreVoteRequest("b", 1, 0, 0, 0),
+    PreVoteReply("b", 3, 77, True),
+    PreVoteReply("b", 0, 0, False),
+    VoteRequest("b", 4, 9, 3),
+    VoteRequest("b", 1, 0, 0),
+    VoteReply("b", 4, False),
+    Append("b", 4, 9, 3, 8, entries(3, 4, 4, first=10)),
+    Append("b", 4, 0, 0, 0, (Entry(1, 1, NOOP, b""),)),
+    Append("b", LIMIT, LIMIT, LIMIT, LIMIT, ()),
+    AppendAccepted("b", 4, 0),
+    AppendRejected("b", 4, 9, 5, 2),
+    AppendRejected("b", 4, 9, 9, 2),
+    AppendRejected("b", 4, 9, 0, 0),
+    Heartbeat("b", 4, 1),
+    HeartbeatEcho("b", 4, 1, 0),
+    HigherTerm("b", 4),
+    HigherTerm("b" * 64, 4),
+]
+# In each the fields hold distinct values, so that mixing two of them up shows.
+SAMPLES = [
+    PreVoteRequest("b", 4, 77, 9, 3),
+    PreVoteReply("b", 4, 77, True),
+    VoteRequest("b", 4, 9, 3),
+    VoteReply("b", 4, True),
+    Append("b", 4, 9, 3, 8, entries(4, first=10)),
+    AppendAccepted("b", 4, 9),
+    AppendRejected("b", 4, 9, 5, 2),
+    Heartbeat("b", 4, 7),
+    HeartbeatEcho("b", 4, 7, 9),
+    HigherTerm("b", 4),
+]
+NO_NUMBER = [None, -1, 1.0, True, "1", b"1", [], LIMIT + 1, 10**40]
+
+
+def changed(message, field, value):
+    """A copy of a message in which one field has another value."""
+    fields = {name: getattr(message, name) for name in message.FIELDS}
+    return type(message)(**{**fields, field: value})
+
+
+def show(value):
+    return type(value).__name__ if isinstance(value, Message) else repr(value)[:20]
+
+
+@pytest.mark.parametrize("message", WELL_FORMED, ids=repr)
+def test_a_well_formed_message_has_no_problem(message):
+    assert message.problem() is None
+
+
+def test_there_is_a_sample_of_every_message():
+    assert tuple(type(sample) for sample in SAMPLES) == MESSAGES
+
+
+@pytest.mark.parametrize("message", SAMPLES, ids=show)
+def test_fields_are_listed_in_the_order_of_the_constructor(message):
+    values = [getattr(message, field) for field in message.FIELDS]
+
+    assert type(message)(*values) == message
+    assert sorted(message.FIELDS) == sorted(type(message).__slots__)
+
+
+@pytest.mark.parametrize("message", SAMPLES, ids=show)
+def test_every_field_counts_for_equality(message):
+    assert message == changed(message, "sender", "b")
+    for field in message.FIELDS:
+        value = getattr(message, field)
+        other = (not value) if value is True or value is False else value * 2
+        assert changed(message, field, other) != message, field
+
+
+def test_messages_of_two_kinds_are_never_equal():
+    assert HigherTerm("b", 4) != VoteReply("b", 4, True)
+    assert VoteRequest("b", 4, 9, 3) != HigherTerm("b", 4)
+    assert len(set(SAMPLES)) == len(SAMPLES)
+
+
+def test_a_message_shows_all_its_fields():
+    assert repr(VoteRequest("b", 4, 9, 3)) == "VoteRequest(sender='b', term=4, last_index=9, last_term=3)"
+
+
+@pytest.mark.parametrize("message", SAMPLES, ids=show)
+def test_every_message_has_a_handler_of_its_own(message):
+    assert callable(getattr(Role, message.handler))
+    assert len({kind.handler for kind in MESSAGES}) == len(MESSAGES)
+
+
+def test_only_pre_votes_are_not_bound_to_a_term():
+    assert [kind for kind in MESSAGES if not kind.binds_term] == [PreVoteRequest, PreVoteReply]
+
+
+@pytest.mark.parametrize("message", SAMPLES, ids=show)
+@pytest.mark.parametrize("sender", ["", "b" * 65, None, 7, b"b", ["b"], True], ids=show)
+def test_a_sender_that_is_no_id_is_a_problem(message, sender):
+    assert changed(message, "sender", sender).problem() == "sender is no id"
+
+
+@pytest.mark.parametrize("message", SAMPLES, ids=show)
+@pytest.mark.parametrize("term", [0, *NO_NUMBER], ids=show)
+def test_a_term_that_is_no_positive_number_is_a_problem(message, term):
+    if isinstance(message, PreVoteReply) and term == 0:
+        return  # a voter that never saw a term says so
+
+    assert "term" in changed(message, "term", term).problem()
+
+
+NUMBERS = [
+    (message, field) for message in SAMPLES for field in message.FIELDS[2:] if type(getattr(message, field)) is int
+]
+
+
+@pytest.mark.parametrize(("message", "field"), NUMBERS, ids=show)
+@pytest.mark.parametrize("value", NO_NUMBER, ids=show)
+def test_a_number_that_is_none_is_a_problem(message, field, value):
+    assert changed(message, field, value).problem() is not None
+
+
+@pytest.mark.parametrize("message", [VoteReply("b", 4, True), PreVoteReply("b", 4, 7, True)], ids=show)
+@pytest.mark.parametrize("granted", [None, 0, 1, "yes", []], ids=show)
+def test_an_answer_that_is_neither_yes_nor_no_is_a_problem(message, granted):
+    assert changed(message, "granted", granted).problem() == "granted is no boolean"
+
+
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        (PreVoteRequest("b", 4, 7, 0, 3), "index and term of a log position must be 0 together"),
+        (PreVoteRequest("b", 4, 7, 3, 0), "index and term of a log position must be 0 together"),
+        (VoteRequest("b", 4, 0, 3), "index and term of a log position must be 0 together"),
+        (Append("b", 4, 0, 3, 0, ()), "index and term of a log position must be 0 together"),
+        (AppendRejected("b", 4, 9, 0, 1), "index and term of a log position must be 0 together"),
+        (AppendRejected("b", 4, 9, 10, 1), "the hint lies behind prev_index"),
+        (AppendRejected("b", 4, 0, 0, 0), "prev_index is no positive number"),
+        (Heartbeat("b", 4, 0), "round is no positive number"),
+        (HeartbeatEcho("b", 4, 0, 0), "round or commit is no number"),
+    ],
+    ids=repr,
+)
+def test_fields_that_contradict_each_other_are_a_problem(message, problem):
+    assert message.problem() == problem
+
+
+@pytest.mark.parametrize(
+    ("batch", "problem"),
+    [
+        (None, "entries are no tuple"),
+        ([], "entries are no tuple"),
+        (list(entries(4, first=10)), "entries are no tuple"),
+        ((None,), "an entry is no Entry"),
+        ((("10", 4, 1, b""),), "an entry is no Entry"),
+        (entries(4, first=9), "entries are not consecutive"),
+        (entries(4, first=11), "entries are not consecutive"),
+        (entries(4, first=10) * 2, "entries are not consecutive"),
+        (entries(2, first=10), "terms of entries fall, or exceed the message's term"),
+        (entries(4, 3, first=10), "terms of entries fall, or exceed the message's term"),
+        (entries(5, first=10), "terms of entries fall, or exceed the message's term"),
+        ((Entry(10, None, COMMAND, b""),), "terms of entries fall, or exceed the message's term"),
+        ((Entry(10, 4, 9, b""),), "an entry is of no known kind or its data are no bytes"),
+        ((Entry(10, 4, COMMAND, "text"),), "an entry is of no known kind or its data are no bytes"),
+        ((Entry(10, 4, COMMAND, None),), "an entry is of no known kind or its data are no bytes"),
+    ],
+    ids=repr,
+)
+def test_a_malformed_batch_of_entries_is_a_problem(batch, problem):
+    assert Append("b", 4, 9, 3, 8, batch).problem() == problem
+
+
+def test_a_first_entry_of_term_0_is_a_problem():
+    assert Append("b", 4, 0, 0, 0, (Entry(1, 0, COMMAND, b""),)).problem() == "terms of entries start at 1"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry(10.0, 4, COMMAND, b""),
+        Entry(10, 4.0, COMMAND, b""),
+        Entry(10, True, COMMAND, b""),
+        Entry(10, 4, 1.0, b""),
+        Entry(10, 4, True, b""),
+    ],
+    ids=repr,
+)
+def test_an_entry_of_numbers_that_only_look_like_integers_is_a_problem(entry):
+    assert Append("b", 4, 9, 3, 8, (entry,)).problem() is not None
+
+
+GARBAGE = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=70)
+    | st.binary(max_size=3)
+    | st.lists(st.integers(), max_size=2)
+    | st.tuples(st.integers())
+    | st.dictionaries(st.integers(), st.none(), max_size=1)
+)
+GARBAGE_ENTRIES = st.lists(st.builds(Entry, GARBAGE, GARBAGE, GARBAGE, GARBAGE) | GARBAGE, max_size=3).map(tuple)
+
+
+@st.composite
+def messages_full_of_garbage(draw):
+    """A well-formed message in which some fields hold anything."""
+    message = draw(st.sampled_from(SAMPLES))
+    for field in message.FIELDS:
+        if draw(st.booleans()):
+            message = changed(message, field, draw(GARBAGE_ENTRIES if field == "entries" else GARBAGE))
+    return message
+
+
+@given(messages_full_of_garbage())
+def test_no_garbage_makes_the_check_raise(message):
+    problem = message.problem()
+
+    assert problem is None or type(problem) is str
+
+
+@given(messages_full_of_garbage())
+def test_what_passes_the_check_has_the_types_that_a_codec_needs(message):
+    if message.problem() is not None:
+        return
+
+    assert type(message.sender) is str
+    for field in message.FIELDS[1:]:
+        value = getattr(message, field)
+        if field == "entries":
+            for entry in value:
+                assert (type(entry.index), type(entry.term), type(entry.kind)) == (int, int, int)
+                assert type(entry.data) is bytes
+        else:
+            assert type(value) in (int, bool)
+            assert (type(value) is bool) == (field == "granted")
+            assert 0 <= value <= LIMIT
