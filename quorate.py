@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from transport_sim.runner import Plan, Summary
 
 PACKAGES = ("raft", "actors", "transport_sim")
+INTERRUPTED = 130  # the exit code of whatever ends by Ctrl-C, as shells have it
+TERMINATED = 143  # and by SIGTERM
+WIDE_ENOUGH = 100  # columns that the progress bar needs to show sums too
+SHOWN_VIOLATIONS = 10
 
 
 def main() -> None:
@@ -24,20 +30,28 @@ def main() -> None:
     if shadow is not None:
         sys.stderr.write(f"quorate: {shadow}\n")
         sys.exit(2)
-    cli()
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("quorate: interrupted\n")
+        sys.exit(INTERRUPTED)
 
 
 def _shadowed_package() -> str | None:
-    """Say which of our generically named packages another distribution hides or has overwritten, if any."""
+    """Say which of our generically named packages something else hides or has overwritten, if any."""
     home = Path(__file__).resolve().parent
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         found = Path(spec.origin).resolve() if spec is not None and spec.origin is not None else None
         if found != home / name / "__init__.py" or 'DISTRIBUTION = "quorate"' not in found.read_text():
             return (
-                f"the package {name!r} that Python finds is not quorate's: {found}. Another distribution of that name "
-                f"shadows the one in {home}. Install quorate in a virtual environment of its own:\n"
-                "    python3 -m venv .venv && .venv/bin/pip install quorate"
+                f"the package {name!r} that Python finds is not quorate's: {found} shadows the one in {home}.\n"
+                "Rename or move that file, or take its folder off PYTHONPATH. If another distribution brought it,\n"
+                "install quorate in a virtual environment of its own: python3 -m venv .venv, then from quorate's\n"
+                "sources .venv/bin/pip install ."
             )
     return None
 
@@ -45,7 +59,7 @@ def _shadowed_package() -> str | None:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(importlib.metadata.version("quorate"), prog_name="quorate")
 def cli() -> None:
-    r"""Raft, implemented once, run everywhere Python runs.
+    """Raft, implemented once, run everywhere Python runs.
 
     \b
     See it work:      quorate demo
@@ -59,7 +73,7 @@ def demo() -> None:
 
     Starts three nodes in this process, writes, kills the leader, writes to the next one, brings the old one back, and
     checks at every step that no acknowledged write was lost. Takes about ten seconds. Exit code 0 only if every check
-    held.
+    held, 130 when interrupted.
     """
     from gevent.hub import Hub
     from rich.console import Console
@@ -77,9 +91,9 @@ def sim() -> None:
 
 
 @sim.command("run")
-@click.option("--seed", type=click.IntRange(min=0), help="Run this one seed.")
-@click.option("--seeds", type=click.IntRange(min=1), default=100, show_default=True, help="How many seeds to run.")
-@click.option("--first-seed", type=click.IntRange(min=0), default=0, show_default=True, help="The first of them.")
+@click.option("--seed", type=click.IntRange(min=0), help="Run this one seed only.")
+@click.option("--seeds", type=click.IntRange(min=1), help="How many seeds to run.  [default: 100]")
+@click.option("--first-seed", type=click.IntRange(min=0), help="The first of them.  [default: 0]")
 @click.option("--nodes", type=click.IntRange(1, 9), default=5, show_default=True, help="Members of the cluster.")
 @click.option(
     "--faults",
@@ -90,20 +104,27 @@ def sim() -> None:
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, max=86_400, min_open=True),
+    type=click.FloatRange(min=0, max=600, min_open=True),
     default=20,
     show_default=True,
     help="Simulated seconds of faults; then everything heals and the cluster must recover.",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), default=os.cpu_count() or 1, help="Processes.  [default: cores]")
+@click.option("--jobs", type=click.IntRange(1, 256), help="How many processes.  [default: one for each core]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 def sim_run(
-    seed: int | None, seeds: int, first_seed: int, nodes: int, faults: str, seconds: float, jobs: int, as_json: bool
+    seed: int | None,
+    seeds: int | None,
+    first_seed: int | None,
+    nodes: int,
+    faults: str,
+    seconds: float,
+    jobs: int | None,
+    as_json: bool,
 ) -> None:
     """Run seeds under faults and check every promise after every event.
 
     A run is decided by its seed and these options alone: what a seed shows once it shows again, on any machine.
-    Exit code 0 when every promise held, 1 when one was broken, 2 for wrong usage.
+    Exit code 0 when every promise held, 1 when one was broken, 2 for wrong usage, 130 when interrupted.
     """
     from transport_sim.faults import parse_kinds
     from transport_sim.runner import Plan, run_seeds
@@ -112,12 +133,20 @@ def sim_run(
         kinds = parse_kinds(faults)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--faults") from None
-    chosen = [seed] if seed is not None else list(range(first_seed, first_seed + seeds))
+    if seed is not None and (seeds is not None or first_seed is not None):
+        raise click.UsageError("--seed runs one seed; leave out --seeds and --first-seed, or use them without --seed")
+    if math.isnan(seconds):
+        raise click.BadParameter("nan is no number of seconds", param_hint="--seconds")
+    first = first_seed or 0
+    chosen = [seed] if seed is not None else list(range(first, first + (seeds or 100)))
     plan = Plan(nodes, kinds, seconds)
+    # A closed terminal or a supervisor ends the run as Ctrl-C does: the processes of the pool end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     with _Progress(len(chosen)) as progress:
-        summary = run_seeds(chosen, plan, jobs, progress.show)
+        summary = run_seeds(chosen, plan, jobs or os.cpu_count() or 1, progress.show)
     replays = [
-        f"quorate sim run --seed {violation.seed} --nodes {nodes} --faults {faults} --seconds {seconds:g}"
+        f"quorate sim run --seed {violation.seed} --nodes {nodes} --faults {','.join(kinds) or 'none'} "
+        f"--seconds {seconds!r}"
         for violation in summary.violations
     ]
     _print_summary(summary, plan, replays)
@@ -133,13 +162,15 @@ class _Progress:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+        console = Console(stderr=True)
+        sums = [TextColumn("{task.fields[seen]}")] if console.width >= WIDE_ENOUGH else []
         self._bar = Progress(
             TextColumn("simulating"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[seen]}"),
+            *sums,
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console,
             transient=True,
         )
         self._task = self._bar.add_task("", total=total, seen="")
@@ -165,7 +196,9 @@ def _print_summary(summary: Summary, plan: Plan, replays: list[str]) -> None:
     from rich.table import Table
 
     console = Console(stderr=True, highlight=False)
-    table = Table(title=f"{summary.runs} runs of {plan.nodes} nodes, {plan.seconds:g} s of faults each", min_width=46)
+    table = Table(
+        title=f"seeds run: {summary.runs}, nodes: {plan.nodes}, faults: {plan.seconds:g} s each", min_width=46
+    )
     table.add_column("")
     table.add_column("total", justify="right")
     rows = {
@@ -183,10 +216,12 @@ def _print_summary(summary: Summary, plan: Plan, replays: list[str]) -> None:
     table.add_row("violations", f"{len(summary.violations):,}", style="bold red" if summary.violations else "green")
     console.print(table)
     console.print(f"digest {summary.digest}", style="dim")
-    for violation, replay in zip(summary.violations, replays, strict=True):
+    for violation, replay in zip(summary.violations[:SHOWN_VIOLATIONS], replays, strict=False):
         console.print(f"{violation.invariant} is broken with seed {violation.seed}:", style="bold red", end=" ")
         console.print(violation.message, markup=False)
         console.print(f"  replay: {replay}", markup=False, soft_wrap=True)
+    if len(replays) > SHOWN_VIOLATIONS:
+        console.print(f"and {len(replays) - SHOWN_VIOLATIONS} more; --json lists them all")
 
 
 def _as_object(summary: Summary, replays: list[str]) -> dict[str, object]:

@@ -23,6 +23,9 @@ class FollowerStatus:
         self.match_index = match_index
         self.stuck = stuck
 
+    def __repr__(self) -> str:
+        return f"FollowerStatus({self.id!r}, {self.state!r}, match_index={self.match_index}, stuck={self.stuck})"
+
 
 class Status:
     """What a node says of itself.
@@ -57,3 +60,9 @@ class Status:
         self.commit_index = log.settled_index
         self.applied_index = log.applied_index
         self.followers = followers
+
+    def __repr__(self) -> str:
+        return (
+            f"Status({self.id!r}, {self.role!r}, term={self.term}, leader={self.leader!r}, "
+            f"last_index={self.last_index}, commit_index={self.commit_index}, applied_index={self.applied_index})"
+        )

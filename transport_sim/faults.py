@@ -34,14 +34,14 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     Raises:
         ValueError: names the unknown kind and lists the known ones.
     """
-    if text == "all":
+    if text.strip() == "all":
         return KINDS
-    if text == "none":
+    if text.strip() == "none":
         return ()
     kinds = tuple(part.strip() for part in text.split(","))
     for kind in kinds:
         if kind not in KINDS:
-            raise ValueError(f"unknown fault {kind!r}; use all, none, or some of {', '.join(KINDS)}")
+            raise ValueError(f"unknown fault {kind!r}; use all alone, none alone, or some of {', '.join(KINDS)}")
     return kinds
 
 

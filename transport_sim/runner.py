@@ -5,13 +5,17 @@ from __future__ import annotations
 import gc
 import hashlib
 import multiprocessing
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from .simulation import Result, Simulation, Violation
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,39 @@ def _results(seeds: Sequence[int], plan: Plan, jobs: int) -> Iterator[Iterator[t
         yield map(_run, tasks)
         return
     # Fresh processes share nothing with this one, whatever it has imported or started.
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+    with ExitStack() as stack:
+        with _signals_held_back():
+            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(jobs, _prepare))
         yield pool.imap(_run, tasks)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let signals that end this process wait, so that they never meet it with half-made children.
+
+    The children inherit that signals are blocked, until `_prepare`. Here that is not enough: another thread may take
+    a signal and pass it on to the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python delivers signals to the main thread only
+        return
+    caught: list[int] = []
+    handlers = [(number, signal.signal(number, lambda number, _: caught.append(number))) for number in _ENDINGS]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers:
+            signal.signal(number, handler)
+    for one in caught:
+        signal.raise_signal(one)
+
+
+def _prepare() -> None:
+    """Leave Ctrl-C, which reaches every process of a terminal, to the process that ends this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
 
 def _run(task: tuple[int, Plan]) -> tuple[Result, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -216,7 +217,9 @@ class Simulation:
         """A node stopped with an error; nothing that the simulator does to it allows that."""
         if isinstance(error, (InvariantError, AssertionError)):
             raise error
-        raise InvariantError("crash", f"{id} stopped with {type(error).__name__}: {error}")
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        cause = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+        raise InvariantError("failure", f"{id} stopped with {cause}")
 
     # The end of a run
 

@@ -42,7 +42,7 @@ def test_kinds_are_parsed():
     assert parse_kinds("all") == KINDS
     assert parse_kinds("none") == ()
     assert parse_kinds("drop, crash") == ("drop", "crash")
-    with pytest.raises(ValueError, match="unknown fault 'gremlins'; use all, none, or some of latency"):
+    with pytest.raises(ValueError, match="unknown fault 'gremlins'; use all alone, none alone, or some of latency"):
         parse_kinds("drop,gremlins")
 
 

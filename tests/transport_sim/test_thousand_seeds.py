@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_thousand_seeds_under_all_faults(capsys):
     command = [sys.executable, "-m", "quorate", "sim", "run", "--seeds", "1000", "--nodes", "5", "--faults", "all"]
     command += ["--seconds", "20", "--jobs", "2", "--json"]
+    with capsys.disabled():
+        print("\nsimulating 1,000 seeds, which takes some minutes", end="", flush=True)
     begin = time.monotonic()
 
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,0 +1,142 @@
+"""The command as programs and people call it: what it prints where, and its exit codes."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.mutations.mutations import MUTATIONS
+from tests.mutations.run import apply
+
+ROOT = Path(__file__).resolve().parents[1]
+KEYS = ["runs", "violations", "events", "events_per_second", "elections", "commits", "faults", "digest"]
+
+
+def quorate(*arguments, folder=ROOT):
+    """Run the command with the sources in a folder."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "120"}
+    command = [sys.executable, "-P", "-m", "quorate", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A copy of the sources with a bug that every seed shows soon."""
+    folder = tmp_path_factory.mktemp("broken")
+    apply(next(mutation for mutation in MUTATIONS if mutation.name == "no no-op at the start of a term"), folder)
+    shutil.copy(ROOT / "quorate.py", folder)
+    return folder
+
+
+def test_json_is_the_only_thing_on_stdout_and_has_every_key():
+    ran = quorate("sim", "run", "--seeds", "3", "--nodes", "3", "--seconds", "2", "--json")
+
+    assert ran.returncode == 0, ran.stderr
+    (line,) = ran.stdout.splitlines()
+    summary = json.loads(line)
+    assert list(summary) == KEYS
+    assert summary["runs"] == 3
+    assert summary["violations"] == []
+    assert summary["elections"] >= 3
+    assert summary["commits"] > 0
+    assert "events per second and core" in ran.stderr
+
+
+def test_one_seed_is_one_run():
+    ran = quorate("sim", "run", "--seed", "7", "--seconds", "2", "--json")
+
+    assert ran.returncode == 0
+    assert json.loads(ran.stdout.splitlines()[-1])["runs"] == 1
+
+
+def test_the_digest_does_not_depend_on_the_number_of_jobs():
+    digests = []
+    for jobs in ("1", "2", "3"):
+        ran = quorate("sim", "run", "--seeds", "4", "--seconds", "2", "--jobs", jobs, "--json")
+        digests.append(json.loads(ran.stdout)["digest"])
+    assert len(set(digests)) == 1
+
+
+@pytest.mark.parametrize("faults", ["all", "drop, crash"])
+def test_a_violation_is_exit_code_1_and_comes_with_the_command_that_replays_it(broken, faults):
+    ran = quorate("sim", "run", "--seeds", "2", "--seconds", "2.5", "--faults", faults, "--json", folder=broken)
+
+    assert ran.returncode == 1
+    violations = json.loads(ran.stdout.splitlines()[-1])["violations"]
+    assert [violation["seed"] for violation in violations] == [0, 1]
+    for violation in violations:
+        assert violation["invariant"] == "R3"
+        assert violation["replay"] in ran.stderr
+
+    program, *arguments = shlex.split(violations[1]["replay"])
+    assert program == "quorate"
+    replayed = quorate(*arguments, "--json", folder=broken)
+    assert replayed.returncode == 1
+    (again,) = json.loads(replayed.stdout.splitlines()[-1])["violations"]
+    assert again["message"] == violations[1]["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--faults", "gremlins"], "unknown fault 'gremlins'"),
+        (["--faults", "all,none"], "all alone"),
+        (["--nodes", "0"], "0 is not in the range"),
+        (["--seeds", "0"], "0 is not in the range"),
+        (["--seconds", "-1"], "-1.0 is not in the range"),
+        (["--seconds", "nan"], "no number of seconds"),
+        (["--seed", "1", "--seeds", "2"], "--seed runs one seed"),
+        (["--speed"], "No such option"),
+        (["surplus"], "unexpected extra argument"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_with_a_message(arguments, complaint):
+    ran = quorate("sim", "run", *arguments)
+
+    assert ran.returncode == 2
+    assert complaint in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert ran.stdout == ""
+
+
+def test_help_teaches():
+    ran = quorate("--help")
+
+    assert ran.returncode == 0
+    assert "quorate demo" in ran.stdout
+    assert "\\b" not in ran.stdout
+
+
+@pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_simulation_ends_quietly(signal_number, code):
+    command = [sys.executable, "-m", "quorate", "sim", "run", "--seeds", "100000", "--jobs", "2"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 60
+    while len(children.read_text().split()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    # Ctrl-C reaches the whole group, a supervisor's signal this process alone.
+    if signal_number == signal.SIGINT:
+        os.killpg(process.pid, signal_number)
+    else:
+        process.send_signal(signal_number)
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == code
+    assert "Traceback" not in errors
+
+
+def test_the_demonstration_ends_with_exit_code_0():
+    ran = quorate("demo")
+
+    assert ran.returncode == 0, ran.stdout
+    assert "no acknowledged write was lost" in ran.stdout
+    assert ran.stderr == ""
