@@ -75,13 +75,10 @@ def demo() -> None:
     checks at every step that no acknowledged write was lost. Takes about ten seconds. Exit code 0 only if every check
     held, 130 when interrupted.
     """
-    from gevent.hub import Hub
     from rich.console import Console
 
     from actors.demo import run
 
-    # Whoever presses Ctrl-C wants to leave; gevent would print a traceback for the greenlet that happened to run.
-    Hub.NOT_ERROR = (*Hub.NOT_ERROR, KeyboardInterrupt)
     sys.exit(0 if run(Console()) else 1)
 
 

@@ -17,13 +17,13 @@ from pykka import Future, Timeout
 from raft.errors import (
     EntryTooLarge,
     InvalidCommand,
-    InvalidConfig,
     NotLeader,
     OutcomeUnknown,
     Overloaded,
     ProposalRefused,
 )
 
+from .arguments import checked_timeout
 from .errors import NodeStopped, Unavailable
 from .leadership import Leadership
 
@@ -64,12 +64,12 @@ class Client:
             OutcomeUnknown: the time is up, or leadership was lost, after a node had taken it; it may yet take effect.
         """
         deadline = time.monotonic() + checked_timeout(timeout)
-        attempts: dict[str, str] = {}
+        answers: dict[str, Exception] = {}  # the last one of each member that was asked
         pause_s = BACK_OFF_S
         while True:
             seen = self._leadership.version
             try:
-                return self._ask_around(command, deadline, attempts)
+                return self._ask_around(command, deadline, answers)
             except (EntryTooLarge, InvalidCommand):
                 raise
             except Overloaded:
@@ -81,9 +81,9 @@ class Client:
                 if not read_only:
                     raise
             if time.monotonic() >= deadline:
-                raise Unavailable("nobody took the command", timeout, attempts)
+                raise self._unavailable(timeout, answers)
 
-    def _ask_around(self, command: bytes, deadline: float, attempts: dict[str, str]) -> Any:
+    def _ask_around(self, command: bytes, deadline: float, answers: dict[str, Exception]) -> Any:
         """Ask members, each once, until one takes the command; raise the last refusal if none does."""
         unasked = [member for member in self._members if member != self._leader]
         member = self._leader
@@ -91,13 +91,13 @@ class Client:
             try:
                 result = self._submit(member, command).get(timeout=max(0.0, deadline - time.monotonic()))
             except Timeout:
-                attempts[member] = "no answer"
+                answers[member] = Timeout("no answer")
                 raise OutcomeUnknown(f"{member} was given the command and has not answered in time") from None
             except OutcomeUnknown as error:
-                attempts[member] = str(error)
+                answers[member] = error
                 raise
             except ProposalRefused as refusal:
-                attempts[member] = str(refusal)
+                answers[member] = refusal
                 if not unasked or not isinstance(refusal, (NotLeader, NodeStopped)):
                     raise
                 hint = refusal.leader if isinstance(refusal, NotLeader) else None
@@ -106,13 +106,11 @@ class Client:
                 self._leader = member
                 return result
 
-
-def checked_timeout(timeout: object) -> float:
-    """Return a timeout in seconds that is one.
-
-    Raises:
-        InvalidConfig: when it is no number or below 0.
-    """
-    if isinstance(timeout, (int, float)) and timeout >= 0:
-        return timeout
-    raise InvalidConfig("timeout", timeout, "a number of seconds, 0 or more")
+    def _unavailable(self, timeout: float, answers: dict[str, Exception]) -> Unavailable:
+        attempts = {
+            member: answer.state if isinstance(answer, NodeStopped) else str(answer)
+            for member, answer in answers.items()
+        }
+        if all(isinstance(answers.get(member), NodeStopped) for member in self._members):
+            return Unavailable("no node runs, and none was restarted", timeout, attempts, "restart a majority of them")
+        return Unavailable("nobody took the command", timeout, attempts)

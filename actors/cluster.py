@@ -2,12 +2,14 @@
 
 It is meant for trying Raft out, for tests and demonstrations: nodes can be killed, restarted and cut off from each
 other. All of it lives in the thread that made it, and runs while that thread waits: in the methods of the cluster, in
-`LocalCluster.sleep`, or in anything else that waits by gevent.
+`LocalCluster.sleep`, or in anything else that waits by gevent. While the thread does something else, the cluster stands
+still, and its time with it.
 """
 
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -20,9 +22,10 @@ from raft.config import Config
 from raft.errors import InvalidConfig
 from raft.membership import Configuration
 
-from . import kv_commands
-from .client import Client, checked_timeout
-from .errors import ClusterClosed, NotKeyValue, Unavailable, UnknownNode
+from . import interrupts, kv_commands
+from .arguments import as_bytes, checked_timeout, disjoint_groups, made_by
+from .client import Client
+from .errors import ClusterClosed, NotKeyValue, Unavailable, UnknownNode, WrongThread
 from .kv import DONE, INVALID, KeyValue, Result
 from .leadership import Leadership
 from .local_transport import LocalNetwork, LocalTransport
@@ -30,6 +33,8 @@ from .node import NodeActor
 from .ports import StateMachine
 from .storage.memory import MemoryStorage
 from .supervisor import MemberStatus, Supervisor
+from .threads import main_greenlet
+from .timers import ClusterClock, MonotonicClock
 
 MAX_NODES = 9  # more would not make a cluster safer, only slower
 
@@ -41,11 +46,13 @@ class LocalCluster:
     """A cluster of nodes n1, n2, … in this process.
 
     Use it in a `with` statement, or call `close` when done. Nodes are named by id, "n1", or by position, 0. Keys and
-    values are bytes; a string stands for its UTF-8 bytes. Every timeout is in seconds.
+    values are bytes; a string stands for its UTF-8 bytes. Every timeout is in seconds. In another thread
+    than the one that made the cluster every method raises `WrongThread` and does nothing. Ctrl-C interrupts the program
+    and no node.
 
     Args:
         nodes: how many, 1 to 9.
-        machine: makes a fresh state machine; called once for each start of a node.
+        machine: makes a fresh state machine, usually a class; called once for each start of a node.
         config: timeouts and limits of the nodes; elections within about half a second when None.
         seed: an integer that decides in which order the nodes time out; another one each time when None.
 
@@ -68,6 +75,8 @@ class LocalCluster:
             raise InvalidConfig("nodes", nodes, f"an integer from 1 to {MAX_NODES}")
         if seed is not None and type(seed) is not int:
             raise InvalidConfig("seed", seed, "an integer or None")
+        if config is not None and not isinstance(config, Config):
+            raise InvalidConfig("config", config, "a Config or None")
         self.members = tuple(f"n{number}" for number in range(1, nodes + 1))
         self._make_machine = machine
         self._config = LOCAL_CONFIG if config is None else config
@@ -79,6 +88,10 @@ class LocalCluster:
         self._machines: dict[str, StateMachine] = {}
         self._supervisors = {member: self._supervisor(member) for member in self.members}
         self._client = Client(self.members, self._submit, self._leadership)
+        self._thread = main_greenlet()
+        # Half a heartbeat: after a standstill nobody is nearer to losing patience than by that much.
+        self._clock = ClusterClock(max(1, self._config.heartbeat_interval_ms // 2), MonotonicClock())
+        self._holds_interrupts = interrupts.hold()
         self._closed = False
         try:
             for supervisor in self._supervisors.values():
@@ -88,6 +101,7 @@ class LocalCluster:
             raise
 
     def __enter__(self) -> Self:
+        self._check_open()
         return self
 
     def __exit__(
@@ -98,12 +112,29 @@ class LocalCluster:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        nodes = f"{len(self.members)} node{'s' if len(self.members) > 1 else ''}"
+        if self._closed:
+            return f"LocalCluster({nodes}, closed)"
+        leader = self._leadership.leader()
+        leads = "no leader" if leader is None else f"{leader} leads"
+        down = [f"{member} down" for member, supervisor in self._supervisors.items() if not supervisor.running]
+        return f"LocalCluster({', '.join([nodes, leads, *down])})"
+
     def close(self) -> None:
         """Take every node down and forget what was stored; may be called more than once."""
+        self._check_thread()
+        if self._closed:
+            return
         self._closed = True
+        self._clock.close()
         for supervisor in self._supervisors.values():
             if supervisor.running:
                 supervisor.crash()
+        if self._holds_interrupts:
+            interrupts.release()
+        for supervisor in self._supervisors.values():  # last, since waiting is where an interrupt may come
+            supervisor.join()
 
     # The replicated key-value store
 
@@ -116,13 +147,14 @@ class LocalCluster:
             timeout: seconds, 0 or more.
 
         Raises:
-            OutOfBounds: when key or value is too short or too long; nothing was sent.
+            OutOfBounds: when key or value is no str or bytes object, or too short or too long; nothing was sent.
+            InvalidConfig: when the timeout is no number of seconds.
             Unavailable: nobody took the command in time; it had no effect.
             OutcomeUnknown: a node took it and then lost its leadership or ran out of time; it may yet take effect.
             NotKeyValue: when the cluster replicates another machine.
             ClusterClosed: after `close`.
         """
-        self._kv(kv_commands.put(_bytes(key), _bytes(value)), timeout)
+        self._kv(kv_commands.put(as_bytes("key", key), as_bytes("value", value)), timeout)
 
     def get(self, key: bytes | str, timeout: float = 5.0) -> bytes | None:
         """Return the value of a key, or None when there is none, as of some moment during this call (linearizable).
@@ -130,7 +162,7 @@ class LocalCluster:
         Raises:
             OutOfBounds, Unavailable, NotKeyValue, ClusterClosed: as for `put`.
         """
-        return self._kv(kv_commands.get(_bytes(key)), timeout, read_only=True).value
+        return self._kv(kv_commands.get(as_bytes("key", key)), timeout, read_only=True).value
 
     def delete(self, key: bytes | str, timeout: float = 5.0) -> bool:
         """Remove a key; return whether it was there.
@@ -138,7 +170,7 @@ class LocalCluster:
         Raises:
             OutOfBounds, Unavailable, OutcomeUnknown, NotKeyValue, ClusterClosed: as for `put`.
         """
-        return self._kv(kv_commands.delete(_bytes(key)), timeout).value is not None
+        return self._kv(kv_commands.delete(as_bytes("key", key)), timeout).value is not None
 
     def cas(self, key: bytes | str, expected: bytes | str | None, value: bytes | str, timeout: float = 5.0) -> bool:
         """Store a value if the key holds the expected one, None for "absent"; return whether it did.
@@ -146,19 +178,21 @@ class LocalCluster:
         Raises:
             OutOfBounds, Unavailable, OutcomeUnknown, NotKeyValue, ClusterClosed: as for `put`.
         """
-        expected = None if expected is None else _bytes(expected)
-        return self._kv(kv_commands.cas(_bytes(key), expected, _bytes(value)), timeout).outcome == DONE
+        expected = None if expected is None else as_bytes("expected", expected)
+        command = kv_commands.cas(as_bytes("key", key), expected, as_bytes("value", value))
+        return self._kv(command, timeout).outcome == DONE
 
     # Any state machine
 
     def propose(self, command: bytes, timeout: float = 5.0) -> Any:
-        """Get a command applied on every node, and return what the state machine answered.
+        """Get a command applied on every node, and return what the state machine answered, the very object.
 
         Raises:
             InvalidCommand: when the command is not bytes.
             EntryTooLarge: when it is larger than `Config.max_entry_bytes`.
             Unavailable, OutcomeUnknown, ClusterClosed: as for `put`.
         """
+        self._check_open()
         return self._client.call(command, timeout)
 
     def machine(self, node: str | int) -> Any:
@@ -167,12 +201,14 @@ class LocalCluster:
         Raises:
             UnknownNode: when there is no such node.
         """
+        self._check_thread()
         return self._machines[self._member(node)]
 
     # Who leads
 
     def leader(self) -> str | None:
         """Return the id of the leader that a majority of the members agree on, or None."""
+        self._check_thread()
         return self._leadership.leader()
 
     def wait_for_leader(self, timeout: float = 5.0) -> str:
@@ -190,11 +226,12 @@ class LocalCluster:
             if leader is not None:
                 return leader
             if not self._leadership.wait(seen, max(0.0, deadline - time.monotonic())):
-                roles = {report.id: report.raft.role if report.raft else "down" for report in self.status()}
-                raise Unavailable("no leader was agreed on", timeout, roles)
+                states = {report.id: report.state for report in self.status()}
+                raise Unavailable("no leader was agreed on", timeout, states)
 
     def status(self) -> list[MemberStatus]:
         """Return what is known of each member, in order, those that are down too."""
+        self._check_thread()
         return [supervisor.status() for supervisor in self._supervisors.values()]
 
     # Faults
@@ -208,7 +245,9 @@ class LocalCluster:
             ClusterClosed: after `close`.
         """
         self._check_open()
-        self._supervisors[self._member(node)].crash()
+        supervisor = self._supervisors[self._member(node)]
+        supervisor.crash()
+        supervisor.join()
 
     def restart(self, node: str | int) -> None:
         """Start a node that is down, from its storage and with a fresh state machine.
@@ -229,15 +268,12 @@ class LocalCluster:
 
         Raises:
             UnknownNode: when there is no such node.
-            InvalidConfig: when a node is named twice.
+            InvalidGroups: when a group is no list of nodes, or a node is in two.
             ClusterClosed: after `close`.
         """
         self._check_open()
-        parts = [[self._member(node) for node in group] for group in groups]
+        parts = disjoint_groups(groups, self._member)
         named = [member for part in parts for member in part]
-        for member in named:
-            if named.count(member) > 1:
-                raise InvalidConfig("groups", member, "named once")
         self._network.partition([*parts, [member for member in self.members if member not in named]])
 
     def cut(self, sender: str | int, receiver: str | int) -> None:
@@ -272,12 +308,13 @@ class LocalCluster:
 
     def _supervisor(self, member: str) -> Supervisor:
         def spawn(on_down: Callable[[BaseException | None], None]) -> NodeActor:
-            machine = self._make_machine()
+            machine = made_by(self._make_machine)
             actor = NodeActor.spawn(
                 member,
                 self._configuration,
                 self._config,
                 self._next_seed,
+                clock=self._clock,
                 storage=self._storages[member],
                 transport=LocalTransport(self._network, member),
                 machine=machine,
@@ -295,6 +332,7 @@ class LocalCluster:
         return self._supervisors[member].propose(command)
 
     def _kv(self, command: bytes, timeout: float, read_only: bool = False) -> Result:
+        self._check_open()
         machine = self._machines[self.members[0]]
         if not isinstance(machine, KeyValue):
             raise NotKeyValue(type(machine).__name__)
@@ -302,7 +340,7 @@ class LocalCluster:
         assert result.outcome != INVALID, result.problem
         return result
 
-    def _member(self, node: str | int) -> str:
+    def _member(self, node: object) -> str:
         if type(node) is int and 0 <= node < len(self.members):
             return self.members[node]
         if isinstance(node, str) and node in self.members:
@@ -310,9 +348,10 @@ class LocalCluster:
         raise UnknownNode(node, self.members)
 
     def _check_open(self) -> None:
+        self._check_thread()
         if self._closed:
             raise ClusterClosed
 
-
-def _bytes(text: bytes | str) -> bytes:
-    return text.encode() if isinstance(text, str) else text
+    def _check_thread(self) -> None:
+        if main_greenlet() is not self._thread:
+            raise WrongThread(threading.current_thread().name)

@@ -40,6 +40,8 @@ def run(console: Console, *, machine: Callable[[], KeyValue] = KeyValue, pace_s:
             demo.play()
         except RaftError as error:
             demo.check(False, f"it went wrong: {error}")
+        finally:
+            demo.stop()  # before the cluster closes, which would fail their writes
     if demo.passed:
         console.print("\n[bold green]Everything held: no acknowledged write was lost.[/]")
     else:
@@ -56,6 +58,7 @@ class _Demo:
         self._steps = 0
         self._acknowledged: dict[str, str] = {}
         self._unknown: dict[str, str] = {}
+        self._writers: list[gevent.Greenlet[..., None]] = []
 
     def play(self) -> None:
         """Go through the steps."""
@@ -74,17 +77,21 @@ class _Demo:
         self._pause()
 
         crashed_at = time.monotonic()
-        writers = self._crash_amid_writes(first)
-        self._step(f"{first} crashes", f"{CAUGHT} writes were on their way; {CAUGHT} more are sent and wait.")
+        self._crash_amid_writes(first)
+        self._step(
+            f"{first} crashes",
+            f"It had just received {CAUGHT} more writes and answered none: the crash has caught them. "
+            f"Another {CAUGHT} arrive now and wait for a new leader.",
+        )
 
         second = cluster.wait_for_leader(PATIENCE_S)
         took_s = time.monotonic() - crashed_at
-        gevent.joinall(writers, timeout=PATIENCE_S)
-        self._step(f"{second} is elected", "The two that are left are still a majority.")
+        gevent.joinall(self._writers, timeout=PATIENCE_S)
+        self._step(f"{second} is elected", "Two of three are still a majority.")
         self.check(second != first, f"another node leads, {took_s:.2f} s after the crash")
         self.check(self._term(second) > first_term, f"its term is above {first_term}, the one of {first}")
-        self.check(all(writer.ready() for writer in writers), "every write that met the crash has got an answer")
-        self._show_unknown()
+        self.check(all(writer.ready() for writer in self._writers), "every write, caught or waiting, has got an answer")
+        self._show_unknown(first)
         self._pause()
 
         self._write(WRITES)
@@ -92,12 +99,20 @@ class _Demo:
         self._pause()
 
         cluster.restart(first)
-        self._step(f"{first} comes back", "It has kept its log, which is behind; what is committed it must hear anew.")
+        self._step(f"{first} comes back", "Its log has survived. The leader sends it what it has missed.")
         self.check(self._wait_until(self._level), f"{first} has caught up")
         self._pause()
 
-        self._step("Three nodes again", "The log is the same everywhere, and so is what came of it.")
+        self._step(
+            "Three nodes again",
+            "All have the same log. It has more entries than there were writes: every new leader adds an empty one, "
+            "and reads go through the log too.",
+        )
         self._check_contents()
+
+    def stop(self) -> None:
+        """Give up the writes under way, if any."""
+        gevent.killall(self._writers)
 
     def check(self, held: bool, claim: str) -> None:
         """Show whether a claim held, and remember if it did not."""
@@ -151,20 +166,23 @@ class _Demo:
         except RaftError as error:
             self.check(False, f"the write of {key!r} failed: {error}")
 
-    def _crash_amid_writes(self, leader: str) -> list[gevent.Greenlet[..., None]]:
-        on_their_way = [gevent.spawn(self._put_aside, f"caught {number}") for number in range(CAUGHT)]
+    def _crash_amid_writes(self, leader: str) -> None:
+        self._writers += [gevent.spawn(self._put_aside, f"caught {number}") for number in range(CAUGHT)]
         gevent.sleep(0)  # the writes go into the leader's mailbox
         gevent.sleep(0)  # and into its log
         self._cluster.kill(leader)
-        waiting = [gevent.spawn(self._put_aside, f"waiting {number}") for number in range(CAUGHT)]
+        self._writers += [gevent.spawn(self._put_aside, f"waiting {number}") for number in range(CAUGHT)]
         gevent.sleep(0)
-        return on_their_way + waiting
 
-    def _show_unknown(self) -> None:
-        for key, value in self._unknown.items():
-            found = self._cluster.get(key, PATIENCE_S)
-            effect = "it did take effect" if found == value.encode() else "it did not take effect"
-            self._console.print(f"  [yellow]?[/] the outcome of {key!r} was unknown; {effect}", highlight=False)
+    def _show_unknown(self, first: str) -> None:
+        if not self._unknown:
+            return
+        found = [self._cluster.get(key, PATIENCE_S) == value.encode() for key, value in self._unknown.items()]
+        self._console.print(
+            f"  [yellow]?[/] {len(found)} caught writes got the answer OutcomeUnknown: {first} may or may not have "
+            f"passed them on. As it turns out, {found.count(True)} have taken effect and {found.count(False)} have not",
+            highlight=False,
+        )
 
     def _level(self) -> bool:
         nodes = [member.raft for member in self._cluster.status()]

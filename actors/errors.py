@@ -8,26 +8,44 @@ from raft.errors import ProposalRefused, RaftError
 class NodeStopped(ProposalRefused):
     """The node is down; the command did not enter its log.
 
+    Args:
+        node: id of the node.
+        cause: what took it down, in one line, or None when it was killed or stopped.
+
     Attributes:
         node: id of the node.
+        state: "down", followed by the cause if there is one.
     """
 
-    def __init__(self, node: str) -> None:
-        super().__init__(f"node {node} is down and did not take the command; propose it to another one")
+    def __init__(self, node: str, cause: str | None = None) -> None:
+        self.state = "down" if cause is None else f"down: {cause}"
+        super().__init__(f"node {node} is {self.state}; restart it, or propose to another one")
         self.node = node
 
 
 class Unavailable(ProposalRefused):
     """Nobody took the command in time; it certainly had no effect, and proposing it again is safe.
 
+    Args:
+        what: what did not happen in time.
+        timeout_s: how long was tried, in seconds.
+        attempts: the last answer of each member that was asked, by id.
+        advice: what to look at.
+
     Attributes:
         timeout_s: how long was tried, in seconds.
         attempts: the last answer of each member that was asked, by id.
     """
 
-    def __init__(self, what: str, timeout_s: float, attempts: dict[str, str]) -> None:
+    def __init__(
+        self,
+        what: str,
+        timeout_s: float,
+        attempts: dict[str, str],
+        advice: str = "is a majority of the members up and connected?",
+    ) -> None:
         tried = "; ".join(f"{member}: {attempts[member]}" for member in sorted(attempts)) or "nobody was asked"
-        super().__init__(f"{what} within {timeout_s:g} s ({tried}); is a majority of the members up and connected?")
+        super().__init__(f"{what} within {timeout_s:g} s ({tried}); {advice}")
         self.timeout_s = timeout_s
         self.attempts = attempts
 
@@ -75,6 +93,28 @@ class ClusterClosed(RaftError):
 
     def __init__(self) -> None:
         super().__init__("the cluster is closed; make a new one")
+
+
+class WrongThread(RaftError):
+    """The cluster was used from another thread than the one it lives in; nothing was done.
+
+    Attributes:
+        thread: name of the thread that used it.
+    """
+
+    def __init__(self, thread: str) -> None:
+        super().__init__(
+            f"a cluster lives in the thread that made it and was used from {thread}; call it from its own thread, "
+            "where gevent.spawn does several things at once, or make another cluster in this one"
+        )
+        self.thread = thread
+
+
+class InvalidGroups(RaftError):
+    """The network cannot be split like that; nothing was changed."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}, as in partition(['n1'], ['n2', 'n3'])")
 
 
 class NotKeyValue(RaftError):

@@ -18,9 +18,9 @@ from raft.node import Node
 from raft.status import Status
 
 from .errors import NodeStopped
-from .ports import Observer, StateMachine, Storage, Transport
+from .ports import Clock, Observer, StateMachine, Storage, Transport
 from .runtime import GeventActor, describe
-from .timers import GeventTimer, MonotonicClock
+from .timers import GeventTimer
 
 
 class NodeActor(GeventActor):
@@ -31,6 +31,7 @@ class NodeActor(GeventActor):
         configuration: who takes part.
         config: timeouts and limits.
         seed: of the node's election timeouts; give each member, and each start, another one.
+        clock: the time.
         storage: this member's storage; what it holds is loaded before the actor starts.
         transport: the way to the other members.
         machine: a fresh state machine; the log is applied to it from the start.
@@ -50,6 +51,7 @@ class NodeActor(GeventActor):
         config: Config,
         seed: int,
         *,
+        clock: Clock,
         storage: Storage,
         transport: Transport,
         machine: StateMachine,
@@ -57,12 +59,12 @@ class NodeActor(GeventActor):
         on_down: Callable[[BaseException | None], None],
     ) -> None:
         super().__init__()
-        clock = MonotonicClock()
         self.id = id
         self._storage = storage
         self._transport = transport
         self._timer = GeventTimer(self.actor_ref, clock)
         self._on_down = on_down
+        self._failure: str | None = None
         self._node = Node(id, configuration, config, storage.load(), seed, clock.now_ms())
         self._raft = RaftActor(self._node, clock, self._timer, transport, storage, machine, observer)
 
@@ -87,7 +89,7 @@ class NodeActor(GeventActor):
     def on_undelivered(self, message: Any) -> None:
         """Refuse a proposal that this node will never see."""
         if isinstance(message, Propose):
-            message.reply(NodeStopped(self.id), None)
+            message.reply(NodeStopped(self.id, self._failure), None)
 
     def on_stop(self) -> None:
         """Go down because somebody asked for it."""
@@ -102,7 +104,8 @@ class NodeActor(GeventActor):
     ) -> None:
         """Go down because the node's state can no longer be trusted, and report why."""
         assert exception_value is not None
-        self._take_down(f"node {self.id} has failed: {describe(exception_value)}")
+        self._failure = describe(exception_value)
+        self._take_down(f"node {self.id} has failed: {self._failure}")
         self._on_down(exception_value)
 
     def crash(self) -> None:

@@ -1,7 +1,7 @@
 """What a node actor needs of its surroundings, with types: the ports of `raft.ports` as this runtime uses them.
 
 Storage and transport serve a mailbox: they are opened when the actor starts and closed when it goes down, and outlive
-both. Clock and timer are the same everywhere in this runtime; see `timers.py`.
+both. The timer is the same everywhere in this runtime; see `timers.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,13 @@ from pykka import ActorRef
 
 from raft.messages import Message
 from raft.ready import Restored, Write
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now_ms(self) -> int:
+        """Return the time in whole milliseconds since some fixed moment of the past; it never goes back."""
 
 
 class Transport(Protocol):
@@ -49,8 +56,14 @@ class StateMachine(Protocol):
     def apply(self, command: bytes) -> Any:
         """Apply one committed command and return its result for the proposer.
 
-        It must be deterministic: no clock, no chance, nothing from outside, or the members part ways. An exception
-        stops the node; answer bad commands with a result that says so.
+        It must be deterministic: no clock, no chance, nothing from outside, or the members part ways. It must not call
+        the cluster it is part of: the node that waits for the answer would be the one to give it.
+
+        The result is handed to the proposer as it is. Return nothing mutable that the machine keeps, or whoever gets it
+        could change one member behind the back of the others; return a copy.
+
+        An exception stops the node, and restarting it does not help: the command is in the log, so every start applies
+        it again. Answer bad commands with a result that says so.
         """
 
 

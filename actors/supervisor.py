@@ -40,6 +40,13 @@ class MemberStatus:
         """Whether the member is up."""
         return self.raft is not None
 
+    @property
+    def state(self) -> str:
+        """The role of its node, or "down", followed by what took it down if it failed."""
+        if self.raft is not None:
+            return self.raft.role
+        return "down" if self.failure is None else f"down: {describe(self.failure)}"
+
 
 class Supervisor:
     """Keeps one member.
@@ -60,6 +67,7 @@ class Supervisor:
         self._spawn = spawn
         self._on_down = on_down
         self._actor: NodeActor | None = None
+        self._crashed: NodeActor | None = None
         self._failure: BaseException | None = None
 
     def start(self) -> None:
@@ -75,7 +83,7 @@ class Supervisor:
         self._actor = self._spawn(self._went_down)
 
     def crash(self) -> None:
-        """Take the node down at once, as by a power cut.
+        """Take the node down at once, as by a power cut. Never waits, so that nothing can come in between.
 
         Raises:
             NotRunning: when it is down.
@@ -85,8 +93,14 @@ class Supervisor:
             raise NotRunning(self.id)
         self._actor = None
         self._on_down(self.id)
+        self._crashed = actor
         actor.crash()
-        actor.join(1.0)
+
+    def join(self) -> None:
+        """Wait until the greenlet of a node that was crashed has ended."""
+        if self._crashed is not None:
+            self._crashed.join(1.0)
+            self._crashed = None
 
     def propose(self, command: bytes) -> Future[Any]:
         """Put a command before the node; the future brings the result, a `ProposalRefused` or an `OutcomeUnknown`."""
@@ -99,7 +113,7 @@ class Supervisor:
                 future.set_exception((type(error), error, None))
 
         if self._actor is None:
-            reply(NodeStopped(self.id), None)
+            reply(NodeStopped(self.id, None if self._failure is None else describe(self._failure)), None)
         else:
             self._actor.actor_ref.tell(Propose(command, reply))
         return future

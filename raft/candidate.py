@@ -96,8 +96,8 @@ class Candidate(Role):
         self.node.become_pre_candidate(now)
 
     def on_vote_reply(self, message: "VoteReply", now: int) -> None:
-        """Count one vote per voter; a repeated answer changes nothing."""
-        self.votes[message.sender] = message.granted
+        """Count one vote per voter: its first answer. A voter that answers again, says the same."""
+        self.votes.setdefault(message.sender, message.granted)
         self._count(now)
 
     def _count(self, now: int) -> None:

@@ -32,8 +32,8 @@ class Config:
         window_messages: most unacknowledged appends to one follower (thesis section 10.2.2). 1 to 65,536, default 64.
         window_bytes: most unacknowledged payload bytes to one follower; one append may exceed it. Default 4 MiB.
         max_entry_bytes: hard limit of one command. Default 8 MiB.
-        max_uncommitted_bytes: most payload bytes a leader holds uncommitted before it refuses proposals with
-            `Overloaded`. One proposal always passes when nothing is pending. Default 64 MiB.
+        max_uncommitted_bytes: most bytes a leader holds that are not committed, or not on its own disk, before it
+            refuses proposals with `Overloaded`. One proposal always passes when nothing is pending. Default 64 MiB.
         max_apply_entries: most entries handed out for application at once, so that a long backlog does not hold up
             heartbeats. Default 4096.
 
@@ -67,5 +67,5 @@ class Config:
 
     @property
     def retry_ms(self) -> int:
-        """How long an append may stay unanswered before the leader sends it again: two heartbeats."""
+        """How long an append may stay unanswered at least before the leader sends it again: two heartbeats."""
         return 2 * self.heartbeat_interval_ms

@@ -46,16 +46,17 @@ class NotLeader(ProposalRefused):
 
 
 class Overloaded(ProposalRefused):
-    """Too many bytes wait to be committed.
+    """Too many bytes wait to be committed, or for the leader's own disk.
 
     Attributes:
-        pending_bytes: bytes of log that are not committed yet.
+        pending_bytes: bytes of log that are not committed yet, or not on the leader's own disk.
         limit_bytes: `Config.max_uncommitted_bytes`.
     """
 
     def __init__(self, pending_bytes: int, limit_bytes: int) -> None:
         super().__init__(
-            f"{pending_bytes} bytes wait to be committed and the limit is {limit_bytes}; back off and try again"
+            f"{pending_bytes} bytes wait for a quorum or for the leader's disk, and the limit is {limit_bytes}; "
+            "back off and try again"
         )
         self.pending_bytes = pending_bytes
         self.limit_bytes = limit_bytes

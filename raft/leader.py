@@ -112,7 +112,7 @@ class Leader(Role):
             raise InvalidCommand(data)
         if len(data) > config.max_entry_bytes:
             raise EntryTooLarge(len(data), config.max_entry_bytes)
-        pending = node.log.uncommitted_bytes
+        pending = node.log.unsettled_bytes
         # The no-op of the term is not the clients' doing: it must not keep out the one proposal that always passes.
         if pending > OVERHEAD_BYTES and pending + OVERHEAD_BYTES + len(data) > config.max_uncommitted_bytes:
             raise Overloaded(pending, config.max_uncommitted_bytes)
@@ -169,7 +169,8 @@ class Leader(Role):
             return  # too old to prove anything, or never sent
         if not progress.echoed(message.round, self._round_sent_ms[len(self._round_sent_ms) - 1 - age]):
             return
-        progress.retry_lost(now, self.node.config.retry_ms)
+        config = self.node.config
+        progress.retry_lost(now, config.retry_ms, config.election_timeout_ms)
         if message.commit < min(progress.match_index, self.node.log.commit_index):
             progress.missed_commit(message.commit)
 

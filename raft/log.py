@@ -26,7 +26,7 @@ class Log:
         commit_index: highest index known to be committed; does not survive a restart, and starts at 0.
         applied_index: highest index the state machine has taken.
         durable_index: highest index on this node's own disk.
-        uncommitted_bytes: what the entries above the commit index count together.
+        unsettled_bytes: what the entries above `settled_index` count together.
         writes: the numbered writes that carry the log (and term and vote) to disk.
     """
 
@@ -35,14 +35,15 @@ class Log:
         term = 1
         for i in range(len(self._entries)):
             entry = self._entries[i]
-            if entry.index != i + 1 or entry.term < term:
+            if type(entry) is not Entry or entry.index != i + 1 or entry.term < term:
                 raise InvalidRestore(f"entry {i + 1} of the restored log is {entry!r} after term {term}")
             term = entry.term
         self.commit_index = 0
         self.applied_index = 0
         self.durable_index = len(self._entries)
-        self.uncommitted_bytes = sum([entry.size_bytes for entry in self._entries])
+        self.unsettled_bytes = sum([entry.size_bytes for entry in self._entries])
         self.writes = Writes()
+        self._counted_index = 0  # up to here entries are settled and not in unsettled_bytes
         self._handed_index = 0  # handed out for application
         self._unstaged_index = len(self._entries) + 1  # first index that no write carries yet
 
@@ -99,7 +100,7 @@ class Log:
         """Add an entry of the leader's own at the end and return it."""
         entry = Entry(len(self._entries) + 1, term, kind, data)
         self._entries.append(entry)
-        self.uncommitted_bytes += entry.size_bytes
+        self.unsettled_bytes += entry.size_bytes
         return entry
 
     def merge(self, entries: "tuple[Entry, ...]", leader: str) -> None:
@@ -126,12 +127,12 @@ class Log:
             return
         for entry in entries[position:]:
             self._entries.append(entry)
-            self.uncommitted_bytes += entry.size_bytes
+            self.unsettled_bytes += entry.size_bytes
 
     def _truncate(self, first: int) -> None:
         """Drop the entries from `first` on; always above the commit index."""
         for entry in self._entries[first - 1 :]:
-            self.uncommitted_bytes -= entry.size_bytes
+            self.unsettled_bytes -= entry.size_bytes
         del self._entries[first - 1 :]
         self._unstaged_index = min(self._unstaged_index, first)
         # From here on the disk holds entries that this log no longer has: they count as durable no more, even before
@@ -143,9 +144,8 @@ class Log:
         index = min(index, len(self._entries))
         if index <= self.commit_index:
             return False
-        for i in range(self.commit_index, index):
-            self.uncommitted_bytes -= self._entries[i].size_bytes
         self.commit_index = index
+        self._count_settled()
         return True
 
     @property
@@ -197,12 +197,22 @@ class Log:
         if touched:
             durable = min(durable, touched - 1)
         self.durable_index = durable
+        self._count_settled()
         return True
+
+    def _count_settled(self) -> None:
+        settled = self.settled_index
+        for i in range(self._counted_index, settled):
+            self.unsettled_bytes -= self._entries[i].size_bytes
+        self._counted_index = settled
 
     def check(self) -> None:
         """Assert the invariants of this file; the simulator calls it after every event."""
-        assert 0 <= self.applied_index <= self._handed_index, "applied more than was handed out"
-        assert self._handed_index <= self.settled_index, "handed out beyond commit or disk"
-        assert self.commit_index <= len(self._entries), "committed beyond the end"
-        assert self.durable_index < self._unstaged_index <= len(self._entries) + 1, "durable beyond what was written"
-        assert self.uncommitted_bytes >= 0, "uncommitted bytes leak"
+        assert 0 <= self.applied_index <= self._handed_index, "S7: applied more than was handed out"
+        assert self._handed_index <= self.settled_index, "S7: handed out beyond commit or disk"
+        assert self.commit_index <= len(self._entries), "S7: committed beyond the end"
+        assert self.durable_index < self._unstaged_index <= len(self._entries) + 1, (
+            "S7: durable beyond what was written"
+        )
+        assert self._counted_index == self.settled_index, "R7: settled entries count as pending"
+        assert self.unsettled_bytes >= 0, "R7: pending bytes leak"

@@ -298,12 +298,16 @@ class HeartbeatEcho(Message):
         self.round = round
         self.commit = commit
 
+    def supersedes(self, older: Message) -> bool:
+        """Whether it echoes a later round."""
+        return not isinstance(older, HeartbeatEcho) or self.round >= older.round
+
     def _body_problem(self) -> "str | None":
         return None if _number(self.round, 1) and _number(self.commit) else "round or commit is no number"
 
 
 class HigherTerm(Message):
-    """Answer to a leader of an older term: there is a higher one (paper section 5.1)."""
+    """Answer to a leader or candidate of an older term: there is a higher one (paper section 5.1)."""
 
     __slots__ = ("sender", "term")
     FIELDS = ("sender", "term")

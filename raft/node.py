@@ -15,15 +15,16 @@ up to it is durable on a majority and will be in the log of every later leader.
        └────────────────── a leader of this term is heard, or a higher term, or (leader) no quorum ◄───────────────┘
 
 What enters: messages of other members (`step`), the passing of time (`tick`), commands (`propose`), and what the
-runtime has done since (`persisted`, `applied`). Each carries `now`, milliseconds of one monotonic clock; the node has
-no clock, socket, disk or thread, and calls nothing outside this package. What leaves is handed out by `ready`, as
-values: one numbered write for the disk, messages, entries to apply, events. `deadline` says when to tick next.
+runtime has done since (`persisted`, `applied`). Whatever time can matter to carries `now`, milliseconds of one
+monotonic clock; the node has no clock, socket, disk or thread, and calls nothing outside this package. What leaves is
+handed out by `ready`, as values: one numbered write for the disk, messages, entries to apply, events. `deadline` says
+when to tick next.
 
 The disk is asynchronous. A leader sends entries while its own disk still writes them (thesis section 10.2.1), but
 counts itself only afterwards; an answer that promises something (a vote, an acknowledgement) is held back here until
 the write that makes it true has completed. Held messages die with the term and the role in which they were made.
 
-Between any two calls these hold, and the simulator checks them after every event (`check`):
+Between any two calls these hold, and the simulator checks them after every event:
 
 - term and vote change only in `_enter_term` and `cast_vote`; the term never falls, the vote is never taken back;
 - a message that states a term leaves only when that term is durable (a leader's was, before it was elected);
@@ -38,7 +39,7 @@ from .follower import Follower
 from .leader import Leader
 from .log import Log
 from .membership import Configuration
-from .messages import MESSAGES, Append, Heartbeat, HigherTerm, Message, VoteReply, VoteRequest
+from .messages import MESSAGES, Append, Heartbeat, HigherTerm, Message, VoteRequest
 from .observer import MessageDropped, RoleChanged
 from .prng import Prng
 from .ready import Ready, Restored, Write
@@ -54,11 +55,12 @@ class Node:
         configuration: who takes part.
         config: timeouts and limits; the defaults when None.
         restored: what storage holds; a new node when None.
-        seed: of the generator that draws the election timeouts; give each member another one.
+        seed: of the generator that draws the election timeouts and numbers the pre-votes; give each member, and each
+            of its starts, another one.
         now: the time, milliseconds of a monotonic clock, 0 or more.
 
     Raises:
-        InvalidConfig: when the id is not a member.
+        InvalidConfig: when the id is not a member, or an argument is of the wrong kind.
         InvalidRestore: when the restored state contradicts itself.
 
     Attributes:
@@ -84,9 +86,13 @@ class Node:
             restored = Restored()
         self.id = id
         self.configuration = configuration
+        if type(now) is not int or now < 0:
+            raise InvalidConfig("now", now, "an integer number of milliseconds, 0 or more")
         self.config = Config() if config is None else config
+        if not isinstance(self.config, Config):
+            raise InvalidConfig("config", config, "a Config")
         self.log = Log(restored.entries)
-        if restored.term < self.log.last_term:
+        if type(restored.term) is not int or restored.term < self.log.last_term:
             raise InvalidRestore(f"term {restored.term} is below the log's last term {self.log.last_term}")
         if restored.vote is not None and (type(restored.vote) is not str or restored.term < 1):
             raise InvalidRestore(f"the vote in term {restored.term} is {restored.vote!r}, which is no member's id")
@@ -216,12 +222,11 @@ class Node:
     def _settle_term(self, message: Message, now: int) -> bool:
         """Adopt a higher term, answer a lower one (paper section 5.1); return whether the message may go on."""
         if message.term < self.term:
-            if isinstance(message, (Append, Heartbeat)):
+            if isinstance(message, (Append, Heartbeat, VoteRequest)):
                 # Also how a node that returns with a higher term than everybody's is freed: its answer makes the
-                # leader step down, once, and the next election brings it back in (contract E6).
+                # leader step down, once, and the next election brings it back in (contract E6). It is no answer to a
+                # vote request: a candidate may have asked again, in this term, and been granted the vote (E2).
                 self.send_in_term(message.sender, HigherTerm(self.id, self.term))
-            elif isinstance(message, VoteRequest):
-                self.send_in_term(message.sender, VoteReply(self.id, self.term, False))
             return False
         if isinstance(message, VoteRequest) and self.role.hears_leader(now):
             self.drop("leader is heard", message.sender)
@@ -352,6 +357,6 @@ class Node:
     def check(self) -> None:
         """Assert the invariants that hold between two calls; the simulator calls it after every event."""
         self.log.check()
-        assert self.log.last_term <= self.term, "the log is ahead of the term"
+        assert self.log.last_term <= self.term, "S6: the log is ahead of the term"
         if isinstance(self.role, Leader):
             self.role.check()

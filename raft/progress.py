@@ -36,6 +36,7 @@ class Progress:
     __slots__ = (
         "_flights",
         "_flying_bytes",
+        "_latency_ms",
         "_probe_sent_ms",
         "advanced_ms",
         "echoed_round",
@@ -55,6 +56,7 @@ class Progress:
         self.heard_ms = now
         self.advanced_ms = now
         self._probe_sent_ms: "int | None" = None  # when the one outstanding probe was sent
+        self._latency_ms = 0  # how long answers took lately: the slowest, slowly forgotten
         self._flights: "list[tuple[int, int, int]]" = []  # unanswered appends: (last index, bytes, sent at)
         self._flying_bytes = 0
 
@@ -81,6 +83,7 @@ class Progress:
         landed = 0
         while landed < len(self._flights) and self._flights[landed][0] <= match_index:
             self._flying_bytes -= self._flights[landed][1]
+            self._measure(now - self._flights[landed][2])
             landed += 1
         if landed:
             self._flights = self._flights[landed:]
@@ -91,6 +94,8 @@ class Progress:
             self.advanced_ms = now
         # A late answer from before the follower's log was lost track of proves nothing about where to go on.
         if self.state == PROBE and match_index >= self.match_index:
+            if self._probe_sent_ms is not None:
+                self._measure(now - self._probe_sent_ms)
             self.state = REPLICATE
             self.next_index = self.match_index + 1
             self._probe_sent_ms = None
@@ -118,13 +123,24 @@ class Progress:
         """Note that the follower knows less than it was told: the notice was lost, or is still under way."""
         self.told_commit = min(self.told_commit, commit)
 
-    def retry_lost(self, now: int, retry_ms: int) -> None:
-        """Send again what has been unanswered for `retry_ms`: a lost probe, or a lost append by way of probing."""
+    def retry_lost(self, now: int, least_ms: int, most_ms: int) -> None:
+        """Send again what has been unanswered for long: a lost probe, or a lost append by way of probing.
+
+        Args:
+            now: milliseconds.
+            least_ms: lower bound of the patience. Above it, it is twice what answers took lately, since a follower
+                whose disk is slow answers late and has lost nothing.
+            most_ms: upper bound of the patience.
+        """
+        patience_ms = max(least_ms, min(2 * self._latency_ms, most_ms))
         if self.state == PROBE:
-            if self._probe_sent_ms is not None and now - self._probe_sent_ms >= retry_ms:
+            if self._probe_sent_ms is not None and now - self._probe_sent_ms >= patience_ms:
                 self._probe_sent_ms = None
-        elif self._flights and now - self._flights[0][2] >= retry_ms:
+        elif self._flights and now - self._flights[0][2] >= patience_ms:
             self._probe_again()
+
+    def _measure(self, latency_ms: int) -> None:
+        self._latency_ms = max(latency_ms, self._latency_ms * 7 // 8)
 
     def note_if_current(self, last_index: int, now: int) -> None:
         """Restart the clock of `is_stuck` while the follower has everything up to `last_index`."""
@@ -144,5 +160,5 @@ class Progress:
 
     def check(self) -> None:
         """Assert the invariants of this class; the simulator calls it after every event."""
-        assert 0 <= self.match_index < self.next_index, "match_index < next_index is broken"
-        assert self._flying_bytes == sum([flight[1] for flight in self._flights]), "flying bytes leak"
+        assert 0 <= self.match_index < self.next_index, "R2: match_index < next_index is broken"
+        assert self._flying_bytes == sum([flight[1] for flight in self._flights]), "R5: flying bytes leak"

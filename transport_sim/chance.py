@@ -37,12 +37,17 @@ class Chance:
 
     def split(self, items: Sequence[T]) -> tuple[list[T], list[T]]:
         """Split items in two groups, neither of them empty; needs two items at least."""
+        shuffled = self.shuffle(items)
+        size = self.between(1, len(shuffled) - 1)
+        return shuffled[:size], shuffled[size:]
+
+    def shuffle(self, items: Sequence[T]) -> list[T]:
+        """Return the items in another order."""
         shuffled = list(items)
         for i in range(len(shuffled) - 1, 0, -1):
             j = self.between(0, i)
             shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
-        size = self.between(1, len(shuffled) - 1)
-        return shuffled[:size], shuffled[size:]
+        return shuffled
 
     def long_tailed(self, least: int, usual: int) -> int:
         """Return a delay of at least `least`, on average about `least + usual`, at most `least + 5 * usual`."""

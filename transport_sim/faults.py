@@ -98,24 +98,29 @@ class Injector:
         self._chance = chance
         self._network = network
         self._hosts = hosts
+        self._kinds = kinds
         self._leader = leader
         self._counts = counts
         self._mean_pause_us = chance.pick((300_000, 1_000_000, 3_000_000))
         self._stopped = False
         actions = {"partition": self._partition, "one-way": self._one_way, "crash": self._crash}
         self._actions = [actions[kind] for kind in actions if kind in kinds] if len(hosts) > 1 else []
-        self._worst_moments = chance.pick((0.0, 0.1, 0.4)) if "worst-moment" in kinds else 0.0
+        self._worst_moments = chance.pick((0.0, 0.3, 0.7)) if "worst-moment" in kinds else 0.0
         if self._actions:
             self._again()
 
     def stop(self) -> None:
-        """Inject nothing any more, mend every link, and start hosts that are down: all, or just a majority."""
+        """Inject nothing any more, mend every link, and let all hosts run, or just some majority of them."""
         self._stopped = True
         self._network.heal()
-        down = [host for host in self._hosts if host.actor is None]
-        spared = min(len(down), (len(self._hosts) - 1) // 2) if self._chance.happens(0.5) else 0
-        for host in down[spared:]:
-            host.start()
+        down: list[Host] = []
+        if "crash" in self._kinds and len(self._hosts) > 2 and self._chance.happens(0.5):
+            down = self._chance.shuffle(self._hosts)[: (len(self._hosts) - 1) // 2]
+        for host in self._hosts:
+            if host in down:
+                host.crash()
+            elif host.actor is None:
+                host.start()
 
     def start_all(self) -> None:
         """Start every host that is still down."""
@@ -134,13 +139,16 @@ class Injector:
         if self._stopped or host.actor is None:
             return
         others = [other.id for other in self._hosts if other is not host]
-        blow = self._chance.between(0, 3)
+        blow = self._chance.between(0, 4)
         if blow == 0:
             host.disk.stall(self._chance.between(50_000, LONGEST_STALL_US))
         elif blow == 1:
             self._switch_off(host)
+        elif blow == 2:
+            self._network.late.add(host.id)
+            self._scheduler.after(300_000, self._network.late.discard, host.id)
         else:
-            self._cut({(host.id, other) if blow == 2 else (other, host.id) for other in others})
+            self._cut({(host.id, other) if blow == 3 else (other, host.id) for other in others})
 
     def _again(self) -> None:
         self._scheduler.after(self._chance.long_tailed(50_000, self._mean_pause_us), self._inject)

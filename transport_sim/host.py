@@ -45,6 +45,7 @@ class World:
     faults: Counter[str]
     make_machine: Callable[[], Machine]
     turn_ended: Callable[[Host], None]
+    record: Callable[..., None]
     role_changed: Callable[[Host, str], None]
     broke: Callable[[str, Exception], None]
 
@@ -170,6 +171,7 @@ class Host:
         """Transport port: check every message against the promises, then put it on its way."""
         for receiver, message in messages:
             self._world.checker.sent(self, receiver, message)
+        self._world.record(self.id, messages)
         self._world.network.send(self.id, messages)
 
     def observe(self, event: object) -> None:

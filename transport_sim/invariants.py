@@ -1,6 +1,6 @@
 """The contract's safety promises (S1-S8 and those that can be seen on single messages), checked after every event.
 
-The checker trusts no index that a node keeps about itself. It holds a shadow of every node's log and disk and names
+The checker holds what a node says of itself against what it has seen: a shadow of every node's log and disk. It names
 each log prefix by one number, its *chain*: the same number means the same entries, all the way down. So two logs are
 compared by comparing two numbers, and each event costs only as much as it changed.
 """
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from raft.ready import Write
 
     from .host import Host
+
+
+_RECOUNT_EVERY = 16  # turns of a node between two recounts of its pending bytes, each as long as what is pending
 
 
 class InvariantError(Exception):
@@ -64,7 +67,12 @@ class Shadow:
         self.led_since_ms = 0
         self.echoes: dict[str, int] = {}  # when each member's last echo of the term it leads arrived
         self.hearing: int | None = None  # the term of a leader whose message waits for this turn
-        self.asked: set[int] = set()  # the campaigns whose pre-vote requests wait for this turn
+        # What else waits for this turn: campaigns of pre-vote requests, terms of vote requests, and terms of all other
+        # messages that may raise a term.
+        self.asked: set[int] = set()
+        self.vote_terms: set[int] = set()
+        self.other_terms: set[int] = set()
+        self.turns = 0
 
 
 class Checker:
@@ -98,6 +106,10 @@ class Checker:
         """A node was started from its disk."""
         shadow = self._shadows[host.id]
         node = host.node
+        if host.starts == 1:
+            shadow.disk_term = host.disk.term
+            for entry in host.disk.entries:
+                shadow.disk_chain.append(self._extend(shadow.disk_chain[-1], entry, host))
         if node.term != shadow.disk_term or node.vote != shadow.disk_vote:
             raise InvariantError("S6", f"{host.id} restarts with term {node.term} and vote {node.vote}, not its disk's")
         shadow.entries = list(host.disk.entries)
@@ -108,20 +120,29 @@ class Checker:
         shadow.leads = None
         shadow.heard_ms = shadow.hearing = None
         shadow.asked.clear()
+        shadow.vote_terms.clear()
+        shadow.other_terms.clear()
         shadow.granted.clear()
 
     # A message arrives
 
     def delivered(self, host: Host, message: Message) -> None:
         """A message was put into a node's mailbox."""
+        shadow = self._shadows[host.id]
+        if isinstance(message, PreVoteRequest):
+            shadow.asked.add(message.campaign)
+            return
+        if isinstance(message, VoteRequest):
+            shadow.vote_terms.add(message.term)
+            return
+        if message.term > shadow.term:
+            shadow.other_terms.add(message.term)
         if isinstance(message, (Heartbeat, Append)):
-            self._shadows[host.id].hearing = message.term
-        elif isinstance(message, PreVoteRequest):
-            self._shadows[host.id].asked.add(message.campaign)
+            shadow.hearing = message.term
         elif isinstance(message, VoteReply) and message.granted:
-            self._shadows[host.id].granted.add((message.sender, message.term))
-        elif isinstance(message, HeartbeatEcho) and message.term == self._shadows[host.id].leads:
-            self._shadows[host.id].echoes[message.sender] = host.now_ms
+            shadow.granted.add((message.sender, message.term))
+        elif isinstance(message, HeartbeatEcho) and message.term == shadow.leads:
+            shadow.echoes[message.sender] = host.now_ms
 
     # A turn ends
 
@@ -158,6 +179,13 @@ class Checker:
             shadow.hearing = None
         if shadow.asked:
             shadow.asked.clear()
+        if shadow.vote_terms:
+            shadow.vote_terms.clear()
+        if shadow.other_terms:
+            shadow.other_terms.clear()
+        shadow.turns += 1
+        if shadow.turns % _RECOUNT_EVERY == 0:
+            self._check_pending(host, shadow)
 
     def _check_term(self, host: Host, shadow: Shadow) -> None:
         node = host.node
@@ -166,9 +194,30 @@ class Checker:
         if node.term == shadow.term and shadow.vote is not None:
             raise InvariantError("S6", f"{host.id} took back its vote for {shadow.vote} in term {node.term}")
         if node.term != shadow.term:
+            self._check_raise(host, shadow)
             shadow.heard_ms = None
         shadow.term = node.term
         shadow.vote = node.vote
+
+    def _check_raise(self, host: Host, shadow: Shadow) -> None:
+        """A term is raised by the own campaign, or because a message of that term came, and by nothing else."""
+        node = host.node
+        if node.vote == host.id or shadow.other_terms:
+            return
+        if node.term not in shadow.vote_terms:
+            raise InvariantError("E3", f"{host.id} raises its term to {node.term}, and nobody has told it of that term")
+        if shadow.leads is None and self._hears_leader(host, shadow):
+            raise InvariantError("E6", f"{host.id} follows a candidate into term {node.term} while it hears its leader")
+
+    def _hears_leader(self, host: Host, shadow: Shadow) -> bool:
+        return shadow.heard_ms is not None and host.node.now - shadow.heard_ms < self._election_timeout_ms
+
+    def _check_pending(self, host: Host, shadow: Shadow) -> None:
+        """The bytes that count against the limit are those of the entries not committed, or not on the own disk."""
+        log = host.node.log
+        pending = sum(entry.size_bytes for entry in shadow.entries[log.settled_index :])
+        if log.unsettled_bytes != pending:
+            raise InvariantError("R7", f"{host.id} counts {log.unsettled_bytes} pending bytes, and has {pending}")
 
     def _follow_log(self, host: Host, shadow: Shadow, same_term: bool) -> None:
         log = host.node.log
@@ -325,8 +374,7 @@ class Checker:
         if message.binds_term and message.term > shadow.disk_term:
             raise InvariantError("E1", f"{host.id} sends {message!r} while its durable term is {shadow.disk_term}")
         if isinstance(message, VoteReply):
-            if message.granted:
-                self._check_vote(host, shadow, receiver, message)
+            self._check_vote(host, shadow, receiver, message)
         elif isinstance(message, VoteRequest):
             chain = shadow.disk_chain
             if shadow.disk_term != message.term or shadow.disk_vote != host.id:
@@ -343,17 +391,29 @@ class Checker:
                 index >= len(leader_chain) or shadow.disk_chain[index] != leader_chain[index]
             ):
                 raise InvariantError("R2", f"{host.id} acknowledges entry {index}, which is not its leader's")
+        elif isinstance(message, HeartbeatEcho):
+            self._check_reported(host, shadow, message.commit)
         elif isinstance(message, PreVoteReply) and message.granted and message.campaign in shadow.asked:
             self._check_stickiness(host, shadow, receiver)
 
     def _check_vote(self, host: Host, shadow: Shadow, candidate: str, message: VoteReply) -> None:
-        if shadow.disk_term != message.term or shadow.disk_vote != candidate:
+        voted = shadow.disk_term == message.term and shadow.disk_vote == candidate
+        if not message.granted:
+            if voted:
+                raise InvariantError(
+                    "E2", f"{host.id} refuses {candidate} its vote of term {message.term}, cast for it"
+                )
+            return
+        if not voted:
             raise InvariantError("E1", f"{host.id} grants term {message.term} to {candidate} before that is durable")
         if self._votes.setdefault((host.id, message.term), candidate) != candidate:
             raise InvariantError("E1", f"{host.id} votes twice in term {message.term}")
 
     def _check_stickiness(self, host: Host, shadow: Shadow, asker: str) -> None:
-        node = host.node
-        heard = shadow.heard_ms
-        if heard is not None and node.term == shadow.term and node.now - heard < self._election_timeout_ms:
+        if host.node.term == shadow.term and self._hears_leader(host, shadow):
             raise InvariantError("E6", f"{host.id} would help {asker} to depose the leader that it hears")
+
+    def _check_reported(self, host: Host, shadow: Shadow, commit: int) -> None:
+        chain = shadow.disk_chain
+        if commit >= min(len(chain), len(self.committed)) or chain[commit] != self.committed[commit]:
+            raise InvariantError("S7", f"{host.id} reports entry {commit} as committed, which its disk does not hold")

@@ -11,6 +11,8 @@ from raft.messages import Message
 from .chance import Chance
 from .scheduler import Scheduler
 
+LATE_US = 3_000_000  # long enough for several elections in between
+
 
 @dataclass
 class Weather:
@@ -41,6 +43,7 @@ class Network:
 
     Attributes:
         weather: may be changed at any time.
+        late: members whom messages reach up to `LATE_US` late.
         cut: the (sender, receiver) pairs between which nothing passes; looked at when a message is sent and again
             when it arrives.
     """
@@ -54,6 +57,7 @@ class Network:
         faults: Counter[str],
     ) -> None:
         self.weather = weather
+        self.late: set[str] = set()
         self.cut: set[tuple[str, str]] = set()
         self._scheduler = scheduler
         self._chance = chance
@@ -92,6 +96,9 @@ class Network:
         if self._chance.happens(weather.reorder):
             self._faults["reorder"] += 1
             arrival += self._chance.between(0, weather.late_us)
+        elif link[1] in self.late:
+            self._faults["late"] += 1
+            arrival += self._chance.between(0, LATE_US)
         else:
             arrival = max(arrival, last)
             self._last_arrival_us[link] = arrival

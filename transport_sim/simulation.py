@@ -8,7 +8,6 @@ command that was ever acknowledged. A run is a pure function of its settings.
 from __future__ import annotations
 
 import hashlib
-import struct
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,19 +17,22 @@ from raft.config import Config
 from raft.leader import Leader
 from raft.membership import Configuration
 from raft.messages import Message
+from raft.quorum import majority
 
 from .chance import Chance
 from .faults import KINDS, Injector, draw_busy, draw_disk_speed, draw_weather
 from .host import Host, Machine, World
 from .invariants import Checker, InvariantError
 from .network import Network, Weather
+from .past import give_past
 from .scheduler import Scheduler
 from .workload import Client
 
 HEALING_TIMEOUTS = 20
 """Within how many election timeouts of healing a cluster must have a leader (contract E4)."""
 
-_TURN = struct.Struct("<QBIBIIIIQ")
+LONGEST_RECOVERY_S = 600
+"""How much virtual time a healed cluster may take, however slowly it gets further."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ class Simulation:
             max_append_entries=chance.pick((1, 4, 1024)),
             max_append_bytes=chance.pick((64, 512, 262_144)),
             window_messages=chance.pick((1, 3, 64)),
+            window_bytes=chance.pick((200, 1 << 22)),
+            max_entry_bytes=chance.pick((300, 1 << 23)),
             max_uncommitted_bytes=chance.pick((2_000, 1 << 26)),
             max_apply_entries=chance.pick((2, 4096)),
         )
@@ -115,16 +119,16 @@ class Simulation:
             faults=self.faults,
             make_machine=Machine,
             turn_ended=self._turn_ended,
+            record=self._record,
             role_changed=self._role_changed,
             broke=self._broke,
         )
         self._world = world
         self.hosts = [Host(id, number, world) for number, id in enumerate(configuration.members)]
         self._host = {host.id: host for host in self.hosts}
-        self.clients = [
-            Client(f"c{number}", self.scheduler, chance, self.hosts, chance.pick((50_000, 200_000, 1_000_000)))
-            for number in range(1, 4)
-        ]
+        if "crash" in self._kinds and chance.happens(0.3):
+            give_past(chance, [host.disk for host in self.hosts])
+        self.clients = [self._client(f"c{number}", chance.pick((50_000, 200_000, 1_000_000))) for number in range(1, 4)]
         self._injector = Injector(self.scheduler, chance, self.network, self.hosts, faults, self.leader, self.faults)
 
     def leader(self) -> Host | None:
@@ -170,7 +174,11 @@ class Simulation:
         except InvariantError as broken:
             violation = self._violation(broken.invariant, broken.message)
         except AssertionError as broken:
-            violation = self._violation("S7", str(broken))
+            # The assertions of the core begin with the promise that they guard.
+            invariant, _, message = str(broken).rpartition(": ")
+            violation = self._violation(invariant or "failure", message)
+        except Exception as error:
+            violation = self._violation("failure", f"a node failed with {_describe(error)}")
         finally:
             self.close()
         return Result(
@@ -179,14 +187,30 @@ class Simulation:
             elections=self.checker.elections,
             commits=len(self.checker.committed) - 1,
             faults=self.faults,
-            digest=self._digest.hexdigest(),
+            digest=self._final_digest(),
             violation=violation,
         )
+
+    def _final_digest(self) -> str:
+        """Return the digest, with what became of every log: their contents, entry by entry."""
+        for host in self.hosts:
+            for entry in host.disk.entries:
+                self._record(host.id, entry)
+            self._record(host.id, host.machine.commands)
+        self._record(sorted(self.faults.items()), self.scheduler.events)
+        return self._digest.hexdigest()
 
     def _violation(self, invariant: str, message: str) -> Violation:
         return Violation(self.seed, invariant, f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)")
 
-    # What the hosts report
+    def _client(self, name: str, mean_pause_us: int) -> Client:
+        return Client(name, self.scheduler, self.chance, self.hosts, mean_pause_us, self._record)
+
+    # What the hosts and the clients report
+
+    def _record(self, *what: object) -> None:
+        """Take something that happened into the digest."""
+        self._digest.update(repr((self.scheduler.now_us, what)).encode())
 
     def _deliver(self, receiver: str, message: Message) -> None:
         self._host[receiver].receive(message)
@@ -196,19 +220,11 @@ class Simulation:
         self.checker.turn_ended(host)
         node = host.node
         log = node.log
-        self._digest.update(
-            _TURN.pack(
-                self.scheduler.now_us,
-                host.number,
-                node.term,
-                ord(node.role.name[0]),
-                log.last_index,
-                log.commit_index,
-                log.applied_index,
-                log.durable_index,
-                self.checker.chain_of(host),
-            )
+        line = (
+            f"{self.scheduler.now_us} {host.id} {node.term} {node.vote} {node.role.name} {node.role.leader} "
+            f"{log.last_index} {log.commit_index} {log.applied_index} {log.durable_index}\n"
         )
+        self._digest.update(line.encode())
 
     def _role_changed(self, host: Host, role: str) -> None:
         self._injector.role_changed(host, role)
@@ -217,9 +233,7 @@ class Simulation:
         """A node stopped with an error; nothing that the simulator does to it allows that."""
         if isinstance(error, (InvariantError, AssertionError)):
             raise error
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        cause = f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
-        raise InvariantError("failure", f"{id} stopped with {cause}")
+        raise InvariantError("failure", f"{id} stopped with {_describe(error)}")
 
     # The end of a run
 
@@ -237,9 +251,9 @@ class Simulation:
         self._injector.stop()
         timeout_us = self.config.election_timeout_ms * 1000
         deadline = self.scheduler.now_us + HEALING_TIMEOUTS * timeout_us
-        if not self.scheduler.run_until(deadline, lambda: self.leader() is not None):
+        if not self.scheduler.run_until(deadline, self._majority_has_leader):
             raise InvariantError("E4", f"no leader within {HEALING_TIMEOUTS} election timeouts of healing")
-        fresh = Client("fresh", self.scheduler, self.chance, self.hosts, timeout_us // 10)
+        fresh = self._client("fresh", timeout_us // 10)
         self._run_while_alive(lambda: bool(fresh.acknowledged), "a fresh command is not committed")
         fresh.stop()
         self.network.weather = Weather(drop=0.1 if "drop" in self._kinds else 0.0)
@@ -249,12 +263,27 @@ class Simulation:
     def _run_while_alive(self, done: Callable[[], bool], complaint: str) -> None:
         """Run until something is done. With a long backlog it may take its time, but not stand still."""
         patience_us = 10 * self.config.election_timeout_ms * 1000
+        latest_us = self.scheduler.now_us + LONGEST_RECOVERY_S * 1_000_000
         reached = -1
         while not self.scheduler.run_until(self.scheduler.now_us + patience_us, done):
             before = reached
             reached = sum(host.node.log.durable_index + host.node.log.applied_index for host in self.hosts)
             if reached == before:
                 raise InvariantError("R5", f"{complaint}, and nobody got further within 10 election timeouts")
+            if self.scheduler.now_us > latest_us:
+                raise InvariantError("R5", f"{complaint} within {LONGEST_RECOVERY_S} s")
+
+    def _majority_has_leader(self) -> bool:
+        """Whether a majority follows one leader in its term: a leader of before the healing may be nobody's."""
+        leader = self.leader()
+        if leader is None:
+            return False
+        followers = [
+            host
+            for host in self.hosts
+            if host.actor is not None and host.node.term == leader.node.term and host.node.role.leader == leader.id
+        ]
+        return len(followers) >= majority(len(self.hosts))
 
     def _converged(self) -> bool:
         first = self.hosts[0]
@@ -268,9 +297,16 @@ class Simulation:
         for host in self.hosts:
             times = Counter(host.machine.commands)
             for client in self.clients:
-                for command in client.acknowledged:
+                for command, position in client.acknowledged:
                     if times[command] != 1:
                         raise InvariantError("S5", f"acknowledged {command!r} is {times[command]} times on {host.id}")
+                    if not isinstance(position, int) or host.machine.commands[position - 1] != command:
+                        raise InvariantError("S5", f"{command!r} was answered {position!r}, another command's result")
                 for command in client.refused:
                     if times[command]:
                         raise InvariantError("C2", f"refused {command!r} was applied on {host.id}")
+
+
+def _describe(error: Exception) -> str:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"

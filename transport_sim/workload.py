@@ -8,6 +8,7 @@ from raft.errors import NotLeader, ProposalRefused
 
 from .chance import Chance
 from .host import Host
+from .invariants import InvariantError
 from .scheduler import Scheduler
 
 
@@ -19,21 +20,31 @@ class Client:
         hosts: all of them.
         mean_pause_us: usual time between two commands.
 
+        record: is told of every answer.
+
     Attributes:
-        acknowledged: the commands that were answered with a result.
+        acknowledged: the commands that were answered with a result, and the results.
         refused: those that certainly did not enter the log.
     """
 
     def __init__(
-        self, name: str, scheduler: Scheduler, chance: Chance, hosts: Sequence[Host], mean_pause_us: int
+        self,
+        name: str,
+        scheduler: Scheduler,
+        chance: Chance,
+        hosts: Sequence[Host],
+        mean_pause_us: int,
+        record: Callable[..., None],
     ) -> None:
         self.name = name
-        self.acknowledged: list[bytes] = []
+        self.acknowledged: list[tuple[bytes, object]] = []
         self.refused: list[bytes] = []
         self._scheduler = scheduler
         self._chance = chance
         self._hosts = hosts
         self._mean_pause_us = mean_pause_us
+        self._record = record
+        self._padding = chance.pick((0, 0, 50, 400))
         self._target = chance.pick(hosts)
         self._proposed = 0
         self._stopped = False
@@ -51,15 +62,22 @@ class Client:
             return
         for _ in range(self._chance.pick((1, 1, 1, 8))):
             self._proposed += 1
-            command = f"{self.name}-{self._proposed}".encode()
+            padding = b"." * self._chance.between(0, self._padding)
+            command = f"{self.name}-{self._proposed}".encode() + padding
             if not self._target.propose(command, self._reply_to(command)):
                 self._target = self._chance.pick(self._hosts)
         self._again()
 
     def _reply_to(self, command: bytes) -> Callable[[Exception | None, object], None]:
+        answers = []
+
         def reply(error: Exception | None, result: object) -> None:
+            answers.append(error)
+            if len(answers) > 1:
+                raise InvariantError("C2", f"{command!r} is answered a second time: {error!r}, {result!r}")
+            self._record(command, error, result)
             if error is None:
-                self.acknowledged.append(command)
+                self.acknowledged.append((command, result))
             elif isinstance(error, ProposalRefused):
                 self.refused.append(command)
                 self._follow(error)

@@ -113,7 +113,19 @@ def test_when_nobody_takes_it_in_time_the_error_says_who_was_asked(leadership, t
 
     assert caught.value.timeout_s == timeout
     assert sorted(caught.value.attempts) == ["n1", "n2", "n3"]
-    assert str(caught.value).startswith(f"nobody took the command within {timeout:g} s (n1: node n1 is down")
+    assert str(caught.value).startswith(f"nobody took the command within {timeout:g} s (n1: down; n2: this node is not")
+
+
+def test_when_no_node_runs_the_error_says_so_and_why(leadership):
+    members = Members(n1=[NodeStopped("n1", "ValueError: boom")], n2=[NodeStopped("n2")], n3=[NodeStopped("n3")])
+
+    with pytest.raises(Unavailable) as caught:
+        Client(MEMBERS, members.submit, leadership).call(b"", 0.05)
+
+    assert str(caught.value) == (
+        "no node runs, and none was restarted within 0.05 s (n1: down: ValueError: boom; n2: down; n3: down); "
+        "restart a majority of them"
+    )
 
 
 def test_an_unknown_outcome_is_raised_and_never_retried(leadership):
@@ -145,7 +157,7 @@ def test_a_read_that_gets_no_answer_is_unavailable_and_not_unknown(leadership):
         Client(MEMBERS, members.submit, leadership).call(b"", 0.05, read_only=True)
 
 
-@pytest.mark.parametrize("timeout", [-1, float("nan"), "5", None])
+@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), True, "5", None])
 def test_a_timeout_is_a_number_of_seconds(leadership, timeout):
     with pytest.raises(InvalidConfig, match="timeout is .* a number of seconds, 0 or more"):
         Client(MEMBERS, Members().submit, leadership).call(b"", timeout)

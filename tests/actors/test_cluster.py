@@ -1,18 +1,23 @@
+import threading
+
 import gevent
 import pytest
 
 from actors import (
     AlreadyRunning,
     ClusterClosed,
+    InvalidGroups,
+    KeyValue,
     LocalCluster,
     NotKeyValue,
     NotRunning,
+    OutOfBounds,
     UnknownNode,
+    WrongThread,
 )
-from actors.kv_commands import OutOfBounds
 from raft.config import Config
 from raft.errors import EntryTooLarge, InvalidCommand, InvalidConfig
-from tests.actors.clusters import Counter, T, contents, level, wait_until
+from tests.actors.clusters import Counter, T, contents, level, others, wait_until
 
 # Use
 
@@ -37,6 +42,28 @@ def test_the_store_does_what_it_says(cluster):
     assert cluster.delete("key", T) is True
     assert cluster.delete("key", T) is False
     assert cluster.get("key", T) is None
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_whatever_holds_bytes_may_be_stored(cluster, kind):
+    cluster.put(kind(b"key"), kind(b"value"), T)
+
+    assert cluster.get("key", T) == b"value"
+
+
+def test_it_shows_itself(cluster):
+    cluster.partition(["n1"], ["n2"], ["n3"])
+    assert repr(cluster) == "LocalCluster(3 nodes, no leader)"
+    cluster.heal()
+    leader = cluster.wait_for_leader(T)
+    down = others(cluster, leader)[0]
+    cluster.kill(down)
+    assert repr(cluster) == f"LocalCluster(3 nodes, {leader} leads, {down} down)"
+    shown = repr(cluster.status())
+    assert f"MemberStatus(id='{leader}', raft=Status('{leader}', 'leader', term=" in shown
+    assert f"MemberStatus(id='{down}', raft=None, failure=None)" in shown
+    cluster.close()
+    assert repr(cluster) == "LocalCluster(3 nodes, closed)"
 
 
 def test_one_leader_and_followers_that_know_it(cluster):
@@ -99,16 +126,64 @@ def test_a_dead_node_cannot_be_killed_nor_a_running_one_restarted(cluster):
         cluster.kill("n2")
 
 
-def test_a_node_is_in_one_group(cluster):
-    with pytest.raises(InvalidConfig, match="groups is 'n1'; it must be named once"):
-        cluster.partition(["n1"], [0, "n2"])
+@pytest.mark.parametrize(
+    ("groups", "problem"),
+    [
+        (["n1"], "'n1' is no group: each group is a list of nodes, as in partition(['n1'], ['n2', 'n3'])"),
+        ([0], "0 is no group: each group is a list of nodes, as in partition(['n1'], ['n2', 'n3'])"),
+        ([["n1"], [0, "n2"]], "n1 is in two groups: each node belongs to one, as in partition(['n1'], ['n2', 'n3'])"),
+    ],
+)
+def test_bad_groups_are_explained_and_change_nothing(cluster, groups, problem):
+    with pytest.raises(InvalidGroups) as caught:
+        cluster.partition(*groups)
+
+    assert str(caught.value) == problem
+    assert cluster.wait_for_leader(T) in cluster.members
+
+
+class NoMachine:
+    pass
+
+
+class AsyncMachine:
+    async def apply(self, command):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("machine", "wanted"),
+    [
+        (KeyValue(), "the class KeyValue itself"),
+        (None, "a class with a method apply(command)"),
+        (5, "a class with a method apply(command)"),
+        (NoMachine, "a class with a method apply(command)"),
+        (AsyncMachine, "a class with a method apply(command) that is not async: nobody would await it"),
+    ],
+)
+def test_a_bad_machine_is_refused_with_what_is_wanted(machine, wanted):
+    with pytest.raises(InvalidConfig) as caught:
+        LocalCluster(3, machine=machine)
+
+    assert str(caught.value) == f"machine is {machine!r}; it must be {wanted}"
+
+
+def test_a_bad_config_is_refused():
+    with pytest.raises(InvalidConfig, match="config is {}; it must be a Config or None"):
+        LocalCluster(3, config={})
 
 
 def test_what_is_out_of_bounds_is_never_sent(cluster):
     with pytest.raises(OutOfBounds, match="the key is 0 bytes"):
         cluster.put("", "value")
-    with pytest.raises(OutOfBounds, match="the value is int"):
+    with pytest.raises(OutOfBounds, match="the value is int; it must be a str or bytes object"):
         cluster.put("key", 1)
+    with pytest.raises(OutOfBounds, match="the key is NoneType; it must be a str or bytes object"):
+        cluster.get(None)
+    with pytest.raises(OutOfBounds, match="the expected is float; it must be a str or bytes object"):
+        cluster.cas("key", 1.0, "value")
+    with pytest.raises(OutOfBounds, match="the key is a str that UTF-8 cannot encode; it must be bytes, or a str"):
+        cluster.put("\ud800", "value")
     with pytest.raises(InvalidConfig, match="timeout is -1"):
         cluster.put("key", "value", timeout=-1)
     with pytest.raises(InvalidCommand):
@@ -138,6 +213,8 @@ def test_a_closed_cluster_says_so(cluster):
         lambda: cluster.cut(0, 1),
         cluster.heal,
         cluster.wait_for_leader,
+        cluster.__enter__,
+        lambda: cluster.propose("text"),
         lambda: cluster.sleep(1),
         waiting.get,
     ):
@@ -161,3 +238,57 @@ def caught(method, *arguments):
         return method(*arguments)
     except Exception as error:
         return error
+
+
+# Threads
+
+
+def in_another_thread(*uses):
+    """Returns what each of the functions came to, called one after the other in a thread of their own."""
+    outcomes = []
+    thread = threading.Thread(target=lambda: outcomes.extend(caught(use) for use in uses), name="another thread")
+    thread.start()
+    thread.join(T)
+    return outcomes
+
+
+def test_in_another_thread_every_method_says_so_and_does_nothing(cluster):
+    cluster.put("key", "1", T)
+    leader = cluster.wait_for_leader(T)
+
+    outcomes = in_another_thread(
+        lambda: cluster.put("key", "2"),
+        lambda: cluster.get("key"),
+        lambda: cluster.delete("key"),
+        lambda: cluster.cas("key", "1", "2"),
+        lambda: cluster.propose(b"command"),
+        lambda: cluster.machine(0),
+        cluster.leader,
+        cluster.wait_for_leader,
+        cluster.status,
+        lambda: cluster.kill(leader),
+        lambda: cluster.restart(leader),
+        lambda: cluster.partition([leader]),
+        lambda: cluster.cut(0, 1),
+        cluster.heal,
+        lambda: cluster.sleep(0),
+        cluster.close,
+        cluster.__enter__,
+    )
+
+    assert {type(outcome) for outcome in outcomes} == {WrongThread}
+    assert len(outcomes) == 17
+    assert str(outcomes[0]).startswith("a cluster lives in the thread that made it and was used from another thread; ")
+    assert cluster.get("key", T) == b"1"
+    assert cluster.leader() == leader
+
+
+def test_a_cluster_works_in_a_thread_that_is_not_the_main_one():
+    def use():
+        with LocalCluster(3) as cluster:
+            cluster.put("key", "1", T)
+            value = cluster.get("key", T)
+        gevent.get_hub().destroy(destroy_loop=True)
+        return value
+
+    assert in_another_thread(use) == [b"1"]

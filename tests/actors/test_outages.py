@@ -4,7 +4,7 @@ import gevent
 import pykka
 import pytest
 
-from actors import KeyValue, LocalCluster, Unavailable
+from actors import KeyValue, LocalCluster, NodeStopped, Unavailable
 from actors.storage.memory import MemoryStorage
 from raft.entries import COMMAND
 from raft.errors import OutcomeUnknown
@@ -39,7 +39,9 @@ def test_a_cluster_that_was_down_altogether_keeps_its_data(cluster):
     terms = {member.id: member.raft.term for member in cluster.status()}
     for node in range(3):
         cluster.kill(node)
-    with pytest.raises(Unavailable, match="n3: node n3 is down"):
+    with pytest.raises(
+        Unavailable, match="no node runs, and none was restarted within 0.05 s .n1: down; n2: down; n3: down"
+    ):
         cluster.put("lost", "", timeout=0.05)
 
     for node in range(3):
@@ -227,9 +229,38 @@ def test_a_machine_that_raises_everywhere_takes_all_nodes_down_and_nothing_hangs
             cluster.propose(b"no number", T)
         wait_until(lambda: not any(member.running for member in cluster.status()))
 
-        with pytest.raises(Unavailable, match="node n1 is down"):
-            cluster.propose(b"1", timeout=0.05)
+        for use in (lambda: cluster.propose(b"1", timeout=0.05), lambda: cluster.wait_for_leader(timeout=0.05)):
+            with pytest.raises(Unavailable, match=r"n1: down: ValueError: invalid literal .*\.py:\d+ in apply\)"):
+                use()
         assert len(logged) == 3
+
+
+def test_a_command_that_makes_the_machine_raise_takes_the_node_down_again_after_a_restart(logged):
+    with LocalCluster(1, machine=Counter) as cluster:
+        with pytest.raises(OutcomeUnknown):
+            cluster.propose(b"no number", T)
+
+        cluster.restart("n1")
+
+        wait_until(lambda: not cluster.status()[0].running)
+        assert len(logged) == 2
+
+
+def test_what_is_in_the_mailbox_of_a_node_that_fails_is_refused_with_the_cause(logged):
+    class Failing:
+        def apply(self, command):
+            behind.append(cluster._supervisors["n1"].propose(b"behind"))
+            raise ValueError("boom")
+
+    behind = []
+    with LocalCluster(1, machine=Failing) as cluster:
+        with pytest.raises(OutcomeUnknown):
+            cluster.propose(b"command", T)
+
+        with pytest.raises(
+            NodeStopped, match=r"node n1 is down: ValueError: boom .* in apply\); restart it, or propose"
+        ):
+            behind[0].get(timeout=T)
 
 
 def test_a_node_that_pykka_stops_is_down_and_can_be_restarted(cluster, logged):

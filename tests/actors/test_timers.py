@@ -4,7 +4,7 @@ import gevent
 import pytest
 
 from actors.runtime import GeventActor
-from actors.timers import GeventTimer, MonotonicClock
+from actors.timers import ClusterClock, GeventTimer, MonotonicClock
 from raft.actor import Tick
 
 CLOCK = MonotonicClock()
@@ -97,3 +97,58 @@ def test_a_cancelled_alarm_never_rings(actor):
     gevent.sleep(0.05)
 
     assert actor.rung_ms == []
+
+
+# The time of a cluster
+
+
+class Source:
+    def __init__(self):
+        self.ms = 5000
+
+    def now_ms(self):
+        return self.ms
+
+
+def test_the_clock_of_a_cluster_goes_like_its_source_in_short_steps():
+    source = Source()
+    clock = ClusterClock(25, source)
+    started = clock.now_ms()
+
+    for step in (0, 1, 25, 10):
+        source.ms += step
+        clock.now_ms()
+
+    assert clock.now_ms() - started == 36
+    clock.close()
+    clock.close()
+
+
+def test_a_standstill_takes_no_more_than_the_longest_step():
+    source = Source()
+    clock = ClusterClock(25, source)
+    started = clock.now_ms()
+
+    source.ms += 3_600_000
+
+    assert (clock.now_ms() - started, clock.now_ms() - started) == (25, 25)
+    clock.close()
+
+
+def test_the_loops_own_waiting_counts_whole_and_is_not_disturbed():
+    readings = []
+
+    class Counting(MonotonicClock):
+        def now_ms(self):
+            readings.append(1)
+            return super().now_ms()
+
+    clock = ClusterClock(20, Counting())
+    began, began_truly = clock.now_ms(), CLOCK.now_ms()
+    gevent.sleep(0.5)
+    took, took_truly = clock.now_ms() - began, CLOCK.now_ms() - began_truly
+    clock.close()
+
+    assert took >= 490
+    assert took <= took_truly
+    assert len(readings) < 20, "nothing wakes the loop to read a clock"

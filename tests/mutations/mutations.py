@@ -62,7 +62,7 @@ MUTATIONS = (
     _one(
         "duplicate votes counted",
         "candidate",
-        "        self.votes[message.sender] = message.granted\n",
+        "        self.votes.setdefault(message.sender, message.granted)\n",
         "        silent = [voter for voter in self.node.configuration.voters if voter not in self.votes]\n"
         "        repeated = message.sender in self.votes and silent\n"
         "        self.votes[silent[0] if repeated else message.sender] = message.granted\n",
@@ -71,7 +71,7 @@ MUTATIONS = (
         "late votes of an older term counted",
         "node",
         "            return False\n        if isinstance(message, VoteRequest) and",
-        "            return isinstance(message, VoteReply)\n        if isinstance(message, VoteRequest) and",
+        '            return message.handler == "on_vote_reply"\n        if isinstance(message, VoteRequest) and',
     ),
     _one(
         "votes twice in a term",
@@ -102,7 +102,7 @@ MUTATIONS = (
     _one(
         "stale leader is not told of the higher term",
         "node",
-        "            if isinstance(message, (Append, Heartbeat)):",
+        "            if isinstance(message, (Append, Heartbeat, VoteRequest)):",
         "            if False:",
     ),
     _one("no no-op at the start of a term", "leader", '        self.node.log.append(self.node.term, NOOP, b"")\n', ""),
@@ -124,8 +124,8 @@ MUTATIONS = (
             ("raft/follower.py", "message.round, node.log.settled_index)", "message.round, node.log.last_index)"),
             (
                 "raft/leader.py",
-                "        progress.retry_lost(now, self.node.config.retry_ms)\n",
-                "        progress.retry_lost(now, self.node.config.retry_ms)\n"
+                "        progress.retry_lost(now, config.retry_ms, config.election_timeout_ms)\n",
+                "        progress.retry_lost(now, config.retry_ms, config.election_timeout_ms)\n"
                 "        if progress.accepted(min(message.commit, self.node.log.last_index), now):\n"
                 "            self.commit()\n",
             ),
@@ -166,13 +166,53 @@ MUTATIONS = (
 """,
     ),
     _one(
+        "vote requests are heard beside a leader",
+        "node",
+        "if isinstance(message, VoteRequest) and self.role.hears_leader(now):",
+        "if False:",
+    ),
+    _one(
+        "pre-vote request raises the voter's term",
+        "role",
+        "        node = self.node\n        granted = (\n",
+        "        node = self.node\n"
+        "        if message.term > node.term:\n"
+        "            node.become_follower(message.term, None, now)\n"
+        "        granted = (\n",
+    ),
+    _one(
+        "pending bytes leak on truncation",
+        "log",
+        "            self.unsettled_bytes -= entry.size_bytes\n        del",
+        "            pass\n        del",
+    ),
+    _one("echo reports what is not on the own disk", "follower", "node.log.settled_index)", "node.log.commit_index)"),
+    _one(
+        "committed commands are answered twice",
+        "actor",
+        "                    reply(None, result)\n",
+        "                    reply(None, result)\n                    reply(None, result)\n",
+    ),
+    _one(
+        "commands are answered with another's result",
+        "actor",
+        "                    reply(None, result)\n",
+        "                    reply(None, (result or 0) + 1)\n",
+    ),
+    _one(
+        "proposers are not answered", "actor", "                    reply(None, result)\n", "                    pass\n"
+    ),
+    _one(
         "packing skips an entry",
         "log",
         "            if size > max_bytes and i >= first:\n                stop = i\n",
         "            if size > max_bytes and i >= first:\n                first += 1\n",
     ),
     _one(
-        "lost appends are not sent again", "leader", "        progress.retry_lost(now, self.node.config.retry_ms)\n", ""
+        "lost appends are not sent again",
+        "leader",
+        "        progress.retry_lost(now, config.retry_ms, config.election_timeout_ms)\n",
+        "",
     ),
     _one(
         "lost commit notices are not sent again", "progress", "self.told_commit = min(self.told_commit, commit)", "pass"

@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 from tests.mutations.mutations import MUTATIONS, Mutation  # noqa: E402
 
 SEEDS = 200
+HUNT_TIMEOUT_S = 900
 PACKAGES = ("raft", "actors", "transport_sim")
 HUNT = """
 import json, sys
@@ -80,7 +81,9 @@ def hunt(mutation: Mutation, seeds: int = SEEDS) -> Catch:
         apply(mutation, Path(folder))
         environment = {**os.environ, "PYTHONPATH": folder}
         command = [sys.executable, "-P", "-c", HUNT, str(seeds)]
-        ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        ran = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=HUNT_TIMEOUT_S
+        )
     if ran.returncode:
         raise RuntimeError(f"the hunt for {mutation.name!r} failed:\n{ran.stderr}")
     return Catch(mutation, *json.loads(ran.stdout)) if ran.stdout else Catch(mutation, None)

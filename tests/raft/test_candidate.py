@@ -436,3 +436,47 @@ def test_a_refusal_states_a_term_only_when_that_term_is_durable():
 
     assert member.hear(VoteRequest("b", 3, 0, 0)) == []
     assert member.complete() == [("b", VoteReply("a", 3, False))]
+
+
+@pytest.mark.contract("E2")
+def test_a_late_request_of_an_older_term_does_not_undo_the_vote():
+    # Arrange: a has voted for b in term 2, and its disk is still at it.
+    voter = Member("a", stalled=True)
+    voter.hear(VoteRequest("b", 2, 0, 0))
+
+    # Act: b's request of term 1 arrives, overtaken by that of term 2.
+    at_once = voter.hear(VoteRequest("b", 1, 0, 0))
+
+    # Assert: it is told of the term, which is no ballot, and the vote leaves as it was cast.
+    assert only(VoteReply, at_once) == []
+    sent = voter.complete()
+    assert only(VoteReply, sent) == [VoteReply("a", 2, True)]
+
+
+@pytest.mark.contract("E2")
+def test_a_vote_once_counted_is_not_taken_back():
+    candidate = Member("a", voters="abcde")
+    candidate.campaign()
+    candidate.hear(VoteReply("b", 1, True))
+
+    candidate.hear(VoteReply("b", 1, False))
+    candidate.hear(VoteReply("c", 1, True))
+
+    assert candidate.role == "leader"
+
+
+@pytest.mark.contract("E1")
+def test_vote_requests_that_still_wait_are_taken_back_with_the_campaign():
+    # Arrange: a campaigns on entries 1 and 2 while its disk stalls.
+    candidate = Member("a", term=1, log=(1, 1))
+    candidate.stalled = True
+    assert only(VoteRequest, candidate.campaign()) == []
+    assert candidate.role == "candidate"
+
+    # Act: b turns out to lead that very term, and replaces entry 2.
+    candidate.hear(Append("b", 2, 1, 1, 0, entries(2, first=2)))
+    assert candidate.role == "follower"
+    sent = candidate.complete()
+
+    # Assert: a request that advertises the old entry 2 would be untrue by now.
+    assert only(VoteRequest, sent) == []

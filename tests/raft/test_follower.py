@@ -409,3 +409,11 @@ def test_a_follower_refuses_proposals_and_names_its_leader():
 
     assert refusal.value.leader == "b"
     assert "propose to b" in str(refusal.value)
+
+
+def test_of_held_echoes_the_newest_round_is_kept():
+    member = follower()
+    member.stalled = True
+    member.hear(Heartbeat("c", 3, 5), Heartbeat("c", 3, 4))
+
+    assert only(HeartbeatEcho, member.complete()) == [HeartbeatEcho("a", 3, 5, 0)]

@@ -650,7 +650,7 @@ class Accounting(RuleBasedStateMachine):
 
     @rule(size=st.integers(0, 400))
     def propose(self, size):
-        pending = self.node.log.uncommitted_bytes
+        pending = self.node.log.unsettled_bytes
         try:
             self.member.propose(b"x" * size)
         except NotLeader:
@@ -659,7 +659,7 @@ class Accounting(RuleBasedStateMachine):
             assert pending > OVERHEAD_BYTES, "nothing but the no-op was pending"
             assert pending + OVERHEAD_BYTES + size > self.LIMIT
         else:
-            assert pending <= OVERHEAD_BYTES or self.node.log.uncommitted_bytes <= self.LIMIT
+            assert pending <= OVERHEAD_BYTES or self.node.log.unsettled_bytes <= self.LIMIT
 
     @rule(back=st.integers(0, 2))
     def acknowledge(self, back):
@@ -682,7 +682,7 @@ class Accounting(RuleBasedStateMachine):
     def the_accounting_never_leaks(self):
         log = self.node.log
         pending = [log.entry(index) for index in range(log.commit_index + 1, log.last_index + 1)]
-        assert log.uncommitted_bytes == sum(entry.size_bytes for entry in pending)
+        assert log.unsettled_bytes == sum(entry.size_bytes for entry in pending)
 
 
 @pytest.mark.contract("R7")
@@ -701,3 +701,27 @@ def test_a_command_that_is_no_bytes_is_refused(command):
 
     assert type(command).__name__ in str(refusal.value)
     assert member.node.log.last_index == 2
+
+
+@pytest.mark.contract("R7")
+def test_a_leader_whose_own_disk_stalls_takes_no_more_than_its_limit():
+    # Arrange: the others are quick, so that everything is committed at once.
+    leader = Member("a", max_uncommitted_bytes=1000)
+    leader.lead()
+    leader.hear(AppendAccepted("b", 1, 1))
+    leader.stalled = True
+
+    # Act
+    taken = 0
+    with pytest.raises(Overloaded):
+        while taken < 1000:
+            leader.propose(b"x" * 68)
+            taken += 1
+            last_index = leader.node.log.last_index
+            leader.hear(AppendAccepted("b", 1, last_index), AppendAccepted("c", 1, last_index))
+
+    # Assert
+    assert leader.node.log.commit_index == leader.node.log.last_index
+    assert taken == 10
+    leader.complete()
+    leader.propose(b"x" * 68)

@@ -275,7 +275,7 @@ def test_check_notices_a_broken_node(broken):
     elif broken == "durable ahead":
         member.node.log.durable_index = 2
     else:
-        member.node.log.uncommitted_bytes = -1
+        member.node.log.unsettled_bytes = -1
 
     with pytest.raises(AssertionError):
         member.node.check()

@@ -7,6 +7,7 @@ from raft.progress import PROBE, REPLICATE, Progress
 
 WINDOW = Config(window_messages=3, window_bytes=100)
 RETRY_MS = 200
+MOST_MS = 1000
 
 
 def probing(next_index=11, now=0):
@@ -168,18 +169,34 @@ def test_silence_drops_the_follower_to_probing():
     progress.sent(11, 60, 0, 1000)
     progress.sent(12, 60, 0, 1150)
 
-    progress.retry_lost(1199, RETRY_MS)
+    progress.retry_lost(1199, RETRY_MS, MOST_MS)
     assert progress.state == REPLICATE
 
-    progress.retry_lost(1200, RETRY_MS)
+    progress.retry_lost(1200, RETRY_MS, MOST_MS)
     assert (progress.state, progress.next_index) == (PROBE, 11)
     assert progress.may_send(WINDOW)
+
+
+def test_a_follower_that_answers_late_is_not_taken_for_one_that_lost_something():
+    # Arrange: its disk takes 300 ms for each append.
+    progress = replicating()
+    progress.sent(progress.next_index, 10, 0, 1000)
+    progress.accepted(progress.next_index - 1, 1300)
+
+    # Act
+    progress.sent(progress.next_index, 10, 0, 2000)
+
+    # Assert: twice its usual time passes before anything is sent again, but never more than the upper bound.
+    progress.retry_lost(2599, RETRY_MS, MOST_MS)
+    assert progress.state == REPLICATE
+    progress.retry_lost(2600, RETRY_MS, 599)
+    assert progress.state == PROBE
 
 
 def test_silence_without_anything_on_the_way_means_nothing():
     progress = replicating(10)
 
-    progress.retry_lost(10**6, RETRY_MS)
+    progress.retry_lost(10**6, RETRY_MS, MOST_MS)
 
     assert progress.state == REPLICATE
 
@@ -188,17 +205,17 @@ def test_a_lost_probe_is_sent_again():
     progress = probing()
     progress.sent(10, 0, 0, 1000)
 
-    progress.retry_lost(1199, RETRY_MS)
+    progress.retry_lost(1199, RETRY_MS, MOST_MS)
     assert not progress.may_send(WINDOW)
 
-    progress.retry_lost(1200, RETRY_MS)
+    progress.retry_lost(1200, RETRY_MS, MOST_MS)
     assert progress.may_send(WINDOW)
 
 
 def test_a_late_answer_to_the_pipeline_does_not_end_probing_below_what_matches():
     progress = replicating(10)
     progress.sent(11, 60, 0, 0)
-    progress.retry_lost(RETRY_MS, RETRY_MS)
+    progress.retry_lost(RETRY_MS, RETRY_MS, MOST_MS)
     progress.sent(11, 60, 0, RETRY_MS)
 
     progress.accepted(7, RETRY_MS)
@@ -219,7 +236,7 @@ def test_what_matches_never_goes_back():
 def test_an_answer_may_outrun_what_was_noted_as_sent():
     progress = replicating(10)
     progress.sent(11, 60, 0, 0)
-    progress.retry_lost(RETRY_MS, RETRY_MS)
+    progress.retry_lost(RETRY_MS, RETRY_MS, MOST_MS)
 
     assert progress.accepted(11, RETRY_MS)
 
@@ -283,7 +300,7 @@ def test_no_order_of_events_breaks_the_invariants(events):
         elif event == "reject":
             progress.rejected(one, other)
         elif event == "retry":
-            progress.retry_lost(now, RETRY_MS)
+            progress.retry_lost(now, RETRY_MS, MOST_MS)
         elif event == "echo":
             progress.echoed(one, now)
 

@@ -376,12 +376,12 @@ def test_memory_stays_bounded_while_the_quorum_is_lost_across_leader_changes():
         for node in cluster.nodes.values():
             log = node.log
             pending = [log.entry(index).size_bytes for index in range(log.commit_index + 1, log.last_index + 1)]
-            assert log.uncommitted_bytes == sum(pending) <= limit + OVERHEAD_BYTES
+            assert log.unsettled_bytes == sum(pending) <= limit + OVERHEAD_BYTES
 
     cluster.heal()
     cluster.run_until_leader()
     cluster.run(2 * ELECTION_TIMEOUT_MS)
-    assert cluster.nodes[cluster.leader].log.uncommitted_bytes == 0
+    assert cluster.nodes[cluster.leader].log.unsettled_bytes == 0
     cluster.commit(cluster.leader, b"y" * 5000)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from raft.messages import Heartbeat, PreVoteReply, PreVoteRequest, VoteReply, VoteRequest
+from raft.messages import Heartbeat, HigherTerm, PreVoteReply, PreVoteRequest, VoteReply, VoteRequest
 from tests.raft.member import ELECTION_TIMEOUT_MS, Member, picture
 
 TABLE = Path(__file__).with_name("votes.txt")
@@ -44,6 +44,8 @@ def test_a_voter_answers_as_the_table_says(case):
     granted = answer == "granted"
     if answer == "nothing":
         assert sent == []
+    elif answer == "higher":
+        assert sent == [("b", HigherTerm("a", int(term_after)))]
     elif what == "pre":
         assert sent == [("b", PreVoteReply("a", int(term_after), 77, granted))]
     else:
