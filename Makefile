@@ -16,10 +16,12 @@ demo: $(VENV)/.run ## Watch a local cluster lose its leader and carry on
 test: $(VENV)/.test ## Run all tests
 	$(BIN)/python -m pytest
 
-nightly: $(VENV)/.test ## Simulate seeds that the tests do not, for half an hour or so
-	$(BIN)/quorate sim run --first-seed 1000 --seeds 5000
-	$(BIN)/quorate sim run --first-seed 1000 --seeds 2000 --nodes 3
-	$(BIN)/quorate sim run --first-seed 1000 --seeds 1000 --nodes 7
+NIGHTLY_SEEDS ?= 1500
+
+nightly: $(VENV)/.test ## Simulate seeds that the tests do not (NIGHTLY_SEEDS=20000 for a long night)
+	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 5
+	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 3
+	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 7 --seconds 5
 
 lint: $(VENV)/.dev ## Check style
 	$(BIN)/ruff check

@@ -137,7 +137,7 @@ def sim_run(
     first = first_seed or 0
     chosen = [seed] if seed is not None else list(range(first, first + (seeds or 100)))
     plan = Plan(nodes, kinds, seconds)
-    # A closed terminal or a supervisor ends the run as Ctrl-C does: the processes of the pool end with it.
+    # A supervisor ends the run as Ctrl-C does: the processes of the pool end with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     with _Progress(len(chosen)) as progress:
         summary = run_seeds(chosen, plan, jobs or os.cpu_count() or 1, progress.show)

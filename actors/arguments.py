@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import math
+import sys
 from collections.abc import Callable, Iterable
 
 from raft.errors import InvalidConfig
@@ -19,7 +19,7 @@ def checked_timeout(timeout: object) -> float:
     Raises:
         InvalidConfig: when it is no finite number or below 0.
     """
-    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and math.isfinite(timeout) and timeout >= 0:
+    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 0 <= timeout <= sys.float_info.max:
         return timeout
     raise InvalidConfig("timeout", timeout, "a number of seconds, 0 or more")
 

@@ -112,5 +112,5 @@ class Client:
             for member, answer in answers.items()
         }
         if all(isinstance(answers.get(member), NodeStopped) for member in self._members):
-            return Unavailable("no node runs, and none was restarted", timeout, attempts, "restart a majority of them")
+            return Unavailable("nobody took the command", timeout, attempts, "restart a majority of them")
         return Unavailable("nobody took the command", timeout, attempts)

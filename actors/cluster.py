@@ -122,16 +122,15 @@ class LocalCluster:
         return f"LocalCluster({', '.join([nodes, leads, *down])})"
 
     def close(self) -> None:
-        """Take every node down and forget what was stored; may be called more than once."""
+        """Take every node down and forget what was stored; may be called again, above all after an interrupt in it."""
         self._check_thread()
-        if self._closed:
-            return
         self._closed = True
         self._clock.close()
         for supervisor in self._supervisors.values():
             if supervisor.running:
                 supervisor.crash()
         if self._holds_interrupts:
+            self._holds_interrupts = False
             interrupts.release()
         for supervisor in self._supervisors.values():  # last, since waiting is where an interrupt may come
             supervisor.join()

@@ -96,7 +96,7 @@ class Candidate(Role):
         self.node.become_pre_candidate(now)
 
     def on_vote_reply(self, message: "VoteReply", now: int) -> None:
-        """Count one vote per voter: its first answer. A voter that answers again, says the same."""
+        """Count one vote per voter: its first answer."""
         self.votes.setdefault(message.sender, message.granted)
         self._count(now)
 

@@ -86,6 +86,7 @@ class Follower(Role):
         if self.leader is None:
             self.leader = leader
             self.node.note_role()
+            self.node.take_back_pre_votes()  # who hears a leader helps nobody to depose it
         elif self.leader != leader:
             # Election safety (contract S1) rules this out; believing the second one would break it further.
             self.node.drop("second leader", f"{leader} claims term {self.node.term}, which {self.leader} leads")

@@ -39,7 +39,7 @@ from .follower import Follower
 from .leader import Leader
 from .log import Log
 from .membership import Configuration
-from .messages import MESSAGES, Append, Heartbeat, HigherTerm, Message, VoteRequest
+from .messages import MESSAGES, Append, Heartbeat, HigherTerm, Message, PreVoteReply, VoteRequest
 from .observer import MessageDropped, RoleChanged
 from .prng import Prng
 from .ready import Ready, Restored, Write
@@ -325,6 +325,12 @@ class Node:
         older = self._held.get(held)
         if older is None or message.supersedes(older):
             self._held[held] = message
+
+    def take_back_pre_votes(self) -> None:
+        """Send no answer to a pre-vote request that still waits for the disk: it is no longer what this node thinks."""
+        for held in sorted(self._held):
+            if held[2] == PreVoteReply.handler:
+                del self._held[held]
 
     @property
     def ballot_is_durable(self) -> bool:

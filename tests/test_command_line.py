@@ -114,8 +114,9 @@ def test_help_teaches():
     assert "\\b" not in ran.stdout
 
 
+@pytest.mark.parametrize("group", [True, False], ids=["to the group", "to the command alone"])
 @pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_simulation_ends_quietly(signal_number, code):
+def test_an_interrupted_simulation_ends_quietly(signal_number, code, group):
     command = [sys.executable, "-m", "quorate", "sim", "run", "--seeds", "100000", "--jobs", "2"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -123,8 +124,8 @@ def test_an_interrupted_simulation_ends_quietly(signal_number, code):
     while len(children.read_text().split()) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
 
-    # Ctrl-C reaches the whole group, a supervisor's signal this process alone.
-    if signal_number == signal.SIGINT:
+    # Ctrl-C reaches the whole group of a terminal; a supervisor signals the group, or the process that it knows.
+    if group:
         os.killpg(process.pid, signal_number)
     else:
         process.send_signal(signal_number)

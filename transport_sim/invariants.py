@@ -108,6 +108,7 @@ class Checker:
         node = host.node
         if host.starts == 1:
             shadow.disk_term = host.disk.term
+            shadow.disk_vote = host.disk.vote
             for entry in host.disk.entries:
                 shadow.disk_chain.append(self._extend(shadow.disk_chain[-1], entry, host))
         if node.term != shadow.disk_term or node.vote != shadow.disk_vote:
@@ -135,7 +136,7 @@ class Checker:
         if isinstance(message, VoteRequest):
             shadow.vote_terms.add(message.term)
             return
-        if message.term > shadow.term:
+        if message.term > shadow.term and not (isinstance(message, PreVoteReply) and message.granted):
             shadow.other_terms.add(message.term)
         if isinstance(message, (Heartbeat, Append)):
             shadow.hearing = message.term
@@ -202,11 +203,11 @@ class Checker:
     def _check_raise(self, host: Host, shadow: Shadow) -> None:
         """A term is raised by the own campaign, or because a message of that term came, and by nothing else."""
         node = host.node
-        if node.vote == host.id or shadow.other_terms:
-            return
-        if node.term not in shadow.vote_terms:
+        told = shadow.other_terms | shadow.vote_terms
+        campaigned = node.vote == host.id and (node.term - 1 == shadow.term or node.term - 1 in told)
+        if node.term not in told and not campaigned:
             raise InvariantError("E3", f"{host.id} raises its term to {node.term}, and nobody has told it of that term")
-        if shadow.leads is None and self._hears_leader(host, shadow):
+        if not campaigned and not shadow.other_terms and shadow.leads is None and self._hears_leader(host, shadow):
             raise InvariantError("E6", f"{host.id} follows a candidate into term {node.term} while it hears its leader")
 
     def _hears_leader(self, host: Host, shadow: Shadow) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from raft.entries import COMMAND, NOOP, Entry
+from raft.quorum import majority
 
 from .chance import Chance
 from .disk import SimDisk
@@ -13,23 +14,52 @@ TERMS = 4
 LONGEST_REIGN = 6  # entries
 
 
-def give_past(chance: Chance, disks: Sequence[SimDisk]) -> None:
-    """Let each disk hold the log of some earlier leader, or the beginning of one, and a term at or above it.
+def give_past(chance: Chance, disks: Mapping[str, SimDisk]) -> None:
+    """Let some leaders have come and gone before the run begins, as the rules of Raft allow (paper section 5.4.1).
 
-    Each leader's log is the beginning of its predecessor's and some entries of its own term. Nothing of it counts as
-    committed, since no majority need hold it; the logs match where Raft says they must.
+    In each term one member may have been elected: by a majority, which has spent its votes of that term, and none of
+    which had a log more up to date. It added entries, and some members received the first ones of its log.
+
+    Args:
+        chance: decides what happened.
+        disks: the empty disk of each member.
     """
-    reigns: list[list[Entry]] = [[]]
     for term in range(1, TERMS + 1):
-        inherited = reigns[-1][: chance.between(0, len(reigns[-1]))]
-        first = len(inherited) + 1
-        own = [
-            Entry(index, term, COMMAND if index > first else NOOP, b"past %d" % index if index > first else b"")
-            for index in range(first, first + chance.between(1, LONGEST_REIGN))
-        ]
-        reigns.append(inherited + own)
-    for disk in disks:
-        reign = chance.pick(reigns)
-        disk.entries = reign[: chance.between(0, len(reign))]
-        last_term = disk.entries[-1].term if disk.entries else 0
-        disk.term = chance.between(last_term, TERMS + 2)
+        leader = chance.pick(sorted(disks))
+        voters = [member for member in sorted(disks) if _end(disks[member]) <= _end(disks[leader])]
+        if len(voters) < majority(len(disks)):
+            continue
+        others = chance.shuffle([voter for voter in voters if voter != leader])
+        needed = majority(len(disks)) - 1
+        for voter in [leader, *others[: chance.between(needed, len(others))]]:
+            disks[voter].term = term
+            disks[voter].vote = leader
+        _reign(chance, disks, leader, term)
+    for member in sorted(disks):
+        if chance.happens(0.3):  # it campaigned, and was not heard
+            disks[member].term = max(disks[member].term, TERMS) + chance.between(1, 2)
+            disks[member].vote = member
+
+
+def _end(disk: SimDisk) -> tuple[int, int]:
+    return (disk.entries[-1].term, len(disk.entries)) if disk.entries else (0, 0)
+
+
+def _reign(chance: Chance, disks: Mapping[str, SimDisk], leader: str, term: int) -> None:
+    log = disks[leader].entries
+    first = len(log) + 1
+    for index in range(first, first + chance.between(1, LONGEST_REIGN)):
+        log.append(Entry(index, term, NOOP, b"") if index == first else Entry(index, term, COMMAND, b"past %d" % index))
+    for member in sorted(disks):
+        disk = disks[member]
+        if member == leader or not chance.happens(0.6):
+            continue
+        if disk.term < term:
+            disk.term = term
+            disk.vote = None
+        sent = chance.between(0, len(log))
+        common = 0
+        while common < min(len(log), len(disk.entries)) and log[common].term == disk.entries[common].term:
+            common += 1
+        if sent > common:
+            disk.entries = log[:sent]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 
 from .simulation import Result, Simulation, Violation
 
@@ -101,6 +103,8 @@ def _signals_held_back() -> Iterator[None]:
     The children inherit that signals are blocked, until `_prepare`. Here that is not enough: another thread may take
     a signal and pass it on to the main thread.
     """
+    # It unblocks these signals when it starts, so it must run already.
+    resource_tracker.ensure_running()
     if threading.current_thread() is not threading.main_thread():
         yield  # Python delivers signals to the main thread only
         return
@@ -112,14 +116,18 @@ def _signals_held_back() -> Iterator[None]:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for number, handler in handlers:
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
     for one in caught:
         signal.raise_signal(one)
 
 
 def _prepare() -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, to the process that ends this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave signals to the group, Ctrl-C above all, to the process that ends this one.
+
+    A process of the pool that dies while it waits for work takes the pool's lock with it, and nobody could end the
+    others any more.
+    """
+    os.setpgrp()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
 

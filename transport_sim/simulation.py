@@ -8,6 +8,7 @@ command that was ever acknowledged. A run is a pure function of its settings.
 from __future__ import annotations
 
 import hashlib
+import re
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,6 +28,8 @@ from .network import Network, Weather
 from .past import give_past
 from .scheduler import Scheduler
 from .workload import Client
+
+_PROMISE = re.compile("[A-Z][0-9]+")
 
 HEALING_TIMEOUTS = 20
 """Within how many election timeouts of healing a cluster must have a leader (contract E4)."""
@@ -127,7 +130,7 @@ class Simulation:
         self.hosts = [Host(id, number, world) for number, id in enumerate(configuration.members)]
         self._host = {host.id: host for host in self.hosts}
         if "crash" in self._kinds and chance.happens(0.3):
-            give_past(chance, [host.disk for host in self.hosts])
+            give_past(chance, {host.id: host.disk for host in self.hosts})
         self.clients = [self._client(f"c{number}", chance.pick((50_000, 200_000, 1_000_000))) for number in range(1, 4)]
         self._injector = Injector(self.scheduler, chance, self.network, self.hosts, faults, self.leader, self.faults)
 
@@ -175,8 +178,9 @@ class Simulation:
             violation = self._violation(broken.invariant, broken.message)
         except AssertionError as broken:
             # The assertions of the core begin with the promise that they guard.
-            invariant, _, message = str(broken).rpartition(": ")
-            violation = self._violation(invariant or "failure", message)
+            promise, _, message = str(broken).partition(": ")
+            known = _PROMISE.fullmatch(promise) is not None
+            violation = self._violation(promise if known else "failure", message if known else str(broken))
         except Exception as error:
             violation = self._violation("failure", f"a node failed with {_describe(error)}")
         finally:

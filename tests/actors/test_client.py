@@ -123,7 +123,7 @@ def test_when_no_node_runs_the_error_says_so_and_why(leadership):
         Client(MEMBERS, members.submit, leadership).call(b"", 0.05)
 
     assert str(caught.value) == (
-        "no node runs, and none was restarted within 0.05 s (n1: down: ValueError: boom; n2: down; n3: down); "
+        "nobody took the command within 0.05 s (n1: down: ValueError: boom; n2: down; n3: down); "
         "restart a majority of them"
     )
 

@@ -417,3 +417,17 @@ def test_of_held_echoes_the_newest_round_is_kept():
     member.hear(Heartbeat("c", 3, 5), Heartbeat("c", 3, 4))
 
     assert only(HeartbeatEcho, member.complete()) == [HeartbeatEcho("a", 3, 5, 0)]
+
+
+@pytest.mark.contract("E6")
+def test_a_pre_vote_granted_but_still_held_is_taken_back_when_a_leader_is_heard():
+    # Arrange: a adopts term 3 while its disk stalls, and would help b; the answer waits for the disk.
+    member = Member("a", term=2)
+    member.stalled = True
+    member.hear(HigherTerm("b", 3), PreVoteRequest("b", 4, 77, 0, 0))
+
+    # Act: c turns out to lead term 3.
+    member.hear(Heartbeat("c", 3, 1))
+
+    # Assert
+    assert only(PreVoteReply, member.complete()) == []
