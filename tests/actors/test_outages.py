@@ -39,9 +39,7 @@ def test_a_cluster_that_was_down_altogether_keeps_its_data(cluster):
     terms = {member.id: member.raft.term for member in cluster.status()}
     for node in range(3):
         cluster.kill(node)
-    with pytest.raises(
-        Unavailable, match="nobody took the command within 0.05 s .n1: down; n2: down; n3: down"
-    ):
+    with pytest.raises(Unavailable, match="nobody took the command within 0.05 s .n1: down; n2: down; n3: down"):
         cluster.put("lost", "", timeout=0.05)
 
     for node in range(3):
