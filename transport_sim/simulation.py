@@ -23,10 +23,11 @@ from raft.quorum import majority
 from .chance import Chance
 from .faults import KINDS, Injector, draw_busy, draw_disk_speed, draw_weather
 from .host import Host, Machine, World
-from .invariants import Checker, InvariantError
+from .invariants import Checker
 from .network import Network, Weather
 from .past import give_past
 from .scheduler import Scheduler
+from .shadow import InvariantError
 from .workload import Client
 
 _PROMISE = re.compile("[A-Z][0-9]+")

@@ -8,8 +8,8 @@ from raft.errors import NotLeader, ProposalRefused
 
 from .chance import Chance
 from .host import Host
-from .invariants import InvariantError
 from .scheduler import Scheduler
+from .shadow import InvariantError
 
 
 class Client:

@@ -1,0 +1,46 @@
+"""What the checker remembers of one node, and how it says that a promise is broken."""
+
+from __future__ import annotations
+
+from raft.entries import Entry
+
+
+class InvariantError(Exception):
+    """A promise was broken.
+
+    Attributes:
+        invariant: its number in the contract.
+    """
+
+    def __init__(self, invariant: str, message: str) -> None:
+        super().__init__(f"{invariant}: {message}")
+        self.invariant = invariant
+        self.message = message
+
+
+class Shadow:
+    """What the checker remembers of one node: its log and disk as chains, and what must not move backwards."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.chain = [0]  # chain[i] names the prefix that ends with entry i
+        self.disk_chain = [0]
+        self.disk_term = 0
+        self.disk_vote: str | None = None
+        self.term = 0
+        self.vote: str | None = None
+        self.commit_index = 0
+        self.applied_index = 0
+        self.applied_commands = 0
+        self.leads: int | None = None  # the term it was seen to lead at the last look
+        self.heard_ms: int | None = None  # when a leader of its term was last heard, in turns before this one
+        self.granted: set[tuple[str, int]] = set()  # the votes that have arrived: (voter, term)
+        self.led_since_ms = 0
+        self.echoes: dict[str, int] = {}  # when each member's last echo of the term it leads arrived
+        self.hearing: int | None = None  # the term of a leader whose message waits for this turn
+        # What else waits for this turn: campaigns of pre-vote requests, terms of vote requests, and terms of all other
+        # messages that may raise a term.
+        self.asked: set[int] = set()
+        self.vote_terms: set[int] = set()
+        self.other_terms: set[int] = set()
+        self.turns = 0
