@@ -139,11 +139,12 @@ class RaftActor:
         self._proposals[index] = proposal.reply
 
     def _apply(self, entries) -> None:
+        # What is applied in the very turn in which leadership is lost is still what was proposed: an entry that has
+        # replaced another cannot be on this node's disk yet, and at the end of the turn the proposers are told.
         proposals = self._proposals
-        ours = self.node.leads(self._proposals_term)
         for entry in entries:
             result = self._machine.apply(entry.data) if entry.kind == COMMAND else None
-            if proposals and ours:
+            if proposals:
                 reply = proposals.pop(entry.index, None)
                 if reply is not None:
                     reply(None, result)
