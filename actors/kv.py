@@ -5,7 +5,11 @@ Reads are commands too: they go through the log, so each sees every write acknow
 Keeps to what MicroPython understands: boards run this file too.
 """
 
-from .kv_commands import CAS, DELETE, PUT, MalformedCommand, decode
+from .kv_commands import CAS, DELETE, PUT, MalformedCommand, decode, decode_pairs, encode_pairs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DONE = "done"
 CONFLICT = "conflict"
@@ -69,6 +73,18 @@ class KeyValue:
     def items(self) -> "list[tuple[bytes, bytes]]":
         """Return everything that is stored, in order of key."""
         return sorted(self._values.items())
+
+    def snapshot(self) -> "Iterable[bytes]":
+        """Return the present contents as bytes, piece by piece; what is applied meanwhile does not touch them."""
+        return encode_pairs(self.items())
+
+    def restore(self, chunks: "Iterable[bytes]") -> None:
+        """Replace the contents by those of a snapshot, however its bytes are cut into chunks.
+
+        Raises:
+            MalformedCommand: when the bytes are no snapshot; the contents stay as they were.
+        """
+        self._values = dict(decode_pairs(chunks))
 
     def __len__(self) -> int:
         return len(self._values)

@@ -1,11 +1,16 @@
-"""The commands of the key-value store as bytes.
+"""The commands and the contents of the key-value store as bytes.
 
 A command is one byte that names the operation, then its fields: a key is its length in 2 bytes and itself, a value its
 length in 4 bytes and itself, an expected value one byte, 0 for "absent" or 1, and in the latter case the value. Numbers
-are big-endian. A command has exactly one encoding, and nothing may follow it.
+are big-endian. A command has exactly one encoding, and nothing may follow it. Contents are all keys, each followed by
+its value.
 
 Keeps to what MicroPython understands: boards run this file too.
 """
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 PUT = 1
 GET = 2
@@ -31,7 +36,7 @@ class OutOfBounds(ValueError):
 
 
 class MalformedCommand(ValueError):
-    """The bytes are no command; the text says where they go wrong."""
+    """The bytes are no command, or no contents; the text says where they go wrong."""
 
 
 class Command:
@@ -119,6 +124,42 @@ def decode(data: bytes) -> Command:
     return Command(operation, key, value, expected)
 
 
+def encode_pairs(pairs: "Iterable[tuple[bytes, bytes]]") -> "Iterator[bytes]":
+    """Encode contents, one piece for each key and its value."""
+    for key, value in pairs:
+        yield _key(key) + _value("value", value)
+
+
+def decode_pairs(chunks: "Iterable[bytes]") -> "Iterator[tuple[bytes, bytes]]":
+    """Yield the keys and values that contents encode, whatever pieces they come in.
+
+    Raises:
+        MalformedCommand: when they end within a pair, or a length is out of bounds.
+    """
+    rest = bytearray()
+    for chunk in chunks:
+        rest += chunk
+        at = 0
+        while at < len(rest):
+            try:
+                key, value, end = _take_pair(rest, at)
+            except MalformedCommand:
+                break  # it may go on in the next chunk
+            yield key, value
+            at = end
+        if at:
+            rest = rest[at:]
+    if rest:
+        _take_pair(rest, 0)  # says what is wrong
+
+
+def _take_pair(data: "bytes | bytearray", at: int) -> "tuple[bytes, bytes, int]":
+    """Return the key and the value at a position, and the position behind them."""
+    key, at = _take(data, at, 2, "key", 1, MAX_KEY_BYTES)
+    value, at = _take(data, at, 4, "value", 0, MAX_VALUE_BYTES)
+    return key, value, at
+
+
 def _key(key: bytes) -> bytes:
     return _prefixed("key", key, 2, 1, MAX_KEY_BYTES)
 
@@ -136,7 +177,9 @@ def _prefixed(field: str, data: bytes, width: int, shortest: int, longest: int) 
     return len(data).to_bytes(width, "big") + data
 
 
-def _take(data: bytes, at: int, width: int, field: str, shortest: int, longest: int) -> "tuple[bytes, int]":
+def _take(
+    data: "bytes | bytearray", at: int, width: int, field: str, shortest: int, longest: int
+) -> "tuple[bytes, int]":
     """Return the length-prefixed bytes at a position, and the position behind them."""
     start = at + width
     if start > len(data):
@@ -146,4 +189,4 @@ def _take(data: bytes, at: int, width: int, field: str, shortest: int, longest: 
         raise MalformedCommand(f"the {field} has {length} bytes; it must have {shortest} to {longest}")
     if start + length > len(data):
         raise MalformedCommand(f"it ends within the {field}")
-    return data[start : start + length], start + length
+    return bytes(data[start : start + length]), start + length

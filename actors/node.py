@@ -18,6 +18,7 @@ from raft.node import Node
 from raft.status import Status
 
 from .errors import NodeStopped
+from .machine import for_core
 from .ports import Clock, Observer, StateMachine, Storage, Transport
 from .runtime import GeventActor, describe
 from .timers import GeventTimer
@@ -34,7 +35,7 @@ class NodeActor(GeventActor):
         clock: the time.
         storage: this member's storage; what it holds is loaded before the actor starts.
         transport: the way to the other members.
-        machine: a fresh state machine; the log is applied to it from the start.
+        machine: a fresh state machine; it is brought to the stored snapshot, if any, and the log behind that applied.
         observer: is told the node's events.
         on_down: called when the node has gone down by itself, with the exception that took it down, or with None when
             it was asked to stop; not called after `crash`.
@@ -66,7 +67,7 @@ class NodeActor(GeventActor):
         self._on_down = on_down
         self._failure: str | None = None
         self._node = Node(id, configuration, config, storage.load(), seed, clock.now_ms())
-        self._raft = RaftActor(self._node, clock, self._timer, transport, storage, machine, observer)
+        self._raft = RaftActor(self._node, clock, self._timer, transport, storage, for_core(machine), observer)
 
     def status(self) -> Status:
         """Return a picture of the node. It is whole at any time, since a turn does not let others run."""

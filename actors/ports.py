@@ -6,12 +6,14 @@ both. The timer is the same everywhere in this runtime; see `timers.py`.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
 
 from pykka import ActorRef
 
-from raft.messages import Message
+from raft.messages import Message, SnapshotChunk
 from raft.ready import Restored, Write
+from raft.snapshots import ChunkRequest, Snapshot
 
 
 class Clock(Protocol):
@@ -41,17 +43,33 @@ class Storage(Protocol):
         """Return what is durable; called before `open`."""
 
     def open(self, mailbox: ActorRef[Any]) -> None:
-        """Report completed writes to `mailbox` from now on."""
+        """Report what was done to `mailbox` from now on."""
 
     def write(self, write: Write) -> None:
         """Begin a write; tell `Persisted` when it is durable or `StorageBroke` when it fails, never synchronously."""
 
+    def save_snapshot(self, snapshot: Snapshot, chunks: Iterable[bytes]) -> None:
+        """Begin to store a snapshot; tell `SnapshotSaved` when it is durable, never synchronously."""
+
+    def receive_chunk(self, chunk: SnapshotChunk) -> None:
+        """Store a piece of a leader's snapshot, which a later write installs; offset 0 begins a new one."""
+
+    def read_chunk(self, request: ChunkRequest) -> None:
+        """Begin to read a piece of a stored snapshot; tell `ChunkRead`, never synchronously."""
+
+    def read_snapshot(self, snapshot: Snapshot) -> Iterable[bytes]:
+        """Return the content of a stored snapshot."""
+
     def close(self) -> None:
-        """Report nothing more; writes under way may be lost. May be called when not open."""
+        """Report nothing more; writes and downloads under way may be lost. May be called when not open."""
 
 
 class StateMachine(Protocol):
-    """What the cluster computes: every member applies the same commands in the same order."""
+    """What the cluster computes: every member applies the same commands in the same order.
+
+    A machine may have two more methods, both or neither: `snapshot()` and `restore(chunks)`, see `SnapshotMachine`.
+    With them the log is cut off from time to time; without them it grows for ever, and each start applies all of it.
+    """
 
     def apply(self, command: bytes) -> Any:
         """Apply one committed command and return its result for the proposer.
@@ -64,6 +82,24 @@ class StateMachine(Protocol):
 
         An exception stops the node, and restarting it does not help: the command is in the log, so every start applies
         it again. Answer bad commands with a result that says so.
+        """
+
+
+@runtime_checkable
+class SnapshotMachine(StateMachine, Protocol):
+    """A state machine whose state can be saved, so that the log that led to it can be dropped."""
+
+    def snapshot(self) -> Iterable[bytes]:
+        """Return what `restore` needs to come to the present state, as an iterable of bytes.
+
+        It may be read piece by piece while further commands are applied, and they must not change it: copy first what
+        a generator will yield. An exception stops the node.
+        """
+
+    def restore(self, chunks: Iterable[bytes]) -> None:
+        """Replace the state by the one of which `snapshot`, perhaps on another member, returned these bytes.
+
+        They may be cut into pieces differently. An exception stops the node.
         """
 
 

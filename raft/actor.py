@@ -7,8 +7,9 @@ then there is at most one write, one batch of messages, one run of applications.
 
 from .entries import COMMAND
 from .errors import OutcomeUnknown, ProposalRefused, StorageFailed
-from .messages import Message
+from .messages import Message, SnapshotChunk
 from .node import Node
+from .snapshots import ChunkRequest, Snapshot
 
 
 class Propose:
@@ -45,6 +46,32 @@ class StorageBroke:
         self.reason = reason
 
 
+class SnapshotSaved:
+    """From the storage: this snapshot is durable."""
+
+    __slots__ = ("snapshot",)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+
+class ChunkRead:
+    """From the storage: the piece of a snapshot that a request asked for.
+
+    Args:
+        request: the `ChunkRequest`.
+        data: the piece, or None when the snapshot is not stored any more.
+        last: whether the snapshot ends with it.
+    """
+
+    __slots__ = ("data", "last", "request")
+
+    def __init__(self, request: ChunkRequest, data: "bytes | None", last: bool) -> None:
+        self.request = request
+        self.data = data
+        self.last = last
+
+
 class Tick:
     """From the timer: the deadline it was set to has come."""
 
@@ -74,9 +101,14 @@ class RaftActor:
         self._alarm: "int | None" = None  # what the timer is set to
         self._proposals = {}  # type: ignore[var-annotated]  # replies owed, by index of the entry
         self._proposals_term = 0  # the term in which those entries were proposed
+        self._takes_snapshots = hasattr(machine, "snapshot")
+        self._saving = False  # whether a snapshot is on its way to the storage
 
     def on_start(self) -> None:
-        """Set the first alarm."""
+        """Bring the state machine to the stored snapshot, if there is one, and set the first alarm."""
+        newest = self.node.snapshots.newest
+        if newest is not None:
+            self._machine.restore(self._storage.read_snapshot(newest))
         self._now = self._clock.now_ms()
         self.on_drained()
 
@@ -91,6 +123,11 @@ class RaftActor:
             self.node.persisted(message.number, now)
         elif isinstance(message, Tick):
             self._alarm = None
+        elif isinstance(message, ChunkRead):
+            self._send_chunk(message)
+        elif isinstance(message, SnapshotSaved):
+            self._saving = False
+            self.node.snapshots.saved(message.snapshot)
         elif isinstance(message, StorageBroke):
             raise StorageFailed(message.reason)
         elif isinstance(message, Message):
@@ -107,16 +144,26 @@ class RaftActor:
         node.tick(now)
         ready = node.ready()
         if ready is not None:
+            for chunk in ready.chunks:
+                self._storage.receive_chunk(chunk)
             if ready.write is not None:
                 self._storage.write(ready.write)
             if ready.messages:
                 self._transport.send(ready.messages)
+            for request in ready.chunk_requests:
+                self._storage.read_chunk(request)
             if ready.committed:
                 self._apply(ready.committed)
+            if ready.restore is not None:
+                self._machine.restore(self._storage.read_snapshot(ready.restore))
+                node.snapshots.restored(ready.restore)
             for event in ready.events:
                 self._observer.observe(event)
         if self._proposals and not node.leads(self._proposals_term):
             self.abandon("leadership was lost before the command was known to be committed")
+        if self._takes_snapshots and not self._saving and node.snapshots.is_due:
+            self._saving = True
+            self._storage.save_snapshot(node.snapshots.describe(), self._machine.snapshot())
         self._set_alarm(now)
         self._now = None
 
@@ -143,17 +190,26 @@ class RaftActor:
         # replaced another cannot be on this node's disk yet, and at the end of the turn the proposers are told.
         proposals = self._proposals
         for entry in entries:
-            result = self._machine.apply(entry.data) if entry.kind == COMMAND else None
+            result = self._machine.apply(entry) if entry.kind == COMMAND else None
             if proposals:
                 reply = proposals.pop(entry.index, None)
                 if reply is not None:
                     reply(None, result)
         self.node.applied(entries[-1].index)
 
+    def _send_chunk(self, read: ChunkRead) -> None:
+        request = read.request
+        node = self.node
+        if read.data is None:
+            node.snapshots.gone(request.receiver, request.term)
+        elif node.leads(request.term):
+            chunk = SnapshotChunk(node.id, request.term, request.snapshot, request.offset, read.data, read.last)
+            self._transport.send([(request.receiver, chunk)])
+
     def _set_alarm(self, now: int) -> None:
         # A deadline that moved away leaves the alarm as it is: the early tick finds nothing due and sets it anew.
         # That costs one wake-up per timeout, where following each move would cost one timer per message.
-        deadline = now if self.node.has_backlog else self.node.deadline
+        deadline = now if self.node.has_work else self.node.deadline
         if deadline is not None and (self._alarm is None or deadline < self._alarm):
             self._alarm = deadline
             self._timer.set(deadline)

@@ -15,6 +15,10 @@ _FIELDS = (
     ("max_entry_bytes", 8 * 1024 * 1024, 1, LIMIT),
     ("max_uncommitted_bytes", 64 * 1024 * 1024, 1, LIMIT),
     ("max_apply_entries", 4096, 1, 1 << 20),
+    ("snapshot_entries", 10_000, 1, LIMIT),
+    ("snapshot_bytes", 64 * 1024 * 1024, 1, LIMIT),
+    ("snapshot_tail_entries", 1000, 0, LIMIT),
+    ("snapshot_chunk_bytes", 256 * 1024, 1, LIMIT),
 )
 
 
@@ -36,6 +40,11 @@ class Config:
             refuses proposals with `Overloaded`. One proposal always passes when nothing is pending. Default 64 MiB.
         max_apply_entries: most entries handed out for application at once, so that a long backlog does not hold up
             heartbeats. Default 4096.
+        snapshot_entries, snapshot_bytes: a snapshot is made when so many entries, or so many bytes of them, were
+            applied since the last one. Defaults 10,000 and 64 MiB.
+        snapshot_tail_entries: how many entries before the snapshot stay in the log, so that a follower that is a
+            little behind needs no snapshot. Default 1000.
+        snapshot_chunk_bytes: most bytes of a snapshot in one message. Default 256 KiB.
 
     Raises:
         InvalidConfig: names the field, the value and the bound.
@@ -51,6 +60,10 @@ class Config:
         self.max_entry_bytes = 0
         self.max_uncommitted_bytes = 0
         self.max_apply_entries = 0
+        self.snapshot_entries = 0
+        self.snapshot_bytes = 0
+        self.snapshot_tail_entries = 0
+        self.snapshot_chunk_bytes = 0
         for name, default, smallest, largest in _FIELDS:
             value = settings.pop(name, default)
             if type(value) is not int or not smallest <= value <= largest:

@@ -15,15 +15,18 @@ class Entry:
         term: the term of the leader that created it, 1 or more.
         kind: `NOOP` or `COMMAND`.
         data: the command, opaque to the core; empty for a no-op.
+        stamp_ms: log time, in milliseconds: what the leader's clock says has passed since the log began. Never falls
+            along the log (thesis section 6.3).
     """
 
-    __slots__ = ("data", "index", "kind", "term")
+    __slots__ = ("data", "index", "kind", "stamp_ms", "term")
 
-    def __init__(self, index: int, term: int, kind: int, data: bytes) -> None:
+    def __init__(self, index: int, term: int, kind: int, data: bytes, stamp_ms: int = 0) -> None:
         self.index = index
         self.term = term
         self.kind = kind
         self.data = data
+        self.stamp_ms = stamp_ms
 
     @property
     def size_bytes(self) -> int:
@@ -37,10 +40,11 @@ class Entry:
             and self.term == other.term
             and self.kind == other.kind
             and self.data == other.data
+            and self.stamp_ms == other.stamp_ms
         )
 
     def __hash__(self) -> int:
         return self.index
 
     def __repr__(self) -> str:
-        return f"Entry({self.index}, {self.term}, {self.kind}, {self.data!r})"
+        return f"Entry({self.index}, {self.term}, {self.kind}, {self.data!r}, {self.stamp_ms})"

@@ -6,12 +6,12 @@ message of an older term leaves the timer alone, or elections would starve.
 """
 
 from .errors import CommittedEntryConflict
-from .messages import AppendAccepted, AppendRejected, HeartbeatEcho
+from .messages import AppendAccepted, AppendRejected, HeartbeatEcho, SnapshotReceived
 from .role import Role
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .messages import Append, Heartbeat
+    from .messages import Append, Heartbeat, SnapshotChunk
     from .node import Node
 
 
@@ -63,10 +63,13 @@ class Follower(Role):
         if not self._heard(message.sender, now):
             return
         node = self.node
+        if node.snapshots.installing is not None:
+            return  # the log is about to be replaced; the leader will send it again
         log = node.log
         prev_index = message.prev_index
         own_term = log.term_at(prev_index)
-        if own_term != message.prev_term:
+        # What lies before the base was committed here, so the leader's log has the same (leader completeness).
+        if own_term != message.prev_term and prev_index >= log.base_index:
             if own_term is not None and prev_index <= log.commit_index:
                 raise CommittedEntryConflict(prev_index, own_term, message.prev_term, message.sender)
             hint = log.last_at_most(prev_index, message.prev_term)
@@ -80,6 +83,31 @@ class Follower(Role):
         verified = prev_index + len(message.entries)
         log.commit_to(min(message.commit, verified))
         node.send_when_durable(message.sender, AppendAccepted(node.id, node.term, verified))
+
+    def on_snapshot_chunk(self, message: "SnapshotChunk", now: int) -> None:
+        """Store a piece of a snapshot; when it is whole, install it (paper section 7)."""
+        if not self._heard(message.sender, now):
+            return
+        node = self.node
+        log = node.log
+        snapshot = message.snapshot
+        if node.snapshots.installing is not None:
+            return
+        if snapshot.index <= log.commit_index or log.term_at(snapshot.index) == snapshot.term:
+            # All that it covers is here: nothing is ever taken back below the commit index, and an entry with the same
+            # index and term keeps the log behind it (contract N3).
+            log.commit_to(snapshot.index)
+            node.send_when_durable(message.sender, AppendAccepted(node.id, node.term, snapshot.index))
+            return
+        size_bytes = node.snapshots.receive(message)
+        if node.snapshots.installing is None:
+            received = SnapshotReceived(node.id, node.term, snapshot.index, size_bytes)
+            node.send_in_term(message.sender, received)
+
+    def on_restored(self, index: int) -> None:
+        """Tell the leader that the snapshot is installed, on the disk and in the state machine."""
+        if self.leader is not None:
+            self.node.send_when_durable(self.leader, AppendAccepted(self.node.id, self.node.term, index))
 
     def _heard(self, leader: str, now: int) -> bool:
         """Note a sign of life from the leader; return False when it is not the leader this term already has."""

@@ -8,14 +8,15 @@ from .entries import COMMAND, NOOP, OVERHEAD_BYTES
 from .errors import EntryTooLarge, InvalidCommand, Overloaded
 from .messages import Append, Heartbeat
 from .observer import FollowerHealth
-from .progress import REPLICATE, Progress
+from .progress import REPLICATE, SNAPSHOT, Progress
 from .quorum import reached
 from .role import Role
+from .snapshots import ChunkRequest
 from .status import FollowerStatus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .messages import AppendAccepted, AppendRejected, HeartbeatEcho
+    from .messages import AppendAccepted, AppendRejected, HeartbeatEcho, SnapshotChunk, SnapshotReceived
     from .node import Node
 
 
@@ -40,6 +41,9 @@ class Leader(Role):
         self._round = 0
         self._round_sent_ms: "list[int]" = []  # when each of the last rounds was sent, the newest last
         # A lone round echoed within an election timeout is enough to stay; older rounds are of no use.
+        # Log time goes on from the last stamp in the log, by this leader's own clock (contract C1).
+        self._first_stamp_ms = node.log.last_stamp_ms
+        self._elected_ms = now
         self._rounds_kept = 2 * node.config.election_timeout_ms // node.config.heartbeat_interval_ms + 2
 
     def start(self, now: int) -> None:
@@ -48,7 +52,7 @@ class Leader(Role):
         Entries of earlier terms are never committed by counting replicas: Figure 8 of the paper shows how one that a
         majority holds can still be overwritten.
         """
-        self.node.log.append(self.node.term, NOOP, b"")
+        self.node.log.append(self.node.term, NOOP, b"", self._stamp(now))
         self.on_deadline(now)
 
     # Time
@@ -104,7 +108,10 @@ class Leader(Role):
 
     # Proposals
 
-    def propose(self, data: bytes) -> int:
+    def _stamp(self, now: int) -> int:
+        return self._first_stamp_ms + now - self._elected_ms
+
+    def propose(self, data: bytes, now: int) -> int:
         """Append a command to the log and return its index; see `Node.propose`."""
         node = self.node
         config = node.config
@@ -116,7 +123,7 @@ class Leader(Role):
         # The no-op of the term is not the clients' doing: it must not keep out the one proposal that always passes.
         if pending > OVERHEAD_BYTES and pending + OVERHEAD_BYTES + len(data) > config.max_uncommitted_bytes:
             raise Overloaded(pending, config.max_uncommitted_bytes)
-        return node.log.append(node.term, COMMAND, data).index
+        return node.log.append(node.term, COMMAND, data, self._stamp(now)).index
 
     # Replication
 
@@ -129,6 +136,9 @@ class Leader(Role):
             progress = self.progress[follower]
             while progress.may_send(node.config):
                 first = progress.next_index
+                if progress.state == SNAPSHOT or first <= log.base_index:
+                    self._send_chunk(follower, progress, now)
+                    break
                 has_news = first <= log.last_index or progress.told_commit < log.commit_index
                 if progress.state == REPLICATE and not has_news:
                     break
@@ -137,6 +147,30 @@ class Leader(Role):
                 append, size_bytes = made[first]
                 progress.sent(first - 1 + len(append.entries), size_bytes, log.commit_index, now)
                 node.send(follower, append)
+
+    def _send_chunk(self, follower: str, progress: Progress, now: int) -> None:
+        """Ask for the next piece of the snapshot that the follower needs, and begin with the newest one."""
+        node = self.node
+        if progress.snapshot is None:
+            assert node.snapshots.newest is not None, "N1: the log was cut off without a snapshot"
+            progress.begin_snapshot(node.snapshots.newest)
+        snapshot = progress.snapshot
+        assert snapshot is not None
+        limit_bytes = node.config.snapshot_chunk_bytes
+        node.snapshots.requests.append(
+            ChunkRequest(follower, node.term, snapshot, progress.snapshot_offset, limit_bytes)
+        )
+        progress.chunk_sent(now)
+
+    def on_snapshot_gone(self, follower: str) -> None:
+        """Begin anew with the newest snapshot: the one on its way is not stored any more."""
+        newest = self.node.snapshots.newest
+        if newest is not None and self.progress[follower].state == SNAPSHOT:
+            self.progress[follower].begin_snapshot(newest)
+
+    def on_snapshot_received(self, message: "SnapshotReceived", now: int) -> None:
+        """Go on with the next piece."""
+        self.progress[message.sender].chunk_received(message.index, message.size_bytes, now)
 
     def _append_from(self, first: int) -> "tuple[Append, int]":
         node = self.node
@@ -179,6 +213,10 @@ class Leader(Role):
         self.node.drop("second leader", message.sender)
 
     def on_heartbeat(self, message: "Heartbeat", now: int) -> None:
+        """As for `on_append`."""
+        self.node.drop("second leader", message.sender)
+
+    def on_snapshot_chunk(self, message: "SnapshotChunk", now: int) -> None:
         """As for `on_append`."""
         self.node.drop("second leader", message.sender)
 

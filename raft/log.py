@@ -1,11 +1,13 @@
 """The replicated log in memory, and what is known about it: how far committed, applied and durable.
 
-Four indexes bound each other at all times (contract S7):
+Its beginning is cut off from time to time, when a snapshot holds what it came to (paper section 7): the log then begins
+behind its *base*, the last entry cut off, of which index and term are kept. These bounds always hold (contract S7):
 
-    applied <= min(commit, durable)      commit <= last      durable <= last
+    base <= applied <= min(commit, durable)      commit <= last      durable <= last
 
 Entries enter by `append` (the leader's own) or `merge` (a follower's, from its leader), reach the disk in numbered
-writes (`stage`, `persisted`), and leave only by truncation on a term conflict above the commit index.
+writes (`stage`, `persisted`), and leave only by truncation on a term conflict above the commit index, by compaction of
+what is applied, or when a snapshot replaces the whole log.
 """
 
 from .entries import Entry
@@ -17,55 +19,74 @@ class Log:
     """The log of one node.
 
     Args:
-        entries: the entries found on disk, consecutive from index 1, all durable.
+        entries: the entries found on disk, consecutive from behind the base, all durable.
+        base_index: index of the last entry that was cut off, 0 for none.
+        base_term: its term.
+        base_stamp_ms: log time as of it.
 
     Raises:
         InvalidRestore: when the entries have a gap or falling terms.
 
     Attributes:
-        commit_index: highest index known to be committed; does not survive a restart, and starts at 0.
+        base_index, base_term: as above.
+        commit_index: highest index known to be committed; does not survive a restart, and starts at the base.
         applied_index: highest index the state machine has taken.
         durable_index: highest index on this node's own disk.
         unsettled_bytes: what the entries above `settled_index` count together.
+        applied_bytes: what the entries handed out for application since the last snapshot count together.
         writes: the numbered writes that carry the log (and term and vote) to disk.
     """
 
-    def __init__(self, entries: "tuple[Entry, ...]" = ()) -> None:
-        self._entries = list(entries)  # _entries[i] has index i + 1
-        term = 1
-        for i in range(len(self._entries)):
-            entry = self._entries[i]
-            if type(entry) is not Entry or entry.index != i + 1 or entry.term < term:
-                raise InvalidRestore(f"entry {i + 1} of the restored log is {entry!r} after term {term}")
+    def __init__(
+        self, entries: "tuple[Entry, ...]" = (), base_index: int = 0, base_term: int = 0, base_stamp_ms: int = 0
+    ) -> None:
+        self.base_index = base_index
+        self.base_term = base_term
+        self._entries = list(entries)  # _entries[i] has index base_index + 1 + i
+        index = base_index
+        term = max(base_term, 1)
+        for entry in self._entries:
+            index += 1
+            if type(entry) is not Entry or entry.index != index or entry.term < term:
+                raise InvalidRestore(f"entry {index} of the restored log is {entry!r} after term {term}")
             term = entry.term
-        self.commit_index = 0
-        self.applied_index = 0
-        self.durable_index = len(self._entries)
+        self.commit_index = base_index
+        self.applied_index = base_index
+        self.durable_index = index
         self.unsettled_bytes = sum([entry.size_bytes for entry in self._entries])
         self.writes = Writes()
-        self._counted_index = 0  # up to here entries are settled and not in unsettled_bytes
-        self._handed_index = 0  # handed out for application
-        self._unstaged_index = len(self._entries) + 1  # first index that no write carries yet
+        self._counted_index = base_index  # up to here entries are settled and not in unsettled_bytes
+        self._handed_index = base_index  # handed out for application
+        self._unstaged_index = index + 1  # first index that no write carries yet
+        self._base_is_staged = True  # whether a write has told the disk of the base
+        self._base_stamp_ms = base_stamp_ms
+        self.applied_bytes = 0
 
     @property
     def last_index(self) -> int:
-        """Index of the last entry, 0 when empty."""
-        return len(self._entries)
+        """Index of the last entry; the base's when there is none."""
+        return self.base_index + len(self._entries)
 
     @property
     def last_term(self) -> int:
-        """Term of the last entry, 0 when empty."""
-        return self._entries[-1].term if self._entries else 0
+        """Term of the last entry; the base's when there is none."""
+        return self._entries[-1].term if self._entries else self.base_term
+
+    @property
+    def last_stamp_ms(self) -> int:
+        """Log time of the last entry (see `Entry.stamp_ms`), as far as it is known."""
+        return self._entries[-1].stamp_ms if self._entries else self._base_stamp_ms
 
     def entry(self, index: int) -> Entry:
-        """Return the entry at an index, 1 <= index <= last_index."""
-        return self._entries[index - 1]
+        """Return the entry at an index, base_index < index <= last_index."""
+        return self._entries[index - self.base_index - 1]
 
     def term_at(self, index: int) -> "int | None":
-        """Return the term of the entry at an index, 0 for index 0, None beyond the end."""
-        if index == 0:
-            return 0
-        return self._entries[index - 1].term if index <= len(self._entries) else None
+        """Return the term of the entry at an index, 0 for index 0, None beyond the end and before the base."""
+        position = index - self.base_index
+        if position > 0:
+            return self._entries[position - 1].term if position <= len(self._entries) else None
+        return self.base_term if position == 0 else None
 
     def is_up_to_date(self, last_index: int, last_term: int) -> bool:
         """Whether a log that ends so is at least as up to date as this one (paper section 5.4.1)."""
@@ -73,32 +94,33 @@ class Log:
         return last_term > own_term or (last_term == own_term and last_index >= self.last_index)
 
     def last_at_most(self, index: int, term: int) -> int:
-        """Return the highest index, not above `index`, whose entry's term is not above `term`; 0 when there is none.
+        """Return the highest index, not above `index`, whose entry's term is not above `term`; the base when none is.
 
         Both sides use it to skip whole conflicting terms when a follower's log has parted from its leader's.
         """
         index = min(index, self.last_index)
-        while index > 0 and self._entries[index - 1].term > term:
+        while index > self.base_index and self.entry(index).term > term:
             index -= 1
-        return index
+        return max(index, 0)
 
     def slice(self, first: int, max_entries: int, max_bytes: int) -> "tuple[Entry, ...]":
         """Return consecutive entries from `first` on, within both limits, but at least one if there is one.
 
         Entries are never skipped to fill the limit (contract R6).
         """
-        stop = min(len(self._entries), first - 1 + max_entries)
-        size = 0
-        for i in range(first - 1, stop):
-            size += self._entries[i].size_bytes
-            if size > max_bytes and i >= first:
+        start = first - self.base_index - 1
+        stop = min(len(self._entries), start + max_entries)
+        size_bytes = 0
+        for i in range(start, stop):
+            size_bytes += self._entries[i].size_bytes
+            if size_bytes > max_bytes and i > start:
                 stop = i
                 break
-        return tuple(self._entries[first - 1 : stop])
+        return tuple(self._entries[start:stop])
 
-    def append(self, term: int, kind: int, data: bytes) -> Entry:
+    def append(self, term: int, kind: int, data: bytes, stamp_ms: int = 0) -> Entry:
         """Add an entry of the leader's own at the end and return it."""
-        entry = Entry(len(self._entries) + 1, term, kind, data)
+        entry = Entry(self.last_index + 1, term, kind, data, stamp_ms)
         self._entries.append(entry)
         self.unsettled_bytes += entry.size_bytes
         return entry
@@ -107,17 +129,19 @@ class Log:
         """Take over entries sent by the leader whose predecessor is already known to match (paper section 5.3).
 
         What is already here stays; only a term conflict truncates, since a delayed or repeated append must not cut off
-        what a later one has added (contract R1).
+        what a later one has added (contract R1). What is before the base is committed, and so the same.
 
         Raises:
             CommittedEntryConflict: when an entry contradicts a committed one.
         """
-        known = len(self._entries)
+        known = self.last_index
         for position in range(len(entries)):
             entry = entries[position]
             if entry.index > known:
                 break
-            own = self._entries[entry.index - 1]
+            if entry.index <= self.base_index:
+                continue
+            own = self.entry(entry.index)
             if own.term != entry.term:
                 if entry.index <= self.commit_index:
                     raise CommittedEntryConflict(entry.index, own.term, entry.term, leader)
@@ -131,9 +155,10 @@ class Log:
 
     def _truncate(self, first: int) -> None:
         """Drop the entries from `first` on; always above the commit index."""
-        for entry in self._entries[first - 1 :]:
+        position = first - self.base_index - 1
+        for entry in self._entries[position:]:
             self.unsettled_bytes -= entry.size_bytes
-        del self._entries[first - 1 :]
+        del self._entries[position:]
         self._unstaged_index = min(self._unstaged_index, first)
         # From here on the disk holds entries that this log no longer has: they count as durable no more, even before
         # the write that cuts them off.
@@ -141,7 +166,7 @@ class Log:
 
     def commit_to(self, index: int) -> bool:
         """Raise the commit index to `index`, at most to the end of the log; return whether it rose."""
-        index = min(index, len(self._entries))
+        index = min(index, self.last_index)
         if index <= self.commit_index:
             return False
         self.commit_index = index
@@ -165,26 +190,73 @@ class Log:
         if last < first:
             return ()
         self._handed_index = last
-        return tuple(self._entries[first - 1 : last])
+        entries = tuple(self._entries[first - self.base_index - 1 : last - self.base_index])
+        for entry in entries:
+            self.applied_bytes += entry.size_bytes
+        return entries
 
     def applied_to(self, index: int) -> None:
         """Note that the state machine has taken every entry handed out up to `index`."""
         self.applied_index = max(self.applied_index, min(index, self._handed_index))
 
+    def compact(self, index: int) -> None:
+        """Cut off the beginning up to and including `index`, which a durable snapshot covers."""
+        index = min(index, self.applied_index)
+        if index <= self.base_index:
+            return
+        self.base_term = self.entry(index).term
+        self._base_stamp_ms = self.entry(index).stamp_ms
+        del self._entries[: index - self.base_index]
+        self.base_index = index
+        self._base_is_staged = False
+
+    def start_at_snapshot(self, index: int, term: int, stamp_ms: int) -> None:
+        """Adapt the log found on disk to the snapshot found beside it, which the state machine was restored from.
+
+        A crash may have come between the durable snapshot and the cut of the log. Entries behind it stay when the log
+        holds the snapshot's last entry, with the same term; else the whole log is another's past (contract N3).
+
+        Raises:
+            InvalidRestore: when the log begins behind the snapshot's end, so that entries are missing.
+        """
+        if self.base_index > index:
+            raise InvalidRestore(f"the log begins behind entry {self.base_index}, the snapshot ends with {index}")
+        if self.term_at(index) == term:
+            self.commit_to(index)
+            self._handed_index = self.applied_index = index
+        else:
+            self.replace_by_snapshot(index, term, stamp_ms)
+            self._base_is_staged = False
+
+    def replace_by_snapshot(self, index: int, term: int, stamp_ms: int) -> None:
+        """Begin anew behind a snapshot that is durable and in the state machine: it covers more than the log had.
+
+        The disk has dropped its log together with installing the snapshot.
+        """
+        self._entries = []
+        self.base_index = self.commit_index = self.applied_index = self.durable_index = index
+        self._handed_index = self._counted_index = index
+        self.base_term = term
+        self._base_stamp_ms = stamp_ms
+        self.unsettled_bytes = 0
+        self._unstaged_index = index + 1
+        self._base_is_staged = True
+
     @property
     def has_unstaged(self) -> bool:
         """Whether the log has changes that no write carries yet."""
-        return self._unstaged_index <= len(self._entries)
+        return self._unstaged_index <= self.last_index or not self._base_is_staged
 
     def stage(self) -> "tuple[int, tuple[Entry, ...]]":
         """Return the number of a new write and the entries it must carry, from the first changed one to the last.
 
         The write replaces everything the disk holds at or after its first entry. Without changed entries it carries
-        none, and leaves the disk's log alone.
+        none, and leaves the end of the disk's log alone. The disk may drop what is not behind the base.
         """
-        entries = tuple(self._entries[self._unstaged_index - 1 :])
+        entries = tuple(self._entries[self._unstaged_index - self.base_index - 1 :])
         number = self.writes.issue(entries[0].index if entries else 0)
-        self._unstaged_index = len(self._entries) + 1
+        self._unstaged_index = self.last_index + 1
+        self._base_is_staged = True
         return number, entries
 
     def persisted(self, number: int) -> bool:
@@ -202,17 +274,15 @@ class Log:
 
     def _count_settled(self) -> None:
         settled = self.settled_index
-        for i in range(self._counted_index, settled):
-            self.unsettled_bytes -= self._entries[i].size_bytes
+        for index in range(self._counted_index + 1, settled + 1):
+            self.unsettled_bytes -= self.entry(index).size_bytes
         self._counted_index = settled
 
     def check(self) -> None:
         """Assert the invariants of this file; the simulator calls it after every event."""
-        assert 0 <= self.applied_index <= self._handed_index, "S7: applied more than was handed out"
+        assert self.base_index <= self.applied_index <= self._handed_index, "S7: cut off or applied too much"
         assert self._handed_index <= self.settled_index, "S7: handed out beyond commit or disk"
-        assert self.commit_index <= len(self._entries), "S7: committed beyond the end"
-        assert self.durable_index < self._unstaged_index <= len(self._entries) + 1, (
-            "S7: durable beyond what was written"
-        )
+        assert self.commit_index <= self.last_index, "S7: committed beyond the end"
+        assert self.durable_index < self._unstaged_index <= self.last_index + 1, "S7: durable beyond what was written"
         assert self._counted_index == self.settled_index, "R7: settled entries count as pending"
         assert self.unsettled_bytes >= 0, "R7: pending bytes leak"

@@ -7,6 +7,8 @@ term nor are refused for theirs (contract E3).
 """
 
 from .entries import KINDS, Entry
+from .membership import Configuration
+from .snapshots import Snapshot
 
 LIMIT = (1 << 62) - 1
 MAX_ID_LENGTH = 64
@@ -199,6 +201,8 @@ class Append(Message):
             if type(entry.term) is not int or not term <= entry.term <= self.term:
                 return "terms of entries fall, or exceed the message's term"
             term = entry.term
+            if not _number(entry.stamp_ms):
+                return "a stamp is no number"
             if type(entry.kind) is not int or entry.kind not in KINDS or type(entry.data) is not bytes:
                 return "an entry is of no known kind or its data are no bytes"
         return "terms of entries start at 1" if self.entries and self.entries[0].term < 1 else None
@@ -306,6 +310,63 @@ class HeartbeatEcho(Message):
         return None if _number(self.round, 1) and _number(self.commit) else "round or commit is no number"
 
 
+class SnapshotChunk(Message):
+    """A piece of the leader's snapshot (paper section 7).
+
+    Attributes:
+        snapshot: what it is of, a `Snapshot`.
+        offset: where the piece begins, in bytes.
+        data: the piece.
+        last: whether the snapshot ends with it.
+    """
+
+    __slots__ = ("data", "last", "offset", "sender", "snapshot", "term")
+    FIELDS = ("sender", "term", "snapshot", "offset", "data", "last")
+    handler = "on_snapshot_chunk"
+
+    def __init__(self, sender: str, term: int, snapshot: Snapshot, offset: int, data: bytes, last: bool) -> None:
+        self.sender = sender
+        self.term = term
+        self.snapshot = snapshot
+        self.offset = offset
+        self.data = data
+        self.last = last
+
+    def _body_problem(self) -> "str | None":
+        snapshot = self.snapshot
+        if type(snapshot) is not Snapshot or type(snapshot.configuration) is not Configuration:
+            return "snapshot is no Snapshot"
+        if not _number(snapshot.index, 1) or not _number(snapshot.term, 1) or snapshot.term > self.term:
+            return "the snapshot is of no position that a log of this term can have"
+        if not _number(snapshot.stamp_ms):
+            return "the snapshot's stamp is no number"
+        if not _number(self.offset) or type(self.data) is not bytes or type(self.last) is not bool:
+            return "offset, data or last is of the wrong type"
+        return None
+
+
+class SnapshotReceived(Message):
+    """The answer to every chunk but the last, which is answered with `AppendAccepted` once the snapshot is installed.
+
+    Attributes:
+        index: of the snapshot.
+        size_bytes: how much of it is here; the leader goes on from there.
+    """
+
+    __slots__ = ("index", "sender", "size_bytes", "term")
+    FIELDS = ("sender", "term", "index", "size_bytes")
+    handler = "on_snapshot_received"
+
+    def __init__(self, sender: str, term: int, index: int, size_bytes: int) -> None:
+        self.sender = sender
+        self.term = term
+        self.index = index
+        self.size_bytes = size_bytes
+
+    def _body_problem(self) -> "str | None":
+        return None if _number(self.index, 1) and _number(self.size_bytes) else "index or size is no number"
+
+
 class HigherTerm(Message):
     """Answer to a leader or candidate of an older term: there is a higher one (paper section 5.1)."""
 
@@ -334,5 +395,7 @@ MESSAGES = (
     AppendRejected,
     Heartbeat,
     HeartbeatEcho,
+    SnapshotChunk,
+    SnapshotReceived,
     HigherTerm,
 )

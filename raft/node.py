@@ -39,11 +39,21 @@ from .follower import Follower
 from .leader import Leader
 from .log import Log
 from .membership import Configuration
-from .messages import MESSAGES, Append, Heartbeat, HigherTerm, Message, PreVoteReply, VoteRequest
+from .messages import (
+    MESSAGES,
+    Append,
+    Heartbeat,
+    HigherTerm,
+    Message,
+    PreVoteReply,
+    SnapshotChunk,
+    VoteRequest,
+)
 from .observer import MessageDropped, RoleChanged
 from .prng import Prng
 from .ready import Ready, Restored, Write
 from .role import Role
+from .snapshots import Snapshots
 from .status import Status
 
 
@@ -67,6 +77,7 @@ class Node:
         term: the current term; 0 before the first election (paper section 5.1).
         vote: whom this node voted for in this term, or None.
         log: the log.
+        snapshots: the snapshots: stored, received, installed.
         role: the role, an object of one of four classes.
         dropped: a dict from reason to how many messages were refused for it.
     """
@@ -91,7 +102,14 @@ class Node:
         self.config = Config() if config is None else config
         if not isinstance(self.config, Config):
             raise InvalidConfig("config", config, "a Config")
-        self.log = Log(restored.entries)
+        snapshot = restored.snapshot
+        base_index, base_term = restored.base
+        self.log = Log(restored.entries, base_index, base_term, 0 if snapshot is None else snapshot.stamp_ms)
+        if snapshot is not None:
+            self.log.start_at_snapshot(snapshot.index, snapshot.term, snapshot.stamp_ms)
+        elif base_index:
+            raise InvalidRestore(f"the stored log begins behind entry {base_index}, and there is no snapshot")
+        self.snapshots = Snapshots(self, snapshot)
         if type(restored.term) is not int or restored.term < self.log.last_term:
             raise InvalidRestore(f"term {restored.term} is below the log's last term {self.log.last_term}")
         if restored.vote is not None and (type(restored.vote) is not str or restored.term < 1):
@@ -152,7 +170,7 @@ class Node:
         self._pass_time(now)
         if not isinstance(self.role, Leader):
             raise NotLeader(self.role.leader)
-        return self.role.propose(data)
+        return self.role.propose(data, self.now)
 
     def persisted(self, number: int, now: int) -> None:
         """Note that a write is durable. Unknown and repeated numbers are ignored."""
@@ -164,6 +182,7 @@ class Node:
             if held[0] > done:
                 break
             self._messages.append((held[1], self._held.pop(held)))
+        self.snapshots.persisted(done)
         self.role.on_persisted(now)
 
     def applied(self, index: int) -> None:
@@ -178,9 +197,9 @@ class Node:
         return self.role.deadline
 
     @property
-    def has_backlog(self) -> bool:
-        """Whether more committed entries wait than one `ready` hands out."""
-        return self.log.has_committed
+    def has_work(self) -> bool:
+        """Whether `ready` would hand out something at once: more entries to apply, or what `restored` has caused."""
+        return self.log.has_committed or bool(self._messages)
 
     def leads(self, term: int) -> bool:
         """Whether this node is the leader of `term`."""
@@ -191,25 +210,28 @@ class Node:
         self.role.replicate(self.now)
         write = self._stage()
         committed = self.log.take_committed(self.config.max_apply_entries)
-        if write is None and not committed and not self._messages and not self.events:
+        snapshots = self.snapshots
+        if write is None and not committed and not self._messages and not self.events and not snapshots.have_work:
             return None
-        ready = Ready(write, self._messages, committed, self.events)
+        ready = Ready(write, self._messages, committed, *snapshots.take(), self.events)
         self._messages = []
         self.events = []
         return ready
 
     def _stage(self) -> "Write | None":
-        if not self._ballot_changed and not self.log.has_unstaged:
+        if not self._ballot_changed and not self.log.has_unstaged and not self.snapshots.have_unstaged:
             return None
         number, entries = self.log.stage()
+        base = (self.log.base_index, self.log.base_term)
+        install = self.snapshots.stage(number)
         if not self._ballot_changed:
-            return Write(number, None, None, entries)
+            return Write(number, None, None, entries, base, install)
         self._ballot_changed = False
         self._ballot_write = number
         if self._term_changed:
             self._term_changed = False
             self._term_write = number
-        return Write(number, self.term, self.vote, entries)
+        return Write(number, self.term, self.vote, entries, base, install)
 
     # Terms
 
@@ -222,7 +244,7 @@ class Node:
     def _settle_term(self, message: Message, now: int) -> bool:
         """Adopt a higher term, answer a lower one (paper section 5.1); return whether the message may go on."""
         if message.term < self.term:
-            if isinstance(message, (Append, Heartbeat, VoteRequest)):
+            if isinstance(message, (Append, Heartbeat, SnapshotChunk, VoteRequest)):
                 # Also how a node that returns with a higher term than everybody's is freed: its answer makes the
                 # leader step down, once, and the next election brings it back in (contract E6). It is no answer to a
                 # vote request: a candidate may have asked again, in this term, and been granted the vote (E2).
@@ -231,7 +253,7 @@ class Node:
         if isinstance(message, VoteRequest) and self.role.hears_leader(now):
             self.drop("leader is heard", message.sender)
             return False
-        leader = message.sender if isinstance(message, (Append, Heartbeat)) else None
+        leader = message.sender if isinstance(message, (Append, Heartbeat, SnapshotChunk)) else None
         self.become_follower(message.term, leader, now)
         return True
 

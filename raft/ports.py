@@ -40,16 +40,47 @@ class Storage:
         Writes take effect in the order of their numbers. A crash leaves the effect of the writes up to some number.
         """
 
+    def save_snapshot(self, snapshot, chunks) -> None:
+        """Begin to store a `Snapshot` whose content is an iterable of bytes, at leisure: it does not change any more.
+
+        Put `SnapshotSaved(snapshot)` into the mailbox when it is durable. It is then what `load` finds; of the older
+        ones the storage keeps at least the one before, which may be on its way to a follower.
+        """
+
+    def receive_chunk(self, chunk) -> None:
+        """Store a `SnapshotChunk` received; one with offset 0 begins a new snapshot and drops what was there of others.
+
+        The write that installs the snapshot makes it durable.
+        """
+
+    def read_chunk(self, request) -> None:
+        """Read the piece that a `ChunkRequest` asks for, and put a `ChunkRead` into the mailbox."""
+
+    def read_snapshot(self, snapshot):
+        """Return the content of a stored snapshot as an iterable of bytes."""
+        return ()
+
 
 class StateMachine:
     """What the cluster computes. Every member applies the same commands in the same order."""
 
-    def apply(self, command: bytes):
-        """Apply one committed command and return its result for the proposer.
+    def apply(self, entry):
+        """Apply one committed `Entry` of kind COMMAND and return its result for the proposer.
 
         Must be deterministic: no clock, no chance, nothing from outside. An exception stops the node, because members
         that fail half-way could differ; answer bad commands with a result that says so.
         """
+
+    def snapshot(self):
+        """Return what `restore` needs to come to the present state, as an iterable of bytes.
+
+        It is read piece by piece while further commands are applied, and must not be touched by them. A machine
+        without this method is never asked, and its log never cut off.
+        """
+        return ()
+
+    def restore(self, chunks) -> None:
+        """Come to the state of which `snapshot` returned these bytes; they may be cut into pieces differently."""
 
 
 class Observer:

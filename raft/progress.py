@@ -2,7 +2,8 @@
 
 A follower is *probed* until one append succeeds: one append at a time, from `next_index`, going back by whole terms
 when refused. Then it is *replicated to*: appends are pipelined without waiting, within a window of messages and bytes
-(thesis section 10.2.2). A refusal, or silence, drops it back to probing from what is known to match.
+(thesis section 10.2.2). A refusal, or silence, drops it back to probing from what is known to match. When it needs
+entries that the leader's log no longer has, it is *sent a snapshot*, one chunk at a time, and then replicated to.
 
 No other file assigns the fields of `Progress`.
 """
@@ -10,9 +11,11 @@ No other file assigns the fields of `Progress`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config import Config
+    from .snapshots import Snapshot
 
 PROBE = "probe"
 REPLICATE = "replicate"
+SNAPSHOT = "snapshot"
 
 
 class Progress:
@@ -23,14 +26,16 @@ class Progress:
         now: milliseconds; the moment the leader was elected.
 
     Attributes:
-        state: `PROBE` or `REPLICATE`.
+        state: `PROBE`, `REPLICATE` or `SNAPSHOT`.
         match_index: the follower's log durably equals the leader's up to here. Raised only by answers to appends
             (contract R2), never lowered. Always 0 <= match_index < next_index.
         next_index: the next entry to send.
         told_commit: the commit index last sent.
         echoed_round: the newest round of heartbeats that the follower has echoed.
         heard_ms: when that round was *sent*; at first the moment of election.
-        advanced_ms: when match_index last rose, or the follower last had all there was.
+        advanced_ms: when match_index last rose, or a chunk arrived, or the follower last had all there was.
+        snapshot: the snapshot on its way, or None.
+        snapshot_offset: how many bytes of it have arrived.
     """
 
     __slots__ = (
@@ -43,6 +48,8 @@ class Progress:
         "heard_ms",
         "match_index",
         "next_index",
+        "snapshot",
+        "snapshot_offset",
         "state",
         "told_commit",
     )
@@ -55,14 +62,16 @@ class Progress:
         self.echoed_round = 0
         self.heard_ms = now
         self.advanced_ms = now
-        self._probe_sent_ms: "int | None" = None  # when the one outstanding probe was sent
+        self.snapshot: "Snapshot | None" = None
+        self.snapshot_offset = 0
+        self._probe_sent_ms: "int | None" = None  # when the one outstanding probe, or chunk, was sent
         self._latency_ms = 0  # how long answers took lately: the slowest, slowly forgotten
         self._flights: "list[tuple[int, int, int]]" = []  # unanswered appends: (last index, bytes, sent at)
         self._flying_bytes = 0
 
     def may_send(self, config: "Config") -> bool:
         """Whether an append with entries may go now. One that is larger than the window goes when it is empty."""
-        if self.state == PROBE:
+        if self.state != REPLICATE:
             return self._probe_sent_ms is None
         return len(self._flights) < config.window_messages and (
             not self._flights or self._flying_bytes < config.window_bytes
@@ -93,13 +102,34 @@ class Progress:
             self.next_index = max(self.next_index, match_index + 1)
             self.advanced_ms = now
         # A late answer from before the follower's log was lost track of proves nothing about where to go on.
-        if self.state == PROBE and match_index >= self.match_index:
-            if self._probe_sent_ms is not None:
+        probed = self.state == PROBE and match_index >= self.match_index
+        installed = self.snapshot is not None and match_index >= self.snapshot.index
+        if probed or installed:
+            if self._probe_sent_ms is not None and probed:
                 self._measure(now - self._probe_sent_ms)
-            self.state = REPLICATE
-            self.next_index = self.match_index + 1
-            self._probe_sent_ms = None
+            self._replicate()
         return rose
+
+    def begin_snapshot(self, snapshot: "Snapshot") -> None:
+        """Send a snapshot instead of entries, from its beginning."""
+        self.state = SNAPSHOT
+        self.snapshot = snapshot
+        self.snapshot_offset = 0
+        self._probe_sent_ms = None
+        self._flights = []
+        self._flying_bytes = 0
+
+    def chunk_sent(self, now: int) -> None:
+        """Note that the chunk at `snapshot_offset` is on its way."""
+        self._probe_sent_ms = now
+
+    def chunk_received(self, index: int, size_bytes: int, now: int) -> None:
+        """Note that the follower has so many bytes of the snapshot of `index`."""
+        if self.snapshot is not None and self.snapshot.index == index:
+            if size_bytes > self.snapshot_offset:
+                self.advanced_ms = now
+            self.snapshot_offset = size_bytes
+            self._probe_sent_ms = None
 
     def rejected(self, prev_index: int, next_index: int) -> None:
         """Note that the append behind `prev_index` did not fit, and that `next_index` is where to try next."""
@@ -108,7 +138,7 @@ class Progress:
                 return  # the answer to an earlier probe
             self.next_index = max(self.match_index + 1, min(next_index, prev_index))
             self._probe_sent_ms = None
-        elif prev_index > self.match_index:
+        elif self.state == REPLICATE and prev_index > self.match_index:
             self._probe_again()
 
     def echoed(self, round: int, sent_ms: int) -> bool:
@@ -124,7 +154,7 @@ class Progress:
         self.told_commit = min(self.told_commit, commit)
 
     def retry_lost(self, now: int, least_ms: int, most_ms: int) -> None:
-        """Send again what has been unanswered for long: a lost probe, or a lost append by way of probing.
+        """Send again what has been unanswered for long: a lost probe or chunk, or an append by way of probing.
 
         Args:
             now: milliseconds.
@@ -133,7 +163,7 @@ class Progress:
             most_ms: upper bound of the patience.
         """
         patience_ms = max(least_ms, min(2 * self._latency_ms, most_ms))
-        if self.state == PROBE:
+        if self.state != REPLICATE:
             if self._probe_sent_ms is not None and now - self._probe_sent_ms >= patience_ms:
                 self._probe_sent_ms = None
         elif self._flights and now - self._flights[0][2] >= patience_ms:
@@ -150,6 +180,12 @@ class Progress:
     def is_stuck(self, now: int, patience_ms: int) -> bool:
         """Whether the follower lacks entries and none has arrived for `patience_ms` (contract R8)."""
         return now - self.advanced_ms >= patience_ms
+
+    def _replicate(self) -> None:
+        self.state = REPLICATE
+        self.next_index = self.match_index + 1
+        self.snapshot = None
+        self._probe_sent_ms = None
 
     def _probe_again(self) -> None:
         self.state = PROBE

@@ -3,7 +3,8 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .entries import Entry
-    from .messages import Message
+    from .messages import Message, SnapshotChunk
+    from .snapshots import ChunkRequest, Snapshot
 
 
 class Write:
@@ -15,18 +16,32 @@ class Write:
         vote: the member voted for in that term, or None.
         entries: consecutive entries; when there are any, they replace everything in the stored log at or after the
             first of them.
+        base: (index, term): the log begins behind this entry. What is stored at or before it may be dropped; when it
+            is not stored with that term, everything must be.
+        install: a `Snapshot` whose chunks were all handed out: it becomes the stored one, and replaces the whole
+            stored log; or None.
     """
 
-    __slots__ = ("entries", "number", "term", "vote")
+    __slots__ = ("base", "entries", "install", "number", "term", "vote")
 
-    def __init__(self, number: int, term: "int | None", vote: "str | None", entries: "tuple[Entry, ...]") -> None:
+    def __init__(
+        self,
+        number: int,
+        term: "int | None",
+        vote: "str | None",
+        entries: "tuple[Entry, ...]",
+        base: "tuple[int, int]" = (0, 0),
+        install: "Snapshot | None" = None,
+    ) -> None:
         self.number = number
         self.term = term
         self.vote = vote
         self.entries = entries
+        self.base = base
+        self.install = install
 
     def __repr__(self) -> str:
-        return f"Write({self.number}, {self.term}, {self.vote!r}, {self.entries!r})"
+        return f"Write({self.number}, {self.term}, {self.vote!r}, {self.entries!r}, {self.base}, {self.install!r})"
 
 
 class Ready:
@@ -37,21 +52,32 @@ class Ready:
         messages: a list of (receiver id, message) to send; each may be lost, repeated or overtaken on its way. Those
             that depend on a write are held back by the node until it is reported as persisted.
         committed: a tuple of entries to apply, in order, before `Node.applied` is told the last index.
+        chunks: a list of `SnapshotChunk` received, in order, to be stored; they need not be durable before the write
+            that installs their snapshot.
+        chunk_requests: a list of `ChunkRequest`: pieces of the stored snapshot to read and to send.
+        restore: a `Snapshot` that is installed and must now replace the state machine, after `committed` is applied
+            and before `Snapshots.restored` is told; or None.
         events: a list of events (see `observer.py`) for whoever watches.
     """
 
-    __slots__ = ("committed", "events", "messages", "write")
+    __slots__ = ("chunk_requests", "chunks", "committed", "events", "messages", "restore", "write")
 
     def __init__(
         self,
         write: "Write | None",
         messages: "list[tuple[str, Message]]",
         committed: "tuple[Entry, ...]",
+        chunks: "list[SnapshotChunk]",
+        chunk_requests: "list[ChunkRequest]",
+        restore: "Snapshot | None",
         events: "list[object]",
     ) -> None:
         self.write = write
         self.messages = messages
         self.committed = committed
+        self.chunks = chunks
+        self.chunk_requests = chunk_requests
+        self.restore = restore
         self.events = events
 
 
@@ -61,12 +87,23 @@ class Restored:
     Args:
         term: the stored term, 0 for a new node.
         vote: the member voted for in that term, or None.
-        entries: the stored log: consecutive entries from index 1.
+        entries: the stored log: consecutive entries from behind the base.
+        base: (index, term) of the entry before the first one stored.
+        snapshot: the newest stored `Snapshot`, which the state machine was restored from, or None.
     """
 
-    __slots__ = ("entries", "term", "vote")
+    __slots__ = ("base", "entries", "snapshot", "term", "vote")
 
-    def __init__(self, term: int = 0, vote: "str | None" = None, entries: "tuple[Entry, ...]" = ()) -> None:
+    def __init__(
+        self,
+        term: int = 0,
+        vote: "str | None" = None,
+        entries: "tuple[Entry, ...]" = (),
+        base: "tuple[int, int]" = (0, 0),
+        snapshot: "Snapshot | None" = None,
+    ) -> None:
         self.term = term
         self.vote = vote
         self.entries = entries
+        self.base = base
+        self.snapshot = snapshot

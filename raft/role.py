@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         HeartbeatEcho,
         HigherTerm,
         PreVoteRequest,
+        SnapshotChunk,
+        SnapshotReceived,
         VoteRequest,
     )
     from .node import Node
@@ -99,6 +101,15 @@ class Role:
     def on_heartbeat_echo(self, message: "HeartbeatEcho", now: int) -> None:
         """For a leader."""
 
+    def on_snapshot_received(self, message: "SnapshotReceived", now: int) -> None:
+        """For a leader."""
+
+    def on_snapshot_gone(self, follower: str) -> None:
+        """For a leader."""
+
+    def on_restored(self, index: int) -> None:
+        """For a follower, which tells its leader."""
+
     def on_higher_term(self, message: "HigherTerm", now: int) -> None:
         """The term it told of has been adopted already; nothing is left to do."""
 
@@ -111,3 +122,7 @@ class Role:
     def on_heartbeat(self, message: "Heartbeat", now: int) -> None:
         """Follow the sender, then take the heartbeat as its follower."""
         self.node.become_follower(message.term, message.sender, now).on_heartbeat(message, now)
+
+    def on_snapshot_chunk(self, message: "SnapshotChunk", now: int) -> None:
+        """Follow the sender, then take the chunk as its follower."""
+        self.node.become_follower(message.term, message.sender, now).on_snapshot_chunk(message, now)

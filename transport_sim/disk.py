@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from raft.actor import ChunkRead, Persisted, SnapshotSaved
 from raft.entries import Entry
+from raft.messages import SnapshotChunk
 from raft.ports import Storage
 from raft.ready import Restored, Write
+from raft.snapshots import ChunkRequest, Snapshot
 
 from .chance import Chance
 from .scheduler import Scheduler
@@ -39,11 +42,12 @@ class SimDisk(Storage):
     perhaps some of the next ones, and loses the rest.
 
     Args:
-        report: called with the number of a write that is done.
+        tell: puts a message in the mailbox of the node.
         changed: called with every write when it becomes durable.
 
     Attributes:
-        term, vote, entries: what is durable.
+        term, vote, base, entries: what is durable.
+        snapshots: the durable snapshots and their contents, the newest last.
     """
 
     def __init__(
@@ -51,25 +55,29 @@ class SimDisk(Storage):
         scheduler: Scheduler,
         chance: Chance,
         speed: DiskSpeed,
-        report: Callable[[int], None],
+        tell: Callable[[object], None],
         changed: Callable[[Write], None],
     ) -> None:
         self.term = 0
         self.vote: str | None = None
+        self.base = (0, 0)
         self.entries: list[Entry] = []
+        self.snapshots: list[tuple[Snapshot, bytes]] = []
         self.speed = speed
         self._scheduler = scheduler
         self._chance = chance
-        self._report = report
+        self._tell = tell
         self._changed = changed
         self._under_way: deque[Write] = deque()
         self._done: set[int] = set()
         self._last_done_us = 0
         self._power_cycles = 0
+        self._download = bytearray()
 
     def load(self) -> Restored:
         """Return what is durable."""
-        return Restored(self.term, self.vote, tuple(self.entries))
+        snapshot = self.snapshots[-1][0] if self.snapshots else None
+        return Restored(self.term, self.vote, tuple(self.entries), self.base, snapshot)
 
     def write(self, write: Write) -> None:
         """Begin a write."""
@@ -93,6 +101,7 @@ class SimDisk(Storage):
         lost = len(self._under_way)
         self._under_way.clear()
         self._done.clear()
+        self._download = bytearray()
         self._power_cycles += 1
         self._last_done_us = 0
         return lost
@@ -104,13 +113,67 @@ class SimDisk(Storage):
         while self._under_way and self._under_way[0].number in self._done:
             self._done.remove(self._under_way[0].number)
             self._make_durable(self._under_way.popleft())
-        self._report(number)
+        self._tell(Persisted(number))
 
     def _make_durable(self, write: Write) -> None:
         if write.term is not None:
             self.term = write.term
             self.vote = write.vote
         if write.entries:
-            del self.entries[write.entries[0].index - 1 :]
+            del self.entries[write.entries[0].index - 1 - self.base[0] :]
             self.entries.extend(write.entries)
+        if write.install is not None:
+            self.base = (write.install.index, write.install.term)
+            self.entries = []
+            self._keep(write.install, bytes(self._download))
+        elif write.base[0] > self.base[0]:
+            self._cut(*write.base)
         self._changed(write)
+
+    def _cut(self, index: int, term: int) -> None:
+        """Drop the beginning of the log; all of it when it does not hold the entry where it ends."""
+        position = index - self.base[0]
+        holds = position <= len(self.entries) and self.entries[position - 1].term == term
+        self.entries = self.entries[position:] if holds else []
+        self.base = (index, term)
+
+    # Snapshots
+
+    def save_snapshot(self, snapshot: Snapshot, chunks: Iterable[bytes]) -> None:
+        """Store a snapshot; it takes as long as ten writes."""
+        done_us = self._scheduler.now_us + self._chance.long_tailed(self.speed.least_us, 10 * self.speed.usual_us)
+        self._scheduler.at(done_us, self._saved, self._power_cycles, snapshot, b"".join(chunks))
+
+    def _saved(self, power_cycle: int, snapshot: Snapshot, content: bytes) -> None:
+        if power_cycle == self._power_cycles:
+            if not self.snapshots or snapshot.index > self.snapshots[-1][0].index:
+                self._keep(snapshot, content)
+            self._tell(SnapshotSaved(snapshot))
+
+    def _keep(self, snapshot: Snapshot, content: bytes) -> None:
+        self.snapshots = [*self.snapshots[-1:], (snapshot, content)]
+
+    def receive_chunk(self, chunk: SnapshotChunk) -> None:
+        """Store a piece of a snapshot."""
+        if chunk.offset == 0:
+            self._download = bytearray()
+        self._download += chunk.data
+
+    def read_chunk(self, request: ChunkRequest) -> None:
+        """Read a piece of a snapshot; it takes as long as a write."""
+        done_us = self._scheduler.now_us + self._chance.long_tailed(self.speed.least_us, self.speed.usual_us)
+        self._scheduler.at(done_us, self._chunk_is_read, self._power_cycles, request)
+
+    def _chunk_is_read(self, power_cycle: int, request: ChunkRequest) -> None:
+        if power_cycle != self._power_cycles:
+            return
+        for snapshot, content in self.snapshots:
+            if snapshot == request.snapshot:
+                end = request.offset + request.limit_bytes
+                self._tell(ChunkRead(request, content[request.offset : end], end >= len(content)))
+                return
+        self._tell(ChunkRead(request, None, False))
+
+    def read_snapshot(self, snapshot: Snapshot) -> list[bytes]:
+        """Return the content of a snapshot."""
+        return [content for stored, content in self.snapshots if stored == snapshot]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raft.actor import Persisted, Propose, RaftActor, Tick
+from raft.actor import Propose, RaftActor, Tick
 from raft.config import Config
+from raft.entries import Entry
 from raft.membership import Configuration
 from raft.messages import Message
 from raft.node import Node
@@ -54,16 +55,24 @@ class Machine:
     """The state machine of a simulated node: the list of the commands it was given.
 
     Attributes:
-        commands: everything applied since the node started.
+        commands: everything applied since the log began.
     """
 
     def __init__(self) -> None:
         self.commands: list[bytes] = []
 
-    def apply(self, command: bytes) -> int:
+    def apply(self, entry: Entry) -> int:
         """Take a command; the result is its position."""
-        self.commands.append(command)
+        self.commands.append(entry.data)
         return len(self.commands)
+
+    def snapshot(self) -> list[bytes]:
+        """Return the commands, a line each."""
+        return [command + b"\n" for command in self.commands]
+
+    def restore(self, chunks: Iterable[bytes]) -> None:
+        """Come to the state that `snapshot` told."""
+        self.commands = b"".join(chunks).split(b"\n")[:-1]
 
 
 class SimClock:
@@ -119,7 +128,7 @@ class Host:
         self.starts = 0
         self._world = world
         self._clock = SimClock(world.scheduler, world.chance.between(0, 3_600_000_000))
-        self.disk = SimDisk(world.scheduler, world.chance, world.disk_speed, self._persisted, self._disk_changed)
+        self.disk = SimDisk(world.scheduler, world.chance, world.disk_speed, self.tell, self._disk_changed)
 
     @property
     def now_ms(self) -> int:
@@ -180,9 +189,6 @@ class Host:
             self._world.role_changed(self, event.role)
 
     # What happens on this host
-
-    def _persisted(self, number: int) -> None:
-        self.tell(Persisted(number))
 
     def _disk_changed(self, write: object) -> None:
         self._world.checker.disk_changed(self, write)  # type: ignore[arg-type]

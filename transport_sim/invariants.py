@@ -41,12 +41,16 @@ class Checker:
 
     Attributes:
         elections: how many leaders were elected.
+        installs: how many snapshots were installed.
         committed: chains of the committed prefixes, from index 0.
     """
 
     def __init__(self, configuration: Configuration, election_timeout_ms: int) -> None:
         self.elections = 0
+        self.installs = 0
         self.committed = [0]
+        self._commands: list[bytes] = []  # committed, in order
+        self._commands_at = [0]  # how many of them belong to each committed prefix
         self._committed_in = [0]  # the term of the leader that was first seen to commit each index
         self._halves = configuration.halves
         self._election_timeout_ms = election_timeout_ms
@@ -74,11 +78,13 @@ class Checker:
                 shadow.disk_chain.append(self._extend(shadow.disk_chain[-1], entry, host))
         if node.term != shadow.disk_term or node.vote != shadow.disk_vote:
             raise InvariantError("S6", f"{host.id} restarts with term {node.term} and vote {node.vote}, not its disk's")
-        shadow.entries = list(host.disk.entries)
+        shadow.base_index = node.log.base_index
+        shadow.entries = [None] * host.disk.base[0] + list(host.disk.entries)
         shadow.chain = list(shadow.disk_chain)
         shadow.term = node.term
         shadow.vote = node.vote
-        shadow.commit_index = shadow.applied_index = shadow.applied_commands = 0
+        shadow.commit_index = shadow.applied_index = 0 if node.snapshots.newest is None else node.snapshots.newest.index
+        shadow.applied_commands = self._commands_at[shadow.applied_index]
         shadow.leads = None
         shadow.heard_ms = shadow.hearing = None
         shadow.asked.clear()
@@ -120,8 +126,10 @@ class Checker:
         leads = node.term if isinstance(node.role, Leader) else None
         if shadow.leads is not None and leads != shadow.leads:
             shadow.chain = list(shadow.chain)  # the old list stays what the leader of that term had
+        if log.base_index != shadow.base_index:
+            self._check_base(host, shadow)
         length = len(shadow.entries)
-        if log.last_index != length or (length and log.entry(length) is not shadow.entries[-1]):
+        if log.last_index != length or (length > log.base_index and log.entry(length) is not shadow.entries[-1]):
             self._follow_log(host, shadow, same_term)
         led = shadow.leads  # a leader that steps down may have committed something in the same turn
         if leads != led:
@@ -177,14 +185,34 @@ class Checker:
     def _check_pending(self, host: Host, shadow: Shadow) -> None:
         """The bytes that count against the limit are those of the entries not committed, or not on the own disk."""
         log = host.node.log
-        pending = sum(entry.size_bytes for entry in shadow.entries[log.settled_index :])
+        pending = sum(entry.size_bytes for entry in shadow.entries[log.settled_index :] if entry is not None)
         if log.unsettled_bytes != pending:
             raise InvariantError("R7", f"{host.id} counts {log.unsettled_bytes} pending bytes, and has {pending}")
+
+    def _check_base(self, host: Host, shadow: Shadow) -> None:
+        """The log was cut off: behind what is applied and in a snapshot, or because a snapshot replaced it."""
+        node = host.node
+        base = node.log.base_index
+        shadow.base_index = base
+        newest = node.snapshots.newest
+        if newest is None or base > newest.index:
+            raise InvariantError("S7", f"the log of {host.id} begins behind entry {base}, which no snapshot covers")
+        if base <= shadow.applied_index:
+            return
+        self.installs += 1
+        if base >= len(self.committed):
+            raise InvariantError("S5", f"{host.id} installs a snapshot of entry {base}, which is not committed")
+        if host.machine.commands != self._commands[: self._commands_at[base]]:
+            raise InvariantError("N4", f"the snapshot of entry {base} restores another state on {host.id}")
+        shadow.chain = self.committed[: base + 1]
+        shadow.entries = [None] * base
+        shadow.commit_index = shadow.applied_index = base
+        shadow.applied_commands = len(host.machine.commands)
 
     def _follow_log(self, host: Host, shadow: Shadow, same_term: bool) -> None:
         log = host.node.log
         same = min(len(shadow.entries), log.last_index)
-        while same and log.entry(same) is not shadow.entries[same - 1]:
+        while same > log.base_index and log.entry(same) is not shadow.entries[same - 1]:
             same -= 1
         if same < len(shadow.entries):
             if shadow.leads is not None and shadow.leads == host.node.term:
@@ -225,7 +253,7 @@ class Checker:
             granted = sum(voter == host.id or (voter, term) in shadow.granted for voter in half)
             if granted < majority(len(half)):
                 raise InvariantError("E2", f"{host.id} leads term {term} with {granted} votes of {len(half)}")
-        if not shadow.entries or shadow.entries[-1].term != term:
+        if host.node.log.last_term != term:
             raise InvariantError("R3", f"{host.id} leads term {term} without a no-op of that term")
         index = len(self.committed) - 1
         while self._committed_in[index] >= term:
@@ -265,9 +293,14 @@ class Checker:
             raise InvariantError("S5", f"{host.id} commits other entries below {index} than were committed before")
         if led is None:
             raise InvariantError("R2", f"follower {host.id} commits {index} before any leader did")
-        if shadow.entries[index - 1].term != led:
+        if log.term_at(index) != led:
             raise InvariantError("R3", f"leader {host.id} of term {led} commits an older entry by counting")
         for missing in range(len(self.committed), index + 1):
+            entry = shadow.entries[missing - 1]
+            assert entry is not None
+            if entry.kind == COMMAND:
+                self._commands.append(entry.data)
+            self._commands_at.append(len(self._commands))
             self.committed.append(shadow.chain[missing])
             self._committed_in.append(led)
         self._check_durable_on_quorum(index)
@@ -285,7 +318,8 @@ class Checker:
             raise InvariantError("S7", f"{host.id} applied {applied}, beyond its commit index {shadow.commit_index}")
         if applied >= len(shadow.disk_chain) or shadow.disk_chain[applied] != shadow.chain[applied]:
             raise InvariantError("S7", f"{host.id} applied entry {applied}, which is not on its own disk")
-        new = [entry.data for entry in shadow.entries[shadow.applied_index : applied] if entry.kind == COMMAND]
+        entries = shadow.entries[shadow.applied_index : applied]
+        new = [entry.data for entry in entries if entry is not None and entry.kind == COMMAND]
         if host.machine.commands[shadow.applied_commands :] != new:
             raise InvariantError("S5", f"{host.id} applied other commands than its log holds up to {applied}")
         shadow.applied_index = applied
@@ -303,8 +337,16 @@ class Checker:
                 raise InvariantError("S6", f"the disk of {host.id} changed its vote in term {write.term}")
             shadow.disk_term = write.term
             shadow.disk_vote = write.vote
-        if not write.entries:
-            return
+        if write.entries:
+            self._follow_disk(host, shadow, write)
+        if write.install is not None:
+            index = write.install.index
+            if index >= len(self.committed):
+                raise InvariantError("S5", f"{host.id} stores a snapshot of entry {index}, which is not committed")
+            lost, shadow.disk_chain = shadow.disk_chain[index + 1 :], self.committed[: index + 1]
+            self._check_lost(index + 1, lost)
+
+    def _follow_disk(self, host: Host, shadow: Shadow, write: Write) -> None:
         first = write.entries[0].index
         chain = shadow.disk_chain
         if first > len(chain):
@@ -313,10 +355,13 @@ class Checker:
         del chain[first:]
         for entry in write.entries:
             chain.append(self._extend(chain[-1], entry, host))
-        for index in range(first, min(first + len(replaced), len(self.committed))):
-            if replaced[index - first] == self.committed[index] and (
-                index >= len(chain) or chain[index] != self.committed[index]
-            ):
+        if chain[first : first + len(replaced)] != replaced:
+            self._check_lost(first, replaced)
+
+    def _check_lost(self, first: int, lost: list[int]) -> None:
+        """Entries that were on a disk from `first` on may be gone: those committed must still be on a quorum's."""
+        for index in range(first, min(first + len(lost), len(self.committed))):
+            if lost[index - first] == self.committed[index]:
                 self._check_durable_on_quorum(index)
 
     def _check_durable_on_quorum(self, index: int) -> None:

@@ -22,7 +22,8 @@ class Shadow:
     """What the checker remembers of one node: its log and disk as chains, and what must not move backwards."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[Entry | None] = []  # None where a snapshot came instead
+        self.base_index = 0
         self.chain = [0]  # chain[i] names the prefix that ends with entry i
         self.disk_chain = [0]
         self.disk_term = 0

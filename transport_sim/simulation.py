@@ -105,6 +105,9 @@ class Simulation:
             max_entry_bytes=chance.pick((300, 1 << 23)),
             max_uncommitted_bytes=chance.pick((2_000, 1 << 26)),
             max_apply_entries=chance.pick((2, 4096)),
+            snapshot_entries=chance.pick((10, 100, 10_000)),
+            snapshot_tail_entries=chance.pick((0, 10, 1000)),
+            snapshot_chunk_bytes=chance.pick((50, 1000, 262_144)),
         )
         configuration = Configuration(tuple(f"n{number}" for number in range(1, nodes + 1)))
         self.checker = Checker(configuration, election_timeout_ms)
@@ -271,8 +274,7 @@ class Simulation:
         latest_us = self.scheduler.now_us + LONGEST_RECOVERY_S * 1_000_000
         reached = -1
         while not self.scheduler.run_until(self.scheduler.now_us + patience_us, done):
-            before = reached
-            reached = sum(host.node.log.durable_index + host.node.log.applied_index for host in self.hosts)
+            before, reached = reached, sum(self._reached(host) for host in self.hosts)
             if reached == before:
                 raise InvariantError("R5", f"{complaint}, and nobody got further within 10 election timeouts")
             if self.scheduler.now_us > latest_us:
@@ -289,6 +291,13 @@ class Simulation:
             if host.actor is not None and host.node.term == leader.node.term and host.node.role.leader == leader.id
         ]
         return len(followers) >= majority(len(self.hosts))
+
+    def _reached(self, host: Host) -> int:
+        """Return a number that rises whenever a node gets further in any way."""
+        node = host.node
+        download = node.snapshots.download
+        downloaded = download.size_bytes if download is not None else 0
+        return node.log.durable_index + node.log.applied_index + downloaded
 
     def _converged(self) -> bool:
         first = self.hosts[0]

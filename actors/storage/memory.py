@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from gevent import get_hub
 from pykka import ActorRef
 
-from raft.actor import Persisted
+from raft.actor import ChunkRead, Persisted, SnapshotSaved
 from raft.entries import Entry
+from raft.messages import SnapshotChunk
 from raft.ready import Restored, Write
+from raft.snapshots import ChunkRequest, Snapshot
 
 
 class MemoryStorage:
@@ -18,53 +22,113 @@ class MemoryStorage:
     It survives the death of its node: kept by whoever restarts the node, it gives back all that had been reported as
     persisted. It does not survive the end of the process; whoever needs that needs a disk.
 
-    Like a disk it takes its time. A write becomes durable, and is reported, when the event loop comes round; writes
-    that a crash overtakes are lost.
+    Like a disk it takes its time. Whatever it is asked to do is done, in order, and reported, when the event loop comes
+    round. What a crash overtakes is lost, and a download that is not yet installed with it.
     """
 
     def __init__(self) -> None:
         self._term = 0
         self._vote: str | None = None
-        self._entries: list[Entry] = []  # _entries[i] has index i + 1
+        self._base = (0, 0)  # index and term of the entry before the first one stored
+        self._entries: list[Entry] = []  # _entries[i] has index base + 1 + i
+        self._snapshots: list[tuple[Snapshot, bytes]] = []  # the last two and their contents, the newest last
+        self._download = bytearray()
         self._mailbox: ActorRef[Any] | None = None
-        self._pending: list[Write] = []
+        self._pending: list[Callable[[], object]] = []  # what is to be done; each returns what to report of it
         self._sync: Any = None  # the call of _complete that the loop will make
 
     def load(self) -> Restored:
         """Return what is durable."""
-        return Restored(self._term, self._vote, tuple(self._entries))
+        snapshot = self._snapshots[-1][0] if self._snapshots else None
+        return Restored(self._term, self._vote, tuple(self._entries), self._base, snapshot)
 
     def open(self, mailbox: ActorRef[Any]) -> None:
-        """Report completed writes to `mailbox` from now on."""
+        """Report to `mailbox` from now on."""
         self._mailbox = mailbox
 
     def write(self, write: Write) -> None:
         """Begin a write; `Persisted` follows when the loop comes round, once for each write and in their order."""
-        self._pending.append(write)
-        if self._sync is None:
-            self._sync = get_hub().loop.run_callback(self._complete)
+        self._do_later(partial(self._store, write))
+
+    def save_snapshot(self, snapshot: Snapshot, chunks: Iterable[bytes]) -> None:
+        """Begin to store a snapshot; `SnapshotSaved` follows when the loop comes round.
+
+        The content is read at once: it goes from memory to memory, and what it may raise must stop the node.
+        """
+        self._do_later(partial(self._save, snapshot, b"".join(chunks)))
+
+    def receive_chunk(self, chunk: SnapshotChunk) -> None:
+        """Keep a piece of a snapshot until a write installs it."""
+        if chunk.offset == 0:
+            self._download = bytearray()
+        self._download += chunk.data
+
+    def read_chunk(self, request: ChunkRequest) -> None:
+        """Begin to read a piece of a snapshot; `ChunkRead` follows when the loop comes round."""
+        self._do_later(partial(self._read, request))
+
+    def read_snapshot(self, snapshot: Snapshot) -> list[bytes]:
+        """Return the content of a stored snapshot."""
+        return [content for stored, content in self._snapshots if stored == snapshot]
 
     def close(self) -> None:
-        """Report nothing more and lose the writes under way; may be called when not open."""
+        """Report nothing more and lose what is under way; may be called when not open."""
         if self._sync is not None:
             self._sync.stop()
             self._sync = None
         self._pending = []
+        self._download = bytearray()
         self._mailbox = None
+
+    def _do_later(self, action: Callable[[], object]) -> None:
+        self._pending.append(action)
+        if self._sync is None:
+            self._sync = get_hub().loop.run_callback(self._complete)
 
     def _complete(self) -> None:
         self._sync = None
         pending = self._pending
         self._pending = []
-        for write in pending:
-            self._store(write)
+        for action in pending:
+            report = action()
             if self._mailbox is not None:
-                self._mailbox.tell(Persisted(write.number))
+                self._mailbox.tell(report)
 
-    def _store(self, write: Write) -> None:
+    def _store(self, write: Write) -> Persisted:
         if write.term is not None:
             self._term = write.term
             self._vote = write.vote
         if write.entries:
-            del self._entries[write.entries[0].index - 1 :]
+            del self._entries[write.entries[0].index - 1 - self._base[0] :]
             self._entries.extend(write.entries)
+        if write.install is not None:
+            self._base = (write.install.index, write.install.term)
+            self._entries = []
+            self._keep(write.install, bytes(self._download))
+            self._download = bytearray()
+        elif write.base[0] > self._base[0]:
+            self._cut(*write.base)
+        return Persisted(write.number)
+
+    def _cut(self, index: int, term: int) -> None:
+        """Drop the beginning of the log; all of it when it does not hold the entry where it ends."""
+        position = index - self._base[0]
+        holds = position <= len(self._entries) and self._entries[position - 1].term == term
+        self._entries = self._entries[position:] if holds else []
+        self._base = (index, term)
+
+    def _save(self, snapshot: Snapshot, content: bytes) -> SnapshotSaved:
+        # A leader's snapshot may have been installed since this one was taken; the newest must stay the last.
+        if not self._snapshots or snapshot.index > self._snapshots[-1][0].index:
+            self._keep(snapshot, content)
+        return SnapshotSaved(snapshot)
+
+    def _keep(self, snapshot: Snapshot, content: bytes) -> None:
+        self._snapshots = [*self._snapshots[-1:], (snapshot, content)]
+
+    def _read(self, request: ChunkRequest) -> ChunkRead:
+        for snapshot, content in self._snapshots:
+            if snapshot == request.snapshot:
+                end = request.offset + request.limit_bytes
+                return ChunkRead(request, content[request.offset : end], end >= len(content))
+        return ChunkRead(request, None, False)

@@ -37,6 +37,7 @@ class Recorder(Watched):
     CONFIG = (
         "config election_timeout_ms=100 heartbeat_interval_ms=30 max_append_entries=4 max_append_bytes=200"
         " window_messages=3 window_bytes=400 max_entry_bytes=40 max_uncommitted_bytes=500 max_apply_entries=5"
+        " snapshot_entries=20 snapshot_tail_entries=3 snapshot_chunk_bytes=8"
     )
 
     def __init__(self, seed, members, now):
@@ -86,7 +87,7 @@ class Recorder(Watched):
         for node in sorted(self._awake & set(self.nodes)):
             self.do(f"ready {node}")
             core = self.nodes[node]
-            if core.has_backlog:
+            if core.has_work:
                 self._at(1, self._wake, core)
             if core.deadline is not None:
                 self._at(max(0, core.deadline - self.now), self._tick, core)
@@ -137,10 +138,16 @@ class Recorder(Watched):
         elif kind == "apply":
             self._handed[core] = value.index
             self._at(self.chance.randint(0, 3), self._applied, core)
+        elif kind == "save":
+            self._at(self.chance.randint(1, 3 * self.disk_ms), self._saved, core)
 
     def _persisted(self, core, number):
         if self._is_up(core):
             self._input("persisted", core.id, number)
+
+    def _saved(self, core):
+        if self._is_up(core):
+            self.do(f"saved {core.id}")
 
     def _applied(self, core):
         if self._is_up(core) and self._handed[core] > core.log.applied_index:
@@ -238,7 +245,7 @@ class Recorder(Watched):
         lies = self._lies(core)
         index = core.log.commit_index
         own_term = core.log.term_at(index)
-        if 0 < own_term < core.term:
+        if index > core.log.base_index + 1 and own_term < core.term:
             claim = f"Append {core.role.leader} {core.term}"
             before = f"{index - 1} {core.log.term_at(index - 1)}"
             lies += 8 * [f"{claim} {index} {own_term + 1} 0 ()"]

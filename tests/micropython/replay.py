@@ -13,6 +13,7 @@ delivered is what *this* interpreter has made, and a difference, once there, gro
     damage NODE                 the disk of a stopped node forgets its term
     tick NODE NOW
     propose NODE NOW HEX        `-` is an empty command, `"text` one that is not of bytes
+    saved NODE                  the snapshot that it began to save is durable
     persisted NODE NOW NUMBER   the write is durable, and so is every earlier one, even if its report is late
     applied NODE INDEX
     deliver NODE NOW FROM N     the Nth message that FROM has sent to NODE arrives
@@ -106,7 +107,10 @@ class Disk:
     def __init__(self):
         self.term = 0
         self.vote = None
+        self.base = (0, 0)
         self.entries = []
+        self.snapshot = None
+        self.saving = None  # a snapshot on its way to the disk
         self.pending = []
 
     def complete(self, number):
@@ -117,8 +121,21 @@ class Disk:
                 self.term = write.term
                 self.vote = write.vote
             if write.entries:
-                del self.entries[write.entries[0].index - 1 :]
+                del self.entries[write.entries[0].index - 1 - self.base[0] :]
                 self.entries.extend(write.entries)
+            if write.install is not None:
+                self.snapshot = write.install
+                self.base = (write.install.index, write.install.term)
+                self.entries = []
+            elif write.base[0] > self.base[0]:
+                self.cut(write.base)
+
+    def cut(self, base):
+        """Drops the beginning of the log; all of it when it does not hold the entry where it is cut."""
+        position = base[0] - self.base[0]
+        holds = position <= len(self.entries) and self.entries[position - 1].term == base[1]
+        self.entries = self.entries[position:] if holds else []
+        self.base = base
 
 
 class Replay:
@@ -179,7 +196,7 @@ class Replay:
         members = self._members
         configuration = Configuration(members["voters"], members["outgoing"], members["learners"])
         disk = self.disks.setdefault(node, Disk())
-        restored = Restored(disk.term, disk.vote, disk.entries)
+        restored = Restored(disk.term, disk.vote, disk.entries, disk.base, disk.snapshot)
         self.nodes[node] = Node(node, configuration, self._config, restored, int(seed), int(now))
 
     def on_crash(self, node, number):
@@ -187,6 +204,7 @@ class Replay:
         del self.nodes[node]
         self.disks[node].complete(int(number))
         self.disks[node].pending = []
+        self.disks[node].saving = None
 
     def on_damage(self, node):
         self.disks[node].term = 0
@@ -204,6 +222,15 @@ class Replay:
 
     def on_applied(self, node, index):
         self._up(node).applied(int(index))
+
+    def on_saved(self, node):
+        disk = self.disks[node]
+        if disk.saving is None:
+            raise Outdated(f"{node} is saving no snapshot")
+        if disk.snapshot is None or disk.saving.index > disk.snapshot.index:
+            disk.snapshot = disk.saving
+        self._up(node).snapshots.saved(disk.saving)
+        disk.saving = None
 
     def on_deliver(self, node, now, sender, number):
         self._up(node).step(self._land(sender, node, number), int(now))
@@ -233,10 +260,28 @@ class Replay:
                 self.send(node, receiver, message)
             for entry in ready.committed:
                 self.effect("apply", node, entry)
+            for chunk in ready.chunks:
+                self.effect("store", node, chunk)
+            for request in ready.chunk_requests:
+                self.effect("read for " + request.receiver, node, request)
+                self.send(node, request.receiver, self._chunk(node, request))
+            if ready.restore is not None:
+                self.effect("restore", node, ready.restore)
+                core.snapshots.restored(ready.restore)
             for event in ready.events:
                 self.effect("event", node, event)
+        if core.snapshots.is_due and self.disks[node].saving is None:
+            self.disks[node].saving = core.snapshots.describe()
+            self.effect("save", node, self.disks[node].saving)
         self.effect("deadline", node, core.deadline)
-        self.effect("backlog", node, core.has_backlog)
+        self.effect("work", node, core.has_work)
+
+    def _chunk(self, node, request):
+        """The piece asked for. What is in a snapshot is nothing to the core, so any bytes do."""
+        content = b"snapshot of entry %d" % request.snapshot.index
+        end = request.offset + request.limit_bytes
+        data = content[request.offset : end]
+        return messages.SnapshotChunk(node, request.term, request.snapshot, request.offset, data, end >= len(content))
 
     def send(self, sender, receiver, message):
         """Puts a message on its way and returns its number."""

@@ -107,9 +107,9 @@ class Member:
         self.cluster.effect(self, "write", write)
         self.mailbox.append(Persisted(write.number))
 
-    def apply(self, command):
+    def apply(self, entry):
         self.cluster.effect(self, "apply", command)
-        return b"did " + command
+        return b"did " + entry.data
 
     def observe(self, event):
         self.cluster.effect(self, "event", event)

@@ -32,12 +32,17 @@ MARKS = (
     "leader elected",
     "leader gave up without quorum",
     "learner applied",
+    "log cut off",
     "log truncated",
     "message delivered twice",
     "more committed than one turn applies",
     "number above 2**30",
     "pre-vote refused",
     "restarted with a log",
+    "snapshot chunk sent",
+    "snapshot chunk sent behind the first",
+    "snapshot installed",
+    "snapshot made",
     "vote refused",
     "vote split",
     "window full",
@@ -62,8 +67,15 @@ class Watched(Replay):
             self.reached["learner applied"] += node in self._members["learners"]
         elif kind == "deadline":
             self.reached["number above 2**30"] += value is not None and value > 1 << 30
-        elif kind == "backlog":
+        elif kind == "work":
             self.reached["more committed than one turn applies"] += value
+        elif kind == "save":
+            self.reached["snapshot made"] += 1
+        elif kind == "restore":
+            self.reached["snapshot installed"] += 1
+        elif kind.startswith("read for "):
+            self.reached["snapshot chunk sent"] += 1
+            self.reached["snapshot chunk sent behind the first"] += value.offset > 0
         elif isinstance(value, PreVoteReply):
             self.reached["pre-vote refused"] += not value.granted
         elif isinstance(value, VoteReply):
@@ -100,6 +112,7 @@ class Watched(Replay):
         self.reached["leader gave up without quorum"] += deposed
         self.reached["vote split"] += failed and after.term == before.term and after.role.leader is None
         self.reached["held reply died with its term"] += bool(before.held) and after.term > before.term
+        self.reached["log cut off"] += after.base_index > before.base_index
         self.reached["log truncated"] += not after.holds(before.last_entry)
         self.reached["window full"] += verb == "ready" and after.has_full_window
         if verb == "persisted":
@@ -127,7 +140,9 @@ class Glimpse:
         self.now = core.now
         self.done = core.log.writes.done
         self.held = len(core._held)
-        self.last_entry = core.log.entry(core.log.last_index) if core.log.last_index else None
+        log = core.log
+        self.base_index = log.base_index
+        self.last_entry = log.entry(log.last_index) if log.last_index > log.base_index else None
         followers = getattr(core.role, "progress", {}).values()
         self.replicates_to = sum(progress.state == REPLICATE for progress in followers)
         self.has_full_window = any(
@@ -138,7 +153,9 @@ class Glimpse:
         )
 
     def holds(self, entry):
-        return entry is None or (entry.index <= self.log.last_index and self.log.entry(entry.index) == entry)
+        if entry is None or entry.index <= self.log.base_index:
+            return True
+        return entry.index <= self.log.last_index and self.log.entry(entry.index) == entry
 
 
 def watch(path):

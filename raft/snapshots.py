@@ -1,0 +1,207 @@
+"""Snapshots: what the log came to, up to an index, so that the log before it can be dropped (paper section 7).
+
+The core knows what a snapshot is of, never what is in it: the bytes stay with the storage and the state machine. A
+leader sends one to a follower that needs entries which the log no longer has, chunk by chunk, each answered before the
+next goes, on the side of heartbeats and never in front of them.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .membership import Configuration
+    from .messages import SnapshotChunk
+    from .node import Node
+
+
+class Snapshot:
+    """What a snapshot is of.
+
+    Attributes:
+        index: the last entry that it covers, 1 or more.
+        term: the term of that entry.
+        stamp_ms: log time as of that entry (see `Entry`).
+        configuration: who took part as of that entry.
+    """
+
+    __slots__ = ("configuration", "index", "stamp_ms", "term")
+    FIELDS = ("index", "term", "stamp_ms", "configuration")
+
+    def __init__(self, index: int, term: int, stamp_ms: int, configuration: "Configuration") -> None:
+        self.index = index
+        self.term = term
+        self.stamp_ms = stamp_ms
+        self.configuration = configuration
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Snapshot)
+            and self.index == other.index
+            and self.term == other.term
+            and self.stamp_ms == other.stamp_ms
+            and self.configuration == other.configuration
+        )
+
+    def __hash__(self) -> int:
+        return self.index
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self.index}, {self.term}, {self.stamp_ms}, {self.configuration!r})"
+
+
+class ChunkRequest:
+    """The leader wants a piece of its snapshot sent to a follower; its runtime reads it and sends it.
+
+    Attributes:
+        receiver: the follower.
+        term: the term of the leader; the chunk is for this term only.
+        snapshot: which one.
+        offset: where the piece begins, in bytes.
+        limit_bytes: how large it may be.
+    """
+
+    __slots__ = ("limit_bytes", "offset", "receiver", "snapshot", "term")
+
+    def __init__(self, receiver: str, term: int, snapshot: Snapshot, offset: int, limit_bytes: int) -> None:
+        self.receiver = receiver
+        self.term = term
+        self.snapshot = snapshot
+        self.offset = offset
+        self.limit_bytes = limit_bytes
+
+
+class Download:
+    """What a follower has received of a snapshot.
+
+    Bytes of one snapshot may differ from member to member although their meaning is the same, so a download goes on
+    only from the member it began with.
+
+    Attributes:
+        source: the leader that sends it.
+        snapshot: which one.
+        size_bytes: how much of it is there.
+    """
+
+    __slots__ = ("size_bytes", "snapshot", "source")
+
+    def __init__(self, source: str, snapshot: Snapshot) -> None:
+        self.source = source
+        self.snapshot = snapshot
+        self.size_bytes = 0
+
+    def is_of(self, source: str, snapshot: Snapshot) -> bool:
+        """Whether a chunk of this snapshot from this source belongs to it."""
+        return self.source == source and self.snapshot == snapshot
+
+
+class Snapshots:
+    """The snapshots of one node: the one it has, one it is being sent, one it is installing.
+
+    An installation goes: all chunks are handed out, then a write that makes them the stored snapshot and drops the
+    log; when that is durable, the order to restore the state machine; when that is done, the log begins anew.
+
+    Args:
+        node: the node.
+        newest: what its storage holds, or None.
+
+    Attributes:
+        newest: the newest `Snapshot` that is durable here, or None.
+        download: what has been received of a leader's snapshot, or None.
+        installing: a `Snapshot` that is whole, and on its way to the disk and the state machine, or None.
+        chunks: chunks received and not handed out yet.
+        requests: chunks wanted for followers and not handed out yet.
+    """
+
+    def __init__(self, node: "Node", newest: "Snapshot | None") -> None:
+        self._node = node
+        self.newest = newest
+        self.download: "Download | None" = None
+        self.installing: "Snapshot | None" = None
+        self.chunks: "list[SnapshotChunk]" = []
+        self.requests: "list[ChunkRequest]" = []
+        self._install_write = 0  # the write that installs: 0 before it is handed out, -1 once it is durable
+        self._restore: "Snapshot | None" = None  # installed, and to be handed out for the state machine
+
+    # Making one
+
+    @property
+    def is_due(self) -> bool:
+        """Whether so much was applied since the last snapshot that it is time for another (contract N1)."""
+        log = self._node.log
+        config = self._node.config
+        covered = 0 if self.newest is None else self.newest.index
+        if self.installing is not None or log.applied_index <= covered:
+            return False
+        return log.applied_index - covered >= config.snapshot_entries or log.applied_bytes >= config.snapshot_bytes
+
+    def describe(self) -> Snapshot:
+        """Return what a snapshot of the state machine as it is now is of (contract N4), and begin to count anew."""
+        log = self._node.log
+        entry = log.entry(log.applied_index)
+        log.applied_bytes = 0
+        return Snapshot(entry.index, entry.term, entry.stamp_ms, self._node.configuration)
+
+    def saved(self, snapshot: Snapshot) -> None:
+        """Note that a snapshot is durable, and cut off the log that it makes superfluous, but for a tail."""
+        if self.newest is None or snapshot.index > self.newest.index:
+            self.newest = snapshot
+            self._node.log.compact(snapshot.index - self._node.config.snapshot_tail_entries)
+
+    def gone(self, follower: str, term: int) -> None:
+        """Note that the snapshot which was being sent to a follower in this term is not stored any more."""
+        if self._node.term == term:
+            self._node.role.on_snapshot_gone(follower)
+
+    # Installing one
+
+    def receive(self, chunk: "SnapshotChunk") -> int:
+        """Take a chunk if it is the next one, and return how many bytes of the snapshot are here now."""
+        download = self.download
+        if download is None or not download.is_of(chunk.sender, chunk.snapshot):
+            download = self.download = Download(chunk.sender, chunk.snapshot)
+        if chunk.offset == download.size_bytes:
+            download.size_bytes += len(chunk.data)
+            self.chunks.append(chunk)
+            if chunk.last:
+                self.download = None
+                self.installing = chunk.snapshot
+        return download.size_bytes
+
+    @property
+    def have_unstaged(self) -> bool:
+        """Whether an installation waits for a write to carry it."""
+        return self.installing is not None and self._install_write == 0
+
+    def stage(self, number: int) -> "Snapshot | None":
+        """Return the snapshot that the write of this number must install, or None."""
+        if not self.have_unstaged:
+            return None
+        self._install_write = number
+        return self.installing
+
+    def persisted(self, done: int) -> None:
+        """Note that all writes up to a number are durable."""
+        if 0 < self._install_write <= done:
+            self._install_write = -1
+            self._restore = self.installing
+
+    def restored(self, snapshot: Snapshot) -> None:
+        """Note that the state machine has been restored from the installed snapshot: the log begins behind it."""
+        self.installing = None
+        self._install_write = 0
+        self.newest = snapshot
+        self._node.log.replace_by_snapshot(snapshot.index, snapshot.term, snapshot.stamp_ms)
+        self._node.role.on_restored(snapshot.index)
+
+    # Handing out
+
+    @property
+    def have_work(self) -> bool:
+        """Whether `take` has anything to return."""
+        return bool(self.chunks or self.requests) or self._restore is not None
+
+    def take(self) -> "tuple[list[SnapshotChunk], list[ChunkRequest], Snapshot | None]":
+        """Return, once, the chunks to store, the chunks to read and send, and the snapshot to restore from."""
+        taken = (self.chunks, self.requests, self._restore)
+        self.chunks = []
+        self.requests = []
+        self._restore = None
+        return taken
