@@ -61,10 +61,12 @@ def made_by(factory: object) -> StateMachine:
         raise InvalidConfig("machine", factory, wanted)
     if inspect.iscoroutinefunction(apply):
         raise InvalidConfig("machine", factory, f"{wanted} that is not async: nobody would await it")
-    snapshots, restores = (callable(getattr(machine, method, None)) for method in ("snapshot", "restore"))
-    if snapshots != restores:
-        has, lacks = ("snapshot()", "restore(chunks)") if snapshots else ("restore(chunks)", "snapshot()")
+    snapshot, restore = (getattr(machine, method, None) for method in ("snapshot", "restore"))
+    if callable(snapshot) != callable(restore):
+        has, lacks = ("snapshot()", "restore(chunks)") if callable(snapshot) else ("restore(chunks)", "snapshot()")
         raise InvalidConfig("machine", factory, f"a class that has {lacks} too, or no {has}: one needs the other")
+    if inspect.iscoroutinefunction(snapshot) or inspect.iscoroutinefunction(restore):
+        raise InvalidConfig("machine", factory, "a class whose snapshot and restore are not async: nobody would await")
     return machine
 
 

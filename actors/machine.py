@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 from raft.entries import Entry
 
@@ -45,6 +45,9 @@ class SnapshotCommandMachine(CommandMachine):
 
 def for_core(machine: StateMachine) -> CommandMachine:
     """Return a user's state machine as the core wants it, with snapshots if it has both methods for them."""
-    if isinstance(machine, SnapshotMachine) and callable(machine.snapshot) and callable(machine.restore):
-        return SnapshotCommandMachine(machine)
-    return CommandMachine(machine)
+    return SnapshotCommandMachine(machine) if _takes_snapshots(machine) else CommandMachine(machine)
+
+
+def _takes_snapshots(machine: StateMachine) -> TypeGuard[SnapshotMachine]:
+    # An attribute of that name which is data means nothing to us.
+    return all(callable(getattr(machine, method, None)) for method in ("snapshot", "restore"))

@@ -7,7 +7,7 @@ both. The timer is the same everywhere in this runtime; see `timers.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from pykka import ActorRef
 
@@ -85,7 +85,6 @@ class StateMachine(Protocol):
         """
 
 
-@runtime_checkable
 class SnapshotMachine(StateMachine, Protocol):
     """A state machine whose state can be saved, so that the log that led to it can be dropped."""
 

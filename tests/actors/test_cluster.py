@@ -151,6 +151,29 @@ class AsyncMachine:
         pass
 
 
+class SavedOnly:
+    def apply(self, command):
+        pass
+
+    def snapshot(self):
+        return ()
+
+
+class RestoredOnly:
+    snapshot = b"data, not a method"
+
+    def apply(self, command):
+        pass
+
+    def restore(self, chunks):
+        pass
+
+
+class AsyncRestore(SavedOnly):
+    async def restore(self, chunks):
+        pass
+
+
 @pytest.mark.parametrize(
     ("machine", "wanted"),
     [
@@ -159,6 +182,9 @@ class AsyncMachine:
         (5, "a class with a method apply(command)"),
         (NoMachine, "a class with a method apply(command)"),
         (AsyncMachine, "a class with a method apply(command) that is not async: nobody would await it"),
+        (SavedOnly, "a class that has restore(chunks) too, or no snapshot(): one needs the other"),
+        (RestoredOnly, "a class that has snapshot() too, or no restore(chunks): one needs the other"),
+        (AsyncRestore, "a class whose snapshot and restore are not async: nobody would await"),
     ],
 )
 def test_a_bad_machine_is_refused_with_what_is_wanted(machine, wanted):

@@ -6,7 +6,7 @@ import time
 import gevent
 import pytest
 
-from actors import KeyValue, LocalCluster, Unavailable
+from actors import Config, KeyValue, LocalCluster, Unavailable
 from actors.leadership import Leadership
 from raft.errors import OutcomeUnknown
 from raft.observer import RoleChanged
@@ -14,8 +14,19 @@ from tests.actors.clusters import T, level, wait_until
 
 SABOTAGE_S = 3.0
 
+# Few entries stay, and a download takes many chunks, so that it meets whatever happens meanwhile.
+OFTEN = Config(
+    election_timeout_ms=300,
+    heartbeat_interval_ms=50,
+    snapshot_entries=100,
+    snapshot_tail_entries=5,
+    snapshot_chunk_bytes=4096,
+)
+
 
 class Recording(KeyValue):
+    """Remembers all that was ever applied, through snapshots too."""
+
     def __init__(self):
         super().__init__()
         self.applied = []
@@ -23,6 +34,14 @@ class Recording(KeyValue):
     def apply(self, command):
         self.applied.append(command)
         return super().apply(command)
+
+    def snapshot(self):
+        return [command.hex().encode() + b"\n" for command in self.applied]
+
+    def restore(self, chunks):
+        self.__init__()
+        for line in b"".join(chunks).decode().splitlines():
+            self.apply(bytes.fromhex(line))
 
 
 class Sabotage:
@@ -89,8 +108,9 @@ class Writer:
 
 
 @pytest.mark.contract("S1", "S4", "S5")
+@pytest.mark.parametrize("config", [None, OFTEN], ids=["usual snapshots", "many snapshots"])
 @pytest.mark.parametrize("nodes", [3, 5])
-def test_nothing_acknowledged_is_lost_whatever_fails(nodes, monkeypatch):
+def test_nothing_acknowledged_is_lost_whatever_fails(nodes, config, monkeypatch):
     leaders = {}  # by term
     observe = Leadership.observe
 
@@ -102,7 +122,7 @@ def test_nothing_acknowledged_is_lost_whatever_fails(nodes, monkeypatch):
     monkeypatch.setattr(Leadership, "observe", watch)
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
-    with LocalCluster(nodes, machine=Recording, seed=seed) as cluster:
+    with LocalCluster(nodes, machine=Recording, config=config, seed=seed) as cluster:
         sabotage = gevent.spawn(Sabotage(cluster, seed).run)
         writers = [Writer(cluster, f"key {number}") for number in range(4)]
         writing = [gevent.spawn(writer.run, sabotage.ready) for writer in writers]

@@ -32,8 +32,8 @@ MUTATIONS = (
     _one(
         "vote not persisted",
         "node",
-        "return Write(number, self.term, self.vote, entries)",
-        "return Write(number, self.term, None, entries)",
+        "return Write(number, self.term, self.vote, entries, base, install)",
+        "return Write(number, self.term, None, entries, base, install)",
     ),
     _one(
         "vote taken back on stepping down",
@@ -56,8 +56,8 @@ MUTATIONS = (
     _one(
         "acknowledgement before it is durable",
         "follower",
-        "node.send_when_durable(message.sender, AppendAccepted(",
-        "node.send(message.sender, AppendAccepted(",
+        "node.send_when_durable(message.sender, AppendAccepted(node.id, node.term, verified))",
+        "node.send(message.sender, AppendAccepted(node.id, node.term, verified))",
     ),
     _one(
         "duplicate votes counted",
@@ -102,10 +102,15 @@ MUTATIONS = (
     _one(
         "stale leader is not told of the higher term",
         "node",
-        "            if isinstance(message, (Append, Heartbeat, VoteRequest)):",
+        "            if isinstance(message, (Append, Heartbeat, SnapshotChunk, VoteRequest)):",
         "            if False:",
     ),
-    _one("no no-op at the start of a term", "leader", '        self.node.log.append(self.node.term, NOOP, b"")\n', ""),
+    _one(
+        "no no-op at the start of a term",
+        "leader",
+        '        self.node.log.append(self.node.term, NOOP, b"", self._stamp(now))\n',
+        "",
+    ),
     _one(
         "commit by counting old terms",
         "leader",
@@ -134,10 +139,10 @@ MUTATIONS = (
     _one(
         "truncation without conflict",
         "log",
-        "        known = len(self._entries)\n",
+        "        known = self.last_index\n",
         "        if entries and self.commit_index < entries[0].index <= self.last_index:\n"
         "            self._truncate(entries[0].index)\n"
-        "        known = len(self._entries)\n",
+        "        known = self.last_index\n",
     ),
     _one("no truncation on conflict", "log", "            if own.term != entry.term:", "            if False:"),
     _one(
@@ -205,8 +210,8 @@ MUTATIONS = (
     _one(
         "packing skips an entry",
         "log",
-        "            if size > max_bytes and i >= first:\n                stop = i\n",
-        "            if size > max_bytes and i >= first:\n                first += 1\n",
+        "            if size_bytes > max_bytes and i > start:\n                stop = i\n",
+        "            if size_bytes > max_bytes and i > start:\n                start += 1\n",
     ),
     _one(
         "lost appends are not sent again",
@@ -222,5 +227,39 @@ MUTATIONS = (
         "candidate",
         "        elif message.term > self.node.term:",
         "        elif False:",
+    ),
+    _one(
+        "log cut off beyond the snapshot",
+        "snapshots",
+        "self._node.log.compact(snapshot.index - self._node.config.snapshot_tail_entries)",
+        "self._node.log.compact(self._node.log.applied_index)",
+    ),
+    _one("snapshot taken below the commit index", "follower", "if snapshot.index <= log.commit_index or", "if"),
+    _one("chunks are taken at any offset", "snapshots", "if chunk.offset == download.size_bytes:", "if True:"),
+    _one(
+        "snapshot acknowledged before it is installed",
+        "follower",
+        "        if node.snapshots.installing is None:\n            received",
+        "        if node.snapshots.installing is not None:\n"
+        "            node.send_when_durable(message.sender, AppendAccepted(node.id, node.term, snapshot.index))\n"
+        "        else:\n            received",
+    ),
+    _one(
+        "state machine not restored from an installed snapshot",
+        "actor",
+        "                self._machine.restore(self._storage.read_snapshot(ready.restore))\n",
+        "",
+    ),
+    _one(
+        "log not dropped with the snapshot",
+        "snapshots",
+        "        self._node.log.replace_by_snapshot(",
+        "        self._node.log.start_at_snapshot(",
+    ),
+    _one(
+        "lost chunks are not sent again",
+        "progress",
+        "        if self.state != REPLICATE:\n            if self._probe",
+        "        if self.state == PROBE:\n            if self._probe",
     ),
 )

@@ -16,8 +16,8 @@ def entries(*terms, first=1):
 
 
 def terms(log):
-    """The terms of a log, in order."""
-    return [log.term_at(index) for index in range(1, log.last_index + 1)]
+    """The terms of the entries that a log still has, in order."""
+    return [log.term_at(index) for index in range(log.base_index + 1, log.last_index + 1)]
 
 
 class Member:
@@ -27,7 +27,19 @@ class Member:
     write at once, until a test sets `stalled`; then writes wait in `writes` for `complete`.
     """
 
-    def __init__(self, id="a", voters="abc", learners="", term=0, vote=None, log=(), seed=1, stalled=False, **settings):
+    def __init__(
+        self,
+        id="a",
+        voters="abc",
+        learners="",
+        term=0,
+        vote=None,
+        log=(),
+        seed=1,
+        stalled=False,
+        restored=None,
+        **settings,
+    ):
         self.id = id
         self.now = 0
         self.stalled = stalled
@@ -35,7 +47,8 @@ class Member:
         self.applied = []
         self.events = []
         configuration = Configuration(tuple(voters), learners=tuple(learners))
-        restored = Restored(term, vote, entries(*log))
+        if restored is None:
+            restored = Restored(term, vote, entries(*log))
         self.node = Node(id, configuration, Config(**settings), restored, seed, self.now)
 
     @property
@@ -122,7 +135,7 @@ def picture(thing, without=("dropped", "events", "now", "node")):
         return [picture(item, without) for item in thing]
     if isinstance(thing, dict):
         return {key: picture(value, without) for key, value in thing.items()}
-    names = sorted({*getattr(thing, "__dict__", ()), *getattr(type(thing), "__slots__", ())} - set(without))
+    names = sorted({*getattr(thing, "__dict__", ()), *getattr(type(thing), "__slots__", ())} - {"_node", *without})
     if not names or isinstance(thing, type):
         return thing
     return [type(thing).__name__, {name: picture(getattr(thing, name), without) for name in names}]

@@ -41,7 +41,8 @@ class Surroundings:
         self.calls.append("write")
         self.writes.append(write)
 
-    def apply(self, command):
+    def apply(self, entry):
+        command = entry.data
         self.calls.append("apply")
         self.applied.append(command)
         if command == b"explode":

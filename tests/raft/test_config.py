@@ -16,6 +16,10 @@ FIELDS = [
     ("max_entry_bytes", 8 * 1024 * 1024, 1, LIMIT),
     ("max_uncommitted_bytes", 64 * 1024 * 1024, 1, LIMIT),
     ("max_apply_entries", 4096, 1, 2**20),
+    ("snapshot_entries", 10_000, 1, LIMIT),
+    ("snapshot_bytes", 64 * 1024 * 1024, 1, LIMIT),
+    ("snapshot_tail_entries", 1000, 0, LIMIT),
+    ("snapshot_chunk_bytes", 256 * 1024, 1, LIMIT),
 ]
 EACH_FIELD = pytest.mark.parametrize(("field", "default", "smallest", "largest"), FIELDS)
 

@@ -409,3 +409,206 @@ class Naive(RuleBasedStateMachine):
 @pytest.mark.contract("R7", "R9")
 def test_the_log_agrees_with_a_naive_model():
     run_state_machine_as_test(Naive, settings=settings(max_examples=150, stateful_step_count=30, deadline=None))
+
+
+# Compaction (contract N1)
+
+
+def compacted(*own_terms, at, applied=None):
+    """A log of which everything up to `applied` (the end, if not said) is applied, cut off at `at`."""
+    log = log_of(*own_terms, commit=len(own_terms) if applied is None else applied)
+    log.take_committed(99)
+    log.applied_to(99)
+    log.compact(at)
+    return log
+
+
+def test_compaction_keeps_index_and_term_of_the_last_entry_cut_off():
+    log = compacted(1, 1, 2, 3, 3, at=3)
+
+    assert (log.base_index, log.base_term, log.last_index, log.last_term) == (3, 2, 5, 3)
+    assert [log.term_at(index) for index in range(7)] == [None, None, None, 2, 3, 3, None]
+    assert [log.entry(4).index, log.entry(5).index] == [4, 5]
+    log.check()
+
+
+def test_a_log_cut_off_whole_ends_at_its_base():
+    log = compacted(1, 1, 2, at=3)
+
+    assert (log.base_index, log.last_index, log.last_term, log.term_at(3)) == (3, 3, 2, 2)
+    assert log.slice(4, 9, 10**6) == ()
+    assert log.append(5, NOOP, b"").index == 4
+    log.check()
+
+
+def test_only_what_is_applied_is_cut_off():
+    log = compacted(1, 1, 1, 1, at=4, applied=2)
+
+    assert (log.base_index, terms(log)) == (2, [1, 1])
+
+
+def test_compaction_never_goes_back():
+    log = compacted(1, 1, 2, 2, at=3)
+
+    for index in (3, 2, 0, -5):
+        log.compact(index)
+        assert (log.base_index, log.base_term, terms(log)) == (3, 2, [2])
+
+
+def test_the_disk_is_told_once_that_the_log_was_cut_off():
+    log = compacted(1, 1, 1, at=2)
+
+    assert log.has_unstaged
+    assert log.stage() == (1, ()), "no entry has changed"
+    assert not log.has_unstaged
+    log.persisted(1)
+    assert log.durable_index == 3
+
+
+def test_log_time_survives_the_cut():
+    log = Log((Entry(1, 1, COMMAND, b"", 70), Entry(2, 1, COMMAND, b"", 90)))
+    log.commit_to(2)
+    log.take_committed(9)
+    log.applied_to(2)
+
+    log.compact(2)
+
+    assert log.last_stamp_ms == 90
+
+
+@pytest.mark.parametrize(("first", "limit", "indexes"), [(4, 9, [4, 5, 6]), (5, 1, [5]), (6, 9, [6]), (7, 9, [])])
+def test_a_slice_of_a_compacted_log(first, limit, indexes):
+    log = compacted(1, 1, 2, 2, 3, 3, at=3)
+
+    assert [entry.index for entry in log.slice(first, limit, 10**6)] == indexes
+
+
+@pytest.mark.parametrize(
+    ("first", "sent", "merged"),
+    [
+        pytest.param(1, (1, 1), [2, 2], id="all of it before the base"),
+        pytest.param(2, (1, 2), [2, 2], id="up to the base"),
+        pytest.param(2, (1, 2, 2, 2, 3), [2, 2, 3], id="across the base and behind the end"),
+        pytest.param(2, (1, 2, 2, 4), [2, 4], id="across the base to a conflict"),
+        pytest.param(4, (2, 2), [2, 2], id="right behind the base"),
+    ],
+)
+def test_merging_leaves_out_what_is_before_the_base(first, sent, merged):
+    log = compacted(1, 1, 2, 2, 2, at=3, applied=4)
+
+    log.merge(entries(*sent, first=first), "b")
+
+    assert (log.base_index, terms(log)) == (3, merged)
+    assert log.unsettled_bytes == recount(log)
+    log.check()
+
+
+def test_merging_across_the_base_of_an_empty_log():
+    log = compacted(1, 1, at=2)
+
+    log.merge(entries(1, 1, 1, first=1), "b")
+
+    assert [log.entry(i).index for i in range(3, log.last_index + 1)] == [3]
+
+
+def test_a_conflict_between_base_and_commit_index_is_still_found():
+    log = compacted(1, 1, 1, 1, at=2)
+
+    with pytest.raises(CommittedEntryConflict):
+        log.merge(entries(2, first=3), "b")
+
+
+@pytest.mark.parametrize(("index", "term", "found"), [(6, 9, 6), (6, 2, 4), (6, 1, 3), (3, 9, 3), (99, 3, 6)])
+def test_the_last_entry_of_at_most_a_term_is_never_sought_before_the_base(index, term, found):
+    assert compacted(1, 1, 1, 2, 3, 3, at=3).last_at_most(index, term) == found
+
+
+def test_the_sum_of_applied_bytes_grows_with_what_is_handed_out():
+    log = log_of(1, 1, 1, commit=3)
+
+    log.take_committed(2)
+    assert log.applied_bytes == 2 * SIZE
+    log.take_committed(2)
+    assert log.applied_bytes == 3 * SIZE
+
+
+# Snapshots found on the disk, or installed (contract N3)
+
+
+@pytest.mark.contract("N3")
+def test_a_crash_between_snapshot_and_cut_keeps_the_entries_behind_the_same_entry():
+    log = Log(entries(1, 1, 2, 2, 3))
+
+    log.start_at_snapshot(3, 2, 0)
+
+    assert (log.commit_index, log.applied_index, log.last_index, log.last_term) == (3, 3, 5, 3)
+    assert terms(log)[-2:] == [2, 3]
+    assert not log.has_committed, "what the snapshot covers is applied"
+    assert log.unsettled_bytes == recount(log)
+    log.check()
+    log.commit_to(5)
+    assert [entry.index for entry in log.take_committed(9)] == [4, 5]
+
+
+@pytest.mark.contract("N3")
+@pytest.mark.parametrize(
+    "stored", [pytest.param((1, 1, 1, 1, 1), id="another term there"), pytest.param((1, 1), id="too short")]
+)
+def test_a_crash_between_snapshot_and_cut_discards_a_log_that_does_not_fit(stored):
+    log = Log(entries(*stored))
+
+    log.start_at_snapshot(3, 2, 55)
+
+    assert (log.base_index, log.base_term, log.last_index, log.last_term) == (3, 2, 3, 2)
+    assert (log.commit_index, log.applied_index, log.durable_index, log.last_stamp_ms) == (3, 3, 3, 55)
+    assert log.has_unstaged, "the disk still holds the other log"
+    assert log.stage() == (1, ())
+    log.check()
+
+
+def test_a_log_that_begins_behind_its_snapshot_is_refused():
+    with pytest.raises(InvalidRestore, match="begins behind entry 4, the snapshot ends with 3"):
+        Log(entries(2, first=5), 4, 2).start_at_snapshot(3, 2, 0)
+
+
+def test_a_restored_log_with_a_base_counts_from_there():
+    log = Log(entries(2, 3, first=5), 4, 2)
+
+    log.start_at_snapshot(4, 2, 0)
+
+    assert (log.base_index, log.applied_index, log.last_index, log.durable_index) == (4, 4, 6, 6)
+    assert not log.has_unstaged
+    log.check()
+
+
+@pytest.mark.parametrize("restored", [entries(2, first=4), entries(2, first=6), entries(1, first=5)])
+def test_a_restored_log_that_does_not_join_its_base_is_refused(restored):
+    with pytest.raises(InvalidRestore):
+        Log(restored, 4, 2)
+
+
+@pytest.mark.contract("N3")
+def test_an_installed_snapshot_takes_the_place_of_the_whole_log():
+    log = log_of(1, 1, 1, 1, 1, 1, 1, 1, 1, commit=2)
+    log.take_committed(1)
+
+    log.replace_by_snapshot(7, 3, 44)
+
+    assert (log.base_index, log.base_term, log.last_index, log.last_term) == (7, 3, 7, 3)
+    assert (log.commit_index, log.applied_index, log.durable_index, log.last_stamp_ms) == (7, 7, 7, 44)
+    assert (log.unsettled_bytes, log.has_committed, log.has_unstaged) == (0, False, False)
+    log.check()
+    log.merge(entries(3, first=8), "b")
+    log.commit_to(8)
+    log.persisted(log.stage()[0])
+    assert [entry.index for entry in log.take_committed(9)] == [8]
+
+
+def test_an_installed_snapshot_begins_the_count_of_applied_bytes_anew():
+    log = log_of(1, 1, 1, commit=3)
+    log.take_committed(3)
+    log.applied_to(3)
+
+    log.replace_by_snapshot(7, 3, 0)
+
+    assert log.applied_bytes == 0

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raft.entries import COMMAND, NOOP, Entry
+from raft.membership import Configuration
 from raft.messages import (
     LIMIT,
     MESSAGES,
@@ -15,11 +16,17 @@ from raft.messages import (
     Message,
     PreVoteReply,
     PreVoteRequest,
+    SnapshotChunk,
+    SnapshotReceived,
     VoteReply,
     VoteRequest,
 )
 from raft.role import Role
+from raft.snapshots import Snapshot
 from tests.raft.member import entries
+
+ABC = Configuration(("a", "b", "c"))
+SNAPSHOT = Snapshot(9, 3, 88, ABC)
 
 WELL_FORMED = [
     PreVoteRequest("b", 4, 77, 9, 3),
@@ -38,6 +45,9 @@ WELL_FORMED = [
     AppendRejected("b", 4, 9, 0, 0),
     Heartbeat("b", 4, 1),
     HeartbeatEcho("b", 4, 1, 0),
+    SnapshotChunk("b", 4, SNAPSHOT, 7, b"abc", False),
+    SnapshotChunk("b", 3, Snapshot(1, 3, 0, ABC), 0, b"", True),
+    SnapshotReceived("b", 4, 9, 0),
     HigherTerm("b", 4),
     HigherTerm("b" * 64, 4),
 ]
@@ -52,8 +62,11 @@ SAMPLES = [
     AppendRejected("b", 4, 9, 5, 2),
     Heartbeat("b", 4, 7),
     HeartbeatEcho("b", 4, 7, 9),
+    SnapshotChunk("b", 4, SNAPSHOT, 7, b"abc", True),
+    SnapshotReceived("b", 4, 9, 7),
     HigherTerm("b", 4),
 ]
+POSITION = "the snapshot is of no position that a log of this term can have"
 NO_NUMBER = [None, -1, 1.0, True, "1", b"1", [], LIMIT + 1, 10**40]
 
 
@@ -89,7 +102,10 @@ def test_every_field_counts_for_equality(message):
     assert message == changed(message, "sender", "b")
     for field in message.FIELDS:
         value = getattr(message, field)
-        other = (not value) if value is True or value is False else value * 2
+        if isinstance(value, Snapshot):
+            other = Snapshot(10, 3, 88, ABC)
+        else:
+            other = (not value) if value is True or value is False else value * 2
         assert changed(message, field, other) != message, field
 
 
@@ -157,6 +173,22 @@ def test_an_answer_that_is_neither_yes_nor_no_is_a_problem(message, granted):
         (AppendRejected("b", 4, 0, 0, 0), "prev_index is no positive number"),
         (Heartbeat("b", 4, 0), "round is no positive number"),
         (HeartbeatEcho("b", 4, 0, 0), "round or commit is no number"),
+        (SnapshotReceived("b", 4, 0, 0), "index or size is no number"),
+        (SnapshotChunk("b", 4, None, 0, b"", True), "snapshot is no Snapshot"),
+        (SnapshotChunk("b", 4, (9, 3, 88, ABC), 0, b"", True), "snapshot is no Snapshot"),
+        (SnapshotChunk("b", 4, Snapshot(9, 3, 88, "abc"), 0, b"", True), "snapshot is no Snapshot"),
+        *[
+            (SnapshotChunk("b", 4, Snapshot(index, term, 88, ABC), 0, b"", True), POSITION)
+            for index, term in [(0, 3), (9, 0), (9, 5), (9.0, 3), (9, True), (None, 3)]
+        ],
+        *[
+            (SnapshotChunk("b", 4, Snapshot(9, 3, stamp, ABC), 0, b"", True), "the snapshot's stamp is no number")
+            for stamp in (-1, None, 1.0)
+        ],
+        *[
+            (SnapshotChunk("b", 4, SNAPSHOT, *body), "offset, data or last is of the wrong type")
+            for body in [(-1, b"", True), (0, "text", True), (0, None, True), (0, b"", 1), (0, b"", None)]
+        ],
     ],
     ids=repr,
 )
@@ -181,6 +213,8 @@ def test_fields_that_contradict_each_other_are_a_problem(message, problem):
         ((Entry(10, None, COMMAND, b""),), "terms of entries fall, or exceed the message's term"),
         ((Entry(10, 4, 9, b""),), "an entry is of no known kind or its data are no bytes"),
         ((Entry(10, 4, COMMAND, "text"),), "an entry is of no known kind or its data are no bytes"),
+        ((Entry(10, 4, COMMAND, b"", -1),), "a stamp is no number"),
+        ((Entry(10, 4, COMMAND, b"", 1.0),), "a stamp is no number"),
         ((Entry(10, 4, COMMAND, None),), "an entry is of no known kind or its data are no bytes"),
     ],
     ids=repr,
@@ -219,7 +253,11 @@ GARBAGE = (
     | st.tuples(st.integers())
     | st.dictionaries(st.integers(), st.none(), max_size=1)
 )
-GARBAGE_ENTRIES = st.lists(st.builds(Entry, GARBAGE, GARBAGE, GARBAGE, GARBAGE) | GARBAGE, max_size=3).map(tuple)
+GARBAGE_ENTRIES = st.lists(st.builds(Entry, GARBAGE, GARBAGE, GARBAGE, GARBAGE, GARBAGE) | GARBAGE, max_size=3).map(
+    tuple
+)
+GARBAGE_SNAPSHOTS = st.builds(Snapshot, GARBAGE, GARBAGE, GARBAGE, GARBAGE | st.just(ABC)) | GARBAGE
+GARBAGE_BY_FIELD = {"entries": GARBAGE_ENTRIES, "snapshot": GARBAGE_SNAPSHOTS}
 
 
 @st.composite
@@ -228,7 +266,7 @@ def messages_full_of_garbage(draw):
     message = draw(st.sampled_from(SAMPLES))
     for field in message.FIELDS:
         if draw(st.booleans()):
-            message = changed(message, field, draw(GARBAGE_ENTRIES if field == "entries" else GARBAGE))
+            message = changed(message, field, draw(GARBAGE_BY_FIELD.get(field, GARBAGE)))
     return message
 
 
@@ -251,7 +289,13 @@ def test_what_passes_the_check_has_the_types_that_a_codec_needs(message):
             for entry in value:
                 assert (type(entry.index), type(entry.term), type(entry.kind)) == (int, int, int)
                 assert type(entry.data) is bytes
+                assert type(entry.stamp_ms) is int
+        elif field == "snapshot":
+            assert [type(part) for part in (value.index, value.term, value.stamp_ms)] == [int] * 3
+            assert type(value.configuration) is Configuration
+        elif field == "data":
+            assert type(value) is bytes
         else:
             assert type(value) in (int, bool)
-            assert (type(value) is bool) == (field == "granted")
+            assert (type(value) is bool) == (field in ("granted", "last"))
             assert 0 <= value <= LIMIT

@@ -124,11 +124,11 @@ def test_a_long_backlog_is_handed_out_in_portions():
     node.step(Append("b", 1, 10, 1, 10, ()), 0)
 
     first = node.ready()
-    assert (len(first.committed), node.has_backlog) == (4, True)
+    assert (len(first.committed), node.has_work) == (4, True)
     node.applied(4)
     assert node.status().applied_index == 4
     assert [len(node.ready().committed), len(node.ready().committed)] == [4, 2]
-    assert not node.has_backlog
+    assert not node.has_work
 
 
 @pytest.mark.contract("S5")
@@ -249,10 +249,10 @@ def test_events_and_values_show_what_they_hold():
     assert repr(RoleChanged("a", 2, "leader", "a")) == "RoleChanged('a', 2, 'leader', 'a')"
     assert repr(MessageDropped("a", "stranger", "z")) == "MessageDropped('a', 'stranger', 'z')"
     assert repr(FollowerHealth("a", "b", True)) == "FollowerHealth('a', 'b', True)"
-    assert repr(Entry(1, 2, NOOP, b"")) == "Entry(1, 2, 0, b'')"
+    assert repr(Entry(1, 2, NOOP, b"")) == "Entry(1, 2, 0, b'', 0)"
     node = Node("a", ABC)
     node.step(VoteRequest("b", 1, 0, 0), 0)
-    assert repr(node.ready().write) == "Write(1, 1, 'b', ())"
+    assert repr(node.ready().write) == "Write(1, 1, 'b', (), (0, 0), None)"
 
 
 def test_entries_are_equal_when_all_their_fields_are():
@@ -260,8 +260,15 @@ def test_entries_are_equal_when_all_their_fields_are():
 
     assert entry == Entry(1, 2, 1, b"x")
     assert hash(entry) == hash(Entry(1, 2, 1, b"x"))
-    others = [Entry(2, 2, 1, b"x"), Entry(1, 3, 1, b"x"), Entry(1, 2, 0, b"x"), Entry(1, 2, 1, b"y"), None]
-    assert [entry == other for other in others] == [False] * 5
+    others = [
+        Entry(2, 2, 1, b"x"),
+        Entry(1, 3, 1, b"x"),
+        Entry(1, 2, 0, b"x"),
+        Entry(1, 2, 1, b"y"),
+        Entry(1, 2, 1, b"x", 5),
+        None,
+    ]
+    assert [entry == other for other in others] == [False] * 6
 
 
 @pytest.mark.parametrize("broken", ["log ahead of term", "applied ahead", "durable ahead", "leaking bytes"])

@@ -108,7 +108,7 @@ class Member:
         self.mailbox.append(Persisted(write.number))
 
     def apply(self, entry):
-        self.cluster.effect(self, "apply", command)
+        self.cluster.effect(self, "apply", entry)
         return b"did " + entry.data
 
     def observe(self, event):
