@@ -201,7 +201,7 @@ class RaftActor:
         request = read.request
         node = self.node
         if read.data is None:
-            node.snapshots.gone(request.receiver, request.term)
+            node.snapshots.gone(request)
         elif node.leads(request.term):
             chunk = SnapshotChunk(node.id, request.term, request.snapshot, request.offset, read.data, read.last)
             self._transport.send([(request.receiver, chunk)])

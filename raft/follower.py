@@ -101,7 +101,7 @@ class Follower(Role):
             return
         size_bytes = node.snapshots.receive(message)
         if node.snapshots.installing is None:
-            received = SnapshotReceived(node.id, node.term, snapshot.index, size_bytes)
+            received = SnapshotReceived(node.id, node.term, snapshot.index, message.offset, size_bytes)
             node.send_in_term(message.sender, received)
 
     def on_restored(self, index: int) -> None:

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .messages import AppendAccepted, AppendRejected, HeartbeatEcho, SnapshotChunk, SnapshotReceived
     from .node import Node
+    from .snapshots import Snapshot
 
 
 class Leader(Role):
@@ -162,15 +163,15 @@ class Leader(Role):
         )
         progress.chunk_sent(now)
 
-    def on_snapshot_gone(self, follower: str) -> None:
-        """Begin anew with the newest snapshot: the one on its way is not stored any more."""
+    def on_snapshot_gone(self, follower: str, snapshot: "Snapshot") -> None:
+        """Begin anew with the newest snapshot, if it is another than the one that is not stored any more."""
         newest = self.node.snapshots.newest
-        if newest is not None and self.progress[follower].state == SNAPSHOT:
+        if newest is not None and newest != snapshot and self.progress[follower].snapshot == snapshot:
             self.progress[follower].begin_snapshot(newest)
 
     def on_snapshot_received(self, message: "SnapshotReceived", now: int) -> None:
         """Go on with the next piece."""
-        self.progress[message.sender].chunk_received(message.index, message.size_bytes, now)
+        self.progress[message.sender].chunk_received(message.index, message.offset, message.size_bytes, now)
 
     def _append_from(self, first: int) -> "tuple[Append, int]":
         node = self.node
@@ -193,7 +194,7 @@ class Leader(Role):
     def on_append_rejected(self, message: "AppendRejected", now: int) -> None:
         """Go back by a whole term: to the last entry that is here of a term not above the hint's (paper 5.3)."""
         next_index = self.node.log.last_at_most(message.hint_index, message.hint_term) + 1
-        self.progress[message.sender].rejected(message.prev_index, next_index)
+        self.progress[message.sender].rejected(message.prev_index, next_index, now)
 
     def on_heartbeat_echo(self, message: "HeartbeatEcho", now: int) -> None:
         """Note that the follower hears its leader, and look whether something on the way to it was lost."""

@@ -82,7 +82,7 @@ class Log:
         return self._entries[index - self.base_index - 1]
 
     def term_at(self, index: int) -> "int | None":
-        """Return the term of the entry at an index, 0 for index 0, None beyond the end and before the base."""
+        """Return the term of the entry at an index from the base on (0 at the very beginning); None where none is."""
         position = index - self.base_index
         if position > 0:
             return self._entries[position - 1].term if position <= len(self._entries) else None
@@ -96,12 +96,14 @@ class Log:
     def last_at_most(self, index: int, term: int) -> int:
         """Return the highest index, not above `index`, whose entry's term is not above `term`; the base when none is.
 
+        An index before the base is returned as it is: what was cut off was committed, and so the same everywhere.
+
         Both sides use it to skip whole conflicting terms when a follower's log has parted from its leader's.
         """
         index = min(index, self.last_index)
         while index > self.base_index and self.entry(index).term > term:
             index -= 1
-        return max(index, 0)
+        return index
 
     def slice(self, first: int, max_entries: int, max_bytes: int) -> "tuple[Entry, ...]":
         """Return consecutive entries from `first` on, within both limits, but at least one if there is one.
@@ -238,7 +240,7 @@ class Log:
         self._handed_index = self._counted_index = index
         self.base_term = term
         self._base_stamp_ms = stamp_ms
-        self.unsettled_bytes = 0
+        self.unsettled_bytes = self.applied_bytes = 0
         self._unstaged_index = index + 1
         self._base_is_staged = True
 

@@ -350,21 +350,25 @@ class SnapshotReceived(Message):
 
     Attributes:
         index: of the snapshot.
-        size_bytes: how much of it is here; the leader goes on from there.
+        offset: as in the chunk.
+        size_bytes: how much of the snapshot is here; the leader goes on from there.
     """
 
-    __slots__ = ("index", "sender", "size_bytes", "term")
-    FIELDS = ("sender", "term", "index", "size_bytes")
+    __slots__ = ("index", "offset", "sender", "size_bytes", "term")
+    FIELDS = ("sender", "term", "index", "offset", "size_bytes")
     handler = "on_snapshot_received"
 
-    def __init__(self, sender: str, term: int, index: int, size_bytes: int) -> None:
+    def __init__(self, sender: str, term: int, index: int, offset: int, size_bytes: int) -> None:
         self.sender = sender
         self.term = term
         self.index = index
+        self.offset = offset
         self.size_bytes = size_bytes
 
     def _body_problem(self) -> "str | None":
-        return None if _number(self.index, 1) and _number(self.size_bytes) else "index or size is no number"
+        if not _number(self.index, 1) or not _number(self.offset) or not _number(self.size_bytes):
+            return "index, offset or size is no number"
+        return None
 
 
 class HigherTerm(Message):

@@ -43,8 +43,8 @@ class Storage:
     def save_snapshot(self, snapshot, chunks) -> None:
         """Begin to store a `Snapshot` whose content is an iterable of bytes, at leisure: it does not change any more.
 
-        Put `SnapshotSaved(snapshot)` into the mailbox when it is durable. It is then what `load` finds; of the older
-        ones the storage keeps at least the one before, which may be on its way to a follower.
+        Put `SnapshotSaved(snapshot)` into the mailbox when it is durable, or a newer one is. It is then what `load`
+        finds; of the older ones the storage keeps at least the one before, which may be on its way to a follower.
         """
 
     def receive_chunk(self, chunk) -> None:

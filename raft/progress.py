@@ -42,6 +42,8 @@ class Progress:
         "_flights",
         "_flying_bytes",
         "_latency_ms",
+        "_probe_is_repeat",
+        "_probe_repeats",
         "_probe_sent_ms",
         "advanced_ms",
         "echoed_round",
@@ -64,7 +66,11 @@ class Progress:
         self.advanced_ms = now
         self.snapshot: "Snapshot | None" = None
         self.snapshot_offset = 0
-        self._probe_sent_ms: "int | None" = None  # when the one outstanding probe, or chunk, was sent
+        self._probe_sent_ms: "int | None" = None  # when the one outstanding probe, or chunk, was last sent
+        self._probe_is_repeat = (
+            False  # whether it was sent before: what its answer took tells nothing
+        )
+        self._probe_repeats = 0  # how often one was sent again since an answer could be measured
         self._latency_ms = 0  # how long answers took lately: the slowest, slowly forgotten
         self._flights: "list[tuple[int, int, int]]" = []  # unanswered appends: (last index, bytes, sent at)
         self._flying_bytes = 0
@@ -105,8 +111,7 @@ class Progress:
         probed = self.state == PROBE and match_index >= self.match_index
         installed = self.snapshot is not None and match_index >= self.snapshot.index
         if probed or installed:
-            if self._probe_sent_ms is not None and probed:
-                self._measure(now - self._probe_sent_ms)
+            self._probe_is_answered(now)
             self._replicate()
         return rose
 
@@ -115,7 +120,7 @@ class Progress:
         self.state = SNAPSHOT
         self.snapshot = snapshot
         self.snapshot_offset = 0
-        self._probe_sent_ms = None
+        self._begin_probing()
         self._flights = []
         self._flying_bytes = 0
 
@@ -123,21 +128,25 @@ class Progress:
         """Note that the chunk at `snapshot_offset` is on its way."""
         self._probe_sent_ms = now
 
-    def chunk_received(self, index: int, size_bytes: int, now: int) -> None:
-        """Note that the follower has so many bytes of the snapshot of `index`."""
-        if self.snapshot is not None and self.snapshot.index == index:
-            if size_bytes > self.snapshot_offset:
-                self.advanced_ms = now
-            self.snapshot_offset = size_bytes
-            self._probe_sent_ms = None
+    def chunk_received(self, index: int, offset: int, size_bytes: int, now: int) -> None:
+        """Note that the follower has so many bytes of the snapshot of `index`, having got the chunk at `offset`.
 
-    def rejected(self, prev_index: int, next_index: int) -> None:
+        Only the answer to the chunk that is on its way counts: one that comes twice must not send the next one twice.
+        """
+        if self.snapshot is None or self.snapshot.index != index or self.snapshot_offset != offset:
+            return
+        if size_bytes > offset:
+            self.advanced_ms = now
+        self.snapshot_offset = size_bytes
+        self._probe_is_answered(now)
+
+    def rejected(self, prev_index: int, next_index: int, now: int) -> None:
         """Note that the append behind `prev_index` did not fit, and that `next_index` is where to try next."""
         if self.state == PROBE:
             if prev_index != self.next_index - 1:
                 return  # the answer to an earlier probe
             self.next_index = max(self.match_index + 1, min(next_index, prev_index))
-            self._probe_sent_ms = None
+            self._probe_is_answered(now)
         elif self.state == REPLICATE and prev_index > self.match_index:
             self._probe_again()
 
@@ -164,10 +173,26 @@ class Progress:
         """
         patience_ms = max(least_ms, min(2 * self._latency_ms, most_ms))
         if self.state != REPLICATE:
+            # Each repetition doubles the patience, until an answer shows how long answers take.
+            patience_ms = max(least_ms, min(patience_ms << min(self._probe_repeats, 8), most_ms))
             if self._probe_sent_ms is not None and now - self._probe_sent_ms >= patience_ms:
                 self._probe_sent_ms = None
+                self._probe_is_repeat = True
+                self._probe_repeats += 1
         elif self._flights and now - self._flights[0][2] >= patience_ms:
             self._probe_again()
+
+    def _probe_is_answered(self, now: int) -> None:
+        # Which of two equal probes an answer belongs to cannot be told, and a guess would be wrong for ever: what is
+        # slow would look fast and be sent twice, or what is lost would look slow (Karn's rule).
+        if self._probe_sent_ms is not None and not self._probe_is_repeat:
+            self._measure(now - self._probe_sent_ms)
+            self._probe_repeats = 0
+        self._begin_probing()
+
+    def _begin_probing(self) -> None:
+        self._probe_sent_ms = None
+        self._probe_is_repeat = False
 
     def _measure(self, latency_ms: int) -> None:
         self._latency_ms = max(latency_ms, self._latency_ms * 7 // 8)
@@ -185,12 +210,12 @@ class Progress:
         self.state = REPLICATE
         self.next_index = self.match_index + 1
         self.snapshot = None
-        self._probe_sent_ms = None
+        self._begin_probing()
 
     def _probe_again(self) -> None:
         self.state = PROBE
         self.next_index = self.match_index + 1
-        self._probe_sent_ms = None
+        self._begin_probing()
         self._flights = []
         self._flying_bytes = 0
 

@@ -17,9 +17,9 @@ class Write:
         entries: consecutive entries; when there are any, they replace everything in the stored log at or after the
             first of them.
         base: (index, term): the log begins behind this entry. What is stored at or before it may be dropped; when it
-            is not stored with that term, everything must be.
+            is not stored with that term, everything must be, before the entries are stored.
         install: a `Snapshot` whose chunks were all handed out: it becomes the stored one, and replaces the whole
-            stored log; or None.
+            stored log, with the entries of this very write; or None.
     """
 
     __slots__ = ("base", "entries", "install", "number", "term", "vote")

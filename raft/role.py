@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         VoteRequest,
     )
     from .node import Node
+    from .snapshots import Snapshot
 
 
 class Role:
@@ -104,7 +105,7 @@ class Role:
     def on_snapshot_received(self, message: "SnapshotReceived", now: int) -> None:
         """For a leader."""
 
-    def on_snapshot_gone(self, follower: str) -> None:
+    def on_snapshot_gone(self, follower: str, snapshot: "Snapshot") -> None:
         """For a leader."""
 
     def on_restored(self, index: int) -> None:

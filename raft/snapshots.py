@@ -145,10 +145,10 @@ class Snapshots:
             self.newest = snapshot
             self._node.log.compact(snapshot.index - self._node.config.snapshot_tail_entries)
 
-    def gone(self, follower: str, term: int) -> None:
-        """Note that the snapshot which was being sent to a follower in this term is not stored any more."""
-        if self._node.term == term:
-            self._node.role.on_snapshot_gone(follower)
+    def gone(self, request: ChunkRequest) -> None:
+        """Note that the snapshot of which a piece was to be sent is not stored any more."""
+        if self._node.term == request.term:
+            self._node.role.on_snapshot_gone(request.receiver, request.snapshot)
 
     # Installing one
 

@@ -119,6 +119,8 @@ class SimDisk(Storage):
         if write.term is not None:
             self.term = write.term
             self.vote = write.vote
+        if write.base[0] > self.base[0]:
+            self._cut(*write.base)
         if write.entries:
             del self.entries[write.entries[0].index - 1 - self.base[0] :]
             self.entries.extend(write.entries)
@@ -126,8 +128,6 @@ class SimDisk(Storage):
             self.base = (write.install.index, write.install.term)
             self.entries = []
             self._keep(write.install, bytes(self._download))
-        elif write.base[0] > self.base[0]:
-            self._cut(*write.base)
         self._changed(write)
 
     def _cut(self, index: int, term: int) -> None:

@@ -98,6 +98,8 @@ class MemoryStorage:
         if write.term is not None:
             self._term = write.term
             self._vote = write.vote
+        if write.base[0] > self._base[0]:
+            self._cut(*write.base)
         if write.entries:
             del self._entries[write.entries[0].index - 1 - self._base[0] :]
             self._entries.extend(write.entries)
@@ -106,8 +108,6 @@ class MemoryStorage:
             self._entries = []
             self._keep(write.install, bytes(self._download))
             self._download = bytearray()
-        elif write.base[0] > self._base[0]:
-            self._cut(*write.base)
         return Persisted(write.number)
 
     def _cut(self, index: int, term: int) -> None:

@@ -47,7 +47,7 @@ WELL_FORMED = [
     HeartbeatEcho("b", 4, 1, 0),
     SnapshotChunk("b", 4, SNAPSHOT, 7, b"abc", False),
     SnapshotChunk("b", 3, Snapshot(1, 3, 0, ABC), 0, b"", True),
-    SnapshotReceived("b", 4, 9, 0),
+    SnapshotReceived("b", 4, 9, 0, 0),
     HigherTerm("b", 4),
     HigherTerm("b" * 64, 4),
 ]
@@ -63,7 +63,7 @@ SAMPLES = [
     Heartbeat("b", 4, 7),
     HeartbeatEcho("b", 4, 7, 9),
     SnapshotChunk("b", 4, SNAPSHOT, 7, b"abc", True),
-    SnapshotReceived("b", 4, 9, 7),
+    SnapshotReceived("b", 4, 9, 3, 7),
     HigherTerm("b", 4),
 ]
 POSITION = "the snapshot is of no position that a log of this term can have"
@@ -173,7 +173,7 @@ def test_an_answer_that_is_neither_yes_nor_no_is_a_problem(message, granted):
         (AppendRejected("b", 4, 0, 0, 0), "prev_index is no positive number"),
         (Heartbeat("b", 4, 0), "round is no positive number"),
         (HeartbeatEcho("b", 4, 0, 0), "round or commit is no number"),
-        (SnapshotReceived("b", 4, 0, 0), "index or size is no number"),
+        (SnapshotReceived("b", 4, 0, 0, 0), "index, offset or size is no number"),
         (SnapshotChunk("b", 4, None, 0, b"", True), "snapshot is no Snapshot"),
         (SnapshotChunk("b", 4, (9, 3, 88, ABC), 0, b"", True), "snapshot is no Snapshot"),
         (SnapshotChunk("b", 4, Snapshot(9, 3, 88, "abc"), 0, b"", True), "snapshot is no Snapshot"),

@@ -45,7 +45,7 @@ def test_a_rejected_probe_goes_back_to_where_the_leader_chose():
     progress = probing(11)
     progress.sent(10, 0, 0, 0)
 
-    progress.rejected(10, 4)
+    progress.rejected(10, 4, now=0)
 
     assert (progress.state, progress.next_index) == (PROBE, 4)
     assert progress.may_send(WINDOW)
@@ -56,7 +56,7 @@ def test_a_rejection_always_leads_at_least_one_entry_back(chosen, expected):
     progress = probing(11)
     progress.sent(10, 0, 0, 0)
 
-    progress.rejected(10, chosen)
+    progress.rejected(10, chosen, now=0)
 
     assert progress.next_index == expected
 
@@ -64,10 +64,10 @@ def test_a_rejection_always_leads_at_least_one_entry_back(chosen, expected):
 def test_the_answer_to_an_earlier_probe_is_ignored():
     progress = probing(11)
     progress.sent(10, 0, 0, 0)
-    progress.rejected(10, 4)
+    progress.rejected(10, 4, now=0)
     progress.sent(3, 0, 0, 0)
 
-    progress.rejected(10, 2)
+    progress.rejected(10, 2, now=0)
 
     assert progress.next_index == 4
     assert not progress.may_send(WINDOW)
@@ -146,7 +146,7 @@ def test_a_rejection_in_the_pipeline_drops_the_follower_to_probing_behind_what_m
     progress.sent(11, 60, 0, 0)
     progress.sent(12, 60, 0, 0)
 
-    progress.rejected(11, 11)
+    progress.rejected(11, 11, now=0)
 
     assert (progress.state, progress.next_index, progress.match_index) == (PROBE, 11, 10)
     assert progress.may_send(WINDOW)
@@ -157,8 +157,8 @@ def test_a_rejection_below_what_matches_comes_too_late():
     progress = replicating(10)
     progress.sent(11, 60, 0, 0)
 
-    progress.rejected(10, 3)
-    progress.rejected(2, 1)
+    progress.rejected(10, 3, now=0)
+    progress.rejected(2, 1, now=0)
 
     assert (progress.state, progress.next_index) == (REPLICATE, 12)
 
@@ -298,7 +298,7 @@ def test_no_order_of_events_breaks_the_invariants(events):
         elif event == "accept":
             progress.accepted(one, now)
         elif event == "reject":
-            progress.rejected(one, other)
+            progress.rejected(one, other, now=0)
         elif event == "retry":
             progress.retry_lost(now, RETRY_MS, MOST_MS)
         elif event == "echo":

@@ -13,7 +13,7 @@ from raft.messages import (
 )
 from raft.progress import REPLICATE, SNAPSHOT
 from raft.ready import Restored
-from raft.snapshots import Snapshot
+from raft.snapshots import ChunkRequest, Snapshot
 from tests.raft.member import Member, entries, only, terms
 
 ABC = Configuration(("a", "b", "c"))
@@ -256,7 +256,7 @@ def test_each_chunk_is_answered_before_the_next_goes():
     member.hear(AppendAccepted("b", 2, 5))
     assert asked(member) == []
 
-    member.hear(SnapshotReceived("c", 2, 4, 10))
+    member.hear(SnapshotReceived("c", 2, 4, 0, 10))
     assert asked(member) == [("c", 4, 10)]
     member.propose(b"y")
     assert asked(member) == []
@@ -265,10 +265,10 @@ def test_each_chunk_is_answered_before_the_next_goes():
 @pytest.mark.contract("N2")
 def test_an_answer_that_comes_twice_does_not_send_a_chunk_twice():
     member = leader()
-    member.hear(SnapshotReceived("c", 2, 4, 10))
+    member.hear(SnapshotReceived("c", 2, 4, 0, 10))
     asked(member)
 
-    member.hear(SnapshotReceived("c", 2, 4, 10))
+    member.hear(SnapshotReceived("c", 2, 4, 0, 10))
 
     assert asked(member) == [], "the chunk at 10 is on its way already; a second one would be answered twice, for ever"
 
@@ -287,7 +287,7 @@ def test_heartbeats_and_the_others_go_on_while_a_snapshot_is_sent():
 @pytest.mark.contract("N2")
 def test_a_lost_chunk_is_sent_again_after_a_while():
     member = leader()
-    member.hear(SnapshotReceived("c", 2, 4, 10))
+    member.hear(SnapshotReceived("c", 2, 4, 0, 10))
     asked(member)
 
     member.time_out()
@@ -308,7 +308,7 @@ def test_chunks_that_are_answered_late_are_not_taken_for_lost():
     for _ in range(4):  # the first chunk takes 400 ms there and back
         member.time_out()
         echo(member, "b")
-    member.hear(SnapshotReceived("c", 2, 4, 10))
+    member.hear(SnapshotReceived("c", 2, 4, 0, 10))
     asked(member)
 
     for _ in range(3):
@@ -323,10 +323,10 @@ def test_chunks_that_are_answered_late_are_not_taken_for_lost():
 @pytest.mark.parametrize("size", [0, 7, 30])
 def test_it_goes_on_from_what_the_follower_says_it_has(size):
     member = leader()
-    member.hear(SnapshotReceived("c", 2, 4, 10))
+    member.hear(SnapshotReceived("c", 2, 4, 0, 10))
     asked(member)
 
-    member.hear(SnapshotReceived("c", 2, 4, size))
+    member.hear(SnapshotReceived("c", 2, 4, 10, size))
 
     assert asked(member) == [("c", 4, size)]
 
@@ -335,7 +335,7 @@ def test_an_answer_about_another_snapshot_is_ignored():
     member = leader()
     asked(member)
 
-    member.hear(SnapshotReceived("c", 2, 3, 10), SnapshotReceived("b", 2, 4, 10))
+    member.hear(SnapshotReceived("c", 2, 3, 0, 10), SnapshotReceived("b", 2, 4, 0, 10))
 
     assert asked(member) == []
 
@@ -343,19 +343,22 @@ def test_an_answer_about_another_snapshot_is_ignored():
 @pytest.mark.contract("N2")
 def test_a_snapshot_that_is_gone_is_begun_anew_with_the_newest():
     member = leader()
-    member.hear(SnapshotReceived("c", 2, 4, 10))
+    member.hear(SnapshotReceived("c", 2, 4, 0, 10))
     member.propose(b"x")
     member.hear(AppendAccepted("b", 2, 5))
     member.save()
     member.effects()
     asked(member)
 
-    member.node.snapshots.gone("c", 1)
-    member.node.snapshots.gone("b", 2)
+    first = member.node.role.progress["c"].snapshot
+    newest = member.node.snapshots.newest
+    member.node.snapshots.gone(ChunkRequest("c", 1, first, 0, 10))
+    member.node.snapshots.gone(ChunkRequest("b", 2, first, 0, 10))
+    member.node.snapshots.gone(ChunkRequest("c", 2, newest, 0, 10))
     member.effects()
     assert asked(member) == []
 
-    member.node.snapshots.gone("c", 2)
+    member.node.snapshots.gone(ChunkRequest("c", 2, first, 0, 10))
     member.effects()
     assert asked(member) == [("c", 5, 0)]
 
@@ -368,7 +371,7 @@ def test_a_newer_snapshot_does_not_disturb_the_one_on_its_way():
     member.save()
     asked(member)
 
-    member.hear(SnapshotReceived("c", 2, 4, 10))
+    member.hear(SnapshotReceived("c", 2, 4, 0, 10))
     assert asked(member) == [("c", 4, 10)]
 
     member.hear(AppendAccepted("c", 2, 4))
@@ -416,8 +419,8 @@ def follower(log=(1, 1, 1), commit=2, **arguments):
 def test_chunks_are_stored_in_order_and_each_is_answered():
     member = follower()
 
-    assert member.hear(chunk(0, b"abc")) == [("b", SnapshotReceived("a", 2, 9, 3))]
-    assert member.hear(chunk(3, b"de")) == [("b", SnapshotReceived("a", 2, 9, 5))]
+    assert member.hear(chunk(0, b"abc")) == [("b", SnapshotReceived("a", 2, 9, 0, 3))]
+    assert member.hear(chunk(3, b"de")) == [("b", SnapshotReceived("a", 2, 9, 3, 5))]
     assert member.received == b"abcde"
     assert member.node.snapshots.download.size_bytes == 5
 
@@ -428,14 +431,14 @@ def test_a_chunk_with_the_wrong_offset_is_answered_with_the_right_one(offset):
     member = follower()
     member.hear(chunk(0, b"abc"))
 
-    assert member.hear(chunk(offset, b"zz", last=True)) == [("b", SnapshotReceived("a", 2, 9, 3))]
+    assert member.hear(chunk(offset, b"zz", last=True)) == [("b", SnapshotReceived("a", 2, 9, offset, 3))]
     assert member.received == b"abc"
     assert member.node.snapshots.installing is None
 
 
 @pytest.mark.contract("N2")
 def test_a_follower_that_was_restarted_asks_for_the_beginning():
-    assert follower().hear(chunk(3, b"de", last=True)) == [("b", SnapshotReceived("a", 2, 9, 0))]
+    assert follower().hear(chunk(3, b"de", last=True)) == [("b", SnapshotReceived("a", 2, 9, 3, 0))]
 
 
 @pytest.mark.contract("N2")
@@ -443,7 +446,7 @@ def test_the_download_goes_on_after_a_term_without_another_leader():
     member = follower()
     member.hear(chunk(0, b"abc"))
 
-    assert member.hear(chunk(3, b"de", term=4)) == [("b", SnapshotReceived("a", 4, 9, 5))]
+    assert member.hear(chunk(3, b"de", term=4)) == [("b", SnapshotReceived("a", 4, 9, 3, 5))]
 
 
 @pytest.mark.contract("N2")
