@@ -67,9 +67,7 @@ class Progress:
         self.snapshot: "Snapshot | None" = None
         self.snapshot_offset = 0
         self._probe_sent_ms: "int | None" = None  # when the one outstanding probe, or chunk, was last sent
-        self._probe_is_repeat = (
-            False  # whether it was sent before: what its answer took tells nothing
-        )
+        self._probe_is_repeat = False  # whether it was sent before: what its answer took tells nothing
         self._probe_repeats = 0  # how often one was sent again since an answer could be measured
         self._latency_ms = 0  # how long answers took lately: the slowest, slowly forgotten
         self._flights: "list[tuple[int, int, int]]" = []  # unanswered appends: (last index, bytes, sent at)

@@ -251,12 +251,6 @@ MUTATIONS = (
         "",
     ),
     _one(
-        "log not dropped with the snapshot",
-        "snapshots",
-        "        self._node.log.replace_by_snapshot(",
-        "        self._node.log.start_at_snapshot(",
-    ),
-    _one(
         "lost chunks are not sent again",
         "progress",
         "        if self.state != REPLICATE:\n            if self._probe",
