@@ -253,7 +253,7 @@ MUTATIONS = (
     _one(
         "lost chunks are not sent again",
         "progress",
-        "        if self.state != REPLICATE:\n            if self._probe",
-        "        if self.state == PROBE:\n            if self._probe",
+        "if self._probe_sent_ms is not None and now",
+        "if self.state == PROBE and self._probe_sent_ms is not None and now",
     ),
 )

@@ -211,7 +211,7 @@ def test_snapshots_repeat_for_ever_and_the_log_stays_bounded(settings):
     ("prev", "sent", "verified"), [(1, (1,), 2), (1, (1, 1, 1, 1), 5), (3, (), 3), (0, (1,) * 6, 6), (4, (1, 1), 6)]
 )
 def test_an_append_from_before_the_base_counts_as_matching(prev, sent, verified):
-    # openraft #511: such an append was taken for a conflict, and committed entries were cut off.
+    # Taken for a conflict, such an append would cut off committed entries.
     member = Keeper(by_hand=True, term=1, log=[1] * 5, snapshot_tail_entries=0)
     member.hear(Append("b", 1, 5, 1, 4, ()))
     member.save()

@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raft.actor import Persisted
 from raft.entries import COMMAND, Entry
 from raft.ready import Write
 from transport_sim.chance import Chance
@@ -15,9 +16,12 @@ def entry(index, term=1):
 def make(speed=None, seed=1):
     scheduler = Scheduler()
     reported, durable = [], []
-    disk = SimDisk(
-        scheduler, Chance(seed), speed or DiskSpeed(), reported.append, lambda write: durable.append(write.number)
-    )
+
+    def tell(message):
+        assert isinstance(message, Persisted)
+        reported.append(message.number)
+
+    disk = SimDisk(scheduler, Chance(seed), speed or DiskSpeed(), tell, lambda write: durable.append(write.number))
     return scheduler, disk, reported, durable
 
 
