@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly lint types architecture clean
+.PHONY: help demo test nightly bench-memory lint types architecture clean
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run ## Watch a local cluster lose its leader and carry on
 	@$(BIN)/quorate demo
@@ -18,10 +18,13 @@ test: $(VENV)/.test ## Run all tests
 
 NIGHTLY_SEEDS ?= 1500
 
-nightly: $(VENV)/.test ## Simulate seeds that the tests do not (NIGHTLY_SEEDS=20000 for a long night)
+nightly: bench-memory ## Simulate seeds that the tests do not (NIGHTLY_SEEDS=20000 for a long night), bench-memory too
 	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 5
 	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 3
 	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 7 --seconds 5
+
+bench-memory: $(VENV)/.test ## Feed a cluster a million commands; fail if its memory grows
+	$(BIN)/python -m bench.memory
 
 lint: $(VENV)/.dev ## Check style
 	$(BIN)/ruff check

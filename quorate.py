@@ -192,20 +192,17 @@ def _print_summary(summary: Summary, plan: Plan, replays: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from transport_sim.simulation import COUNTED
+
     console = Console(stderr=True, highlight=False)
     table = Table(
         title=f"seeds run: {summary.runs}, nodes: {plan.nodes}, faults: {plan.seconds:g} s each", min_width=46
     )
     table.add_column("")
     table.add_column("total", justify="right")
-    rows = {
-        "events": summary.events,
-        "events per second and core": summary.events_per_second,
-        "elections": summary.elections,
-        "commits": summary.commits,
-    }
-    for name, value in rows.items():
-        table.add_row(name, f"{value:,}")
+    table.add_row("events per second and core", f"{summary.events_per_second:,}")
+    for name in COUNTED:
+        table.add_row(name.replace("_", " "), f"{getattr(summary, name):,}")
     table.add_section()
     for kind, count in sorted(summary.faults.items()):
         table.add_row(f"fault: {kind}", f"{count:,}")
@@ -222,16 +219,16 @@ def _print_summary(summary: Summary, plan: Plan, replays: list[str]) -> None:
 
 
 def _as_object(summary: Summary, replays: list[str]) -> dict[str, object]:
+    from transport_sim.simulation import COUNTED
+
     return {
         "runs": summary.runs,
         "violations": [
             {"seed": v.seed, "invariant": v.invariant, "message": v.message, "replay": replay}
             for v, replay in zip(summary.violations, replays, strict=True)
         ],
-        "events": summary.events,
         "events_per_second": summary.events_per_second,
-        "elections": summary.elections,
-        "commits": summary.commits,
+        **{name: getattr(summary, name) for name in COUNTED},
         "faults": dict(sorted(summary.faults.items())),
         "digest": summary.digest,
     }

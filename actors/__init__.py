@@ -3,16 +3,24 @@
 Start reading at `cluster.py`; `node.py` shows how one member is put together.
 """
 
+from raft.changes import LEARNER, REMOVED, VOTER, Change
 from raft.config import Config
 from raft.errors import (
+    ChangeRefused,
     EntryTooLarge,
+    InvalidChange,
     InvalidCommand,
     InvalidConfig,
+    LastVoter,
+    NotCaughtUp,
     NotLeader,
     OutcomeUnknown,
     Overloaded,
     ProposalRefused,
     RaftError,
+    TransferFailed,
+    TransferRefused,
+    WitnessMajority,
 )
 
 from .cluster import LocalCluster
@@ -21,8 +29,12 @@ from .errors import (
     ClusterClosed,
     InvalidGroups,
     NodeStopped,
+    NoMoreNodes,
     NotKeyValue,
+    NotReadable,
     NotRunning,
+    ResultNotKept,
+    SessionExpired,
     Unavailable,
     UnknownNode,
     WrongThread,
@@ -30,36 +42,57 @@ from .errors import (
 from .kv import KeyValue
 from .kv_commands import OutOfBounds
 from .ports import StateMachine
+from .results import UnsupportedResult
 from .runtime import GeventActor, GeventFuture
+from .session_table import SessionLimits
+from .stale_read import StaleRead
 from .supervisor import MemberStatus
 
 DISTRIBUTION = "quorate"  # tells this package apart from others that are called `actors` too
 
 __all__ = [
     "DISTRIBUTION",
+    "LEARNER",
+    "REMOVED",
+    "VOTER",
     "AlreadyRunning",
+    "Change",
+    "ChangeRefused",
     "ClusterClosed",
     "Config",
     "EntryTooLarge",
     "GeventActor",
     "GeventFuture",
+    "InvalidChange",
     "InvalidCommand",
     "InvalidConfig",
     "InvalidGroups",
     "KeyValue",
+    "LastVoter",
     "LocalCluster",
     "MemberStatus",
+    "NoMoreNodes",
     "NodeStopped",
+    "NotCaughtUp",
     "NotKeyValue",
     "NotLeader",
+    "NotReadable",
     "NotRunning",
     "OutOfBounds",
     "OutcomeUnknown",
     "Overloaded",
     "ProposalRefused",
     "RaftError",
+    "ResultNotKept",
+    "SessionExpired",
+    "SessionLimits",
+    "StaleRead",
     "StateMachine",
+    "TransferFailed",
+    "TransferRefused",
     "Unavailable",
     "UnknownNode",
+    "UnsupportedResult",
+    "WitnessMajority",
     "WrongThread",
 ]

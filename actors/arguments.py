@@ -65,6 +65,12 @@ def made_by(factory: object) -> StateMachine:
     if callable(snapshot) != callable(restore):
         has, lacks = ("snapshot()", "restore(chunks)") if callable(snapshot) else ("restore(chunks)", "snapshot()")
         raise InvalidConfig("machine", factory, f"a class that has {lacks} too, or no {has}: one needs the other")
+    encode, decode = (callable(getattr(machine, method, None)) for method in ("encode_result", "decode_result"))
+    if encode != decode:
+        has, lacks = ("encode_result", "decode_result") if encode else ("decode_result", "encode_result")
+        raise InvalidConfig("machine", factory, f"a class that has {lacks} too, or no {has}: one needs the other")
+    if inspect.iscoroutinefunction(getattr(machine, "read", None)):
+        raise InvalidConfig("machine", factory, "a class whose read is not async: nobody would await it")
     if inspect.iscoroutinefunction(snapshot) or inspect.iscoroutinefunction(restore):
         raise InvalidConfig("machine", factory, "a class whose snapshot and restore are not async: nobody would await")
     return machine

@@ -1,95 +1,199 @@
-"""The client: gets a command done by whichever node leads, and says plainly what became of it.
+"""The client: gets something done by whichever node can do it, and says plainly what became of it.
 
-It begins with the leader of last time and follows the hints of nodes that refuse. When every member has refused, it
-sleeps until the roles change somewhere. What was refused is tried again until the deadline, since it certainly had no
-effect. What entered a log and then lost its leader is not: it might take effect twice.
+What only a leader can do is asked of the leader of last time first, and the hints of nodes that refuse are followed.
+When every member has refused, the client sleeps until the roles change somewhere. What was refused is tried again until
+the deadline, since it certainly had no effect. What a node took before it lost its leadership is tried again only if
+the caller says that this cannot make it take effect twice.
+
+A read can be served by any member, so one that fails, or is long without an answer, is tried at the next one.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
 from pykka import Future, Timeout
 
 from raft.errors import (
-    EntryTooLarge,
-    InvalidCommand,
+    ChangeInProgress,
     NotLeader,
     OutcomeUnknown,
     Overloaded,
     ProposalRefused,
+    ReadFailed,
+    TermNotCommitted,
+    TransferInProgress,
 )
 
 from .arguments import checked_timeout
 from .errors import NodeStopped, Unavailable
 from .leadership import Leadership
 
-BACK_OFF_S = 0.01  # first pause after `Overloaded`, doubled each time
-MAX_BACK_OFF_S = 0.5
+BACK_OFF_S = 0.01  # first pause after a refusal that time alone will mend, doubled each time
+MAX_BACK_OFF_S = 0.5  # where the load may be to blame
+SOON_S = 0.05  # the longest pause where somebody is just about to finish something
+SHORTEST_READ_S = 0.1  # the least time that one member is given for a read, if there is as much
+
+# The leader is there, and has something to finish first.
+_BUSY = (TransferInProgress, TermNotCommitted, ChangeInProgress)
+
+
+class Deadline:
+    """When a caller gives up.
+
+    Args:
+        timeout: seconds from now, 0 or more.
+
+    Raises:
+        InvalidConfig: when it is no number of seconds.
+
+    Attributes:
+        timeout_s: the same.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout_s = checked_timeout(timeout)
+        self._at = time.monotonic() + self.timeout_s
+
+    @property
+    def left_s(self) -> float:
+        """The seconds that are left, 0 when it has passed."""
+        return max(0.0, self._at - time.monotonic())
+
+
+class Pause:
+    """A pause that doubles each time.
+
+    Args:
+        deadline: it never lasts longer.
+        longest_s: nor longer than this, in seconds.
+    """
+
+    def __init__(self, deadline: Deadline, longest_s: float = MAX_BACK_OFF_S) -> None:
+        self._deadline = deadline
+        self._longest_s = longest_s
+        self._next_s = BACK_OFF_S
+
+    def take_s(self) -> float:
+        """Return for how many seconds to pause now."""
+        now_s = self._next_s
+        self._next_s = min(2 * now_s, self._longest_s)
+        return min(now_s, self._deadline.left_s)
 
 
 class Client:
-    """Finds the leader and gets commands done.
+    """Finds who can do what is asked for, and gets it done.
 
     Args:
-        members: ids of all members.
-        submit: puts a command before one member; the future brings the result, a `ProposalRefused` or an
-            `OutcomeUnknown`.
+        members: returns the ids of all members at present, at least one.
+        submit: puts a request before one member; the future brings the result, or the error.
         leadership: tells when it is worth asking again.
     """
 
     def __init__(
-        self, members: tuple[str, ...], submit: Callable[[str, bytes], Future[Any]], leadership: Leadership
+        self,
+        members: Callable[[], tuple[str, ...]],
+        submit: Callable[[str, Any], Future[Any]],
+        leadership: Leadership,
     ) -> None:
         self._members = members
         self._submit = submit
         self._leadership = leadership
-        self._leader = members[0]  # who took the last command
+        self._leader = members()[0]  # who took the last request
 
-    def call(self, command: bytes, timeout: float, *, read_only: bool = False) -> Any:
-        """Get a command done and return what the state machine made of it.
+    def call(self, request: Any, timeout: float, *, read_only: bool = False) -> Any:
+        """Get a request done by the leader and return what it was answered.
 
         Args:
-            command: the command.
+            request: as `submit` takes it.
             timeout: seconds, 0 or more.
-            read_only: whether the command changes nothing, so that it may be repeated after an unknown outcome.
+            read_only: whether it changes nothing, so that it may be repeated after an unknown outcome.
 
         Raises:
             InvalidConfig: when the timeout is no number of seconds.
-            EntryTooLarge, InvalidCommand: no node will ever take it.
-            Unavailable: the time is up, and the command had no effect.
+            Unavailable: the time is up, and the request had no effect.
             OutcomeUnknown: the time is up, or leadership was lost, after a node had taken it; it may yet take effect.
+            RaftError: the leader's answer, if asking again would not change it: `EntryTooLarge`, `LastVoter` and so on.
         """
-        deadline = time.monotonic() + checked_timeout(timeout)
+        return self.ask(request, Deadline(timeout), read_only=read_only)
+
+    def ask(self, request: Any, deadline: Deadline, *, read_only: bool = False, once: bool = False) -> Any:
+        """Do the same as `call`, until a deadline.
+
+        Args:
+            request: as `submit` takes it.
+            deadline: when to give up.
+            read_only: whether it changes nothing, so that it may be repeated after an unknown outcome.
+            once: whether it takes effect once however often it is asked, so that it may be repeated too. In the end its
+                outcome is unknown all the same if one of the attempts was.
+        """
         answers: dict[str, Exception] = {}  # the last one of each member that was asked
-        pause_s = BACK_OFF_S
+        in_doubt: OutcomeUnknown | None = None
+        back_off, moment = Pause(deadline), Pause(deadline, SOON_S)
         while True:
             seen = self._leadership.version
             try:
-                return self._ask_around(command, deadline, answers)
-            except (EntryTooLarge, InvalidCommand):
-                raise
+                return self._ask_around(request, deadline, answers)
             except Overloaded:
-                gevent.sleep(min(pause_s, max(0.0, deadline - time.monotonic())))
-                pause_s = min(2 * pause_s, MAX_BACK_OFF_S)
-            except ProposalRefused:
-                self._leadership.wait(seen, max(0.0, deadline - time.monotonic()))
-            except OutcomeUnknown:
-                if not read_only:
+                gevent.sleep(back_off.take_s())
+            except _BUSY:
+                self._leadership.wait(seen, moment.take_s())
+            except (NotLeader, NodeStopped):
+                self._leadership.wait(seen, deadline.left_s)
+            except OutcomeUnknown as error:
+                if once:
+                    in_doubt = error
+                elif not read_only:
                     raise
-            if time.monotonic() >= deadline:
-                raise self._unavailable(timeout, answers)
+            if not deadline.left_s:
+                raise in_doubt or self._unavailable("nobody took the command", deadline, answers)
 
-    def _ask_around(self, command: bytes, deadline: float, answers: dict[str, Exception]) -> Any:
-        """Ask members, each once, until one takes the command; raise the last refusal if none does."""
-        unasked = [member for member in self._members if member != self._leader]
-        member = self._leader
+    def read(self, request: Any, deadline: Deadline, node: str | None = None) -> Any:
+        """Get something read by any member, the leader rather than others, and return it.
+
+        Args:
+            request: as `submit` takes it.
+            deadline: when to give up.
+            node: the one member to ask; any when None.
+
+        Raises:
+            Unavailable: the time is up.
+            Exception: whatever the state machine has raised.
+        """
+        answers: dict[str, Exception] = {}
+        pause = Pause(deadline)
+        while True:
+            for member in self._readers() if node is None else (node,):
+                # Half of what is left: a member that does not know yet that it is cut off must not use up all of it.
+                patience_s = min(deadline.left_s, max(deadline.left_s / 2, SHORTEST_READ_S))
+                try:
+                    return self._submit(member, request).get(timeout=patience_s)
+                except Timeout:
+                    answers[member] = Timeout("no answer")
+                except (ReadFailed, NodeStopped) as failure:
+                    answers[member] = failure
+                if not deadline.left_s:
+                    raise self._unavailable("nobody served the read", deadline, answers)
+            gevent.sleep(pause.take_s())
+
+    def _readers(self) -> Iterator[str]:
+        members = self._members()
+        first = self._leadership.leader()
+        if first in members:
+            yield first
+        yield from [member for member in members if member != first]
+
+    def _ask_around(self, request: Any, deadline: Deadline, answers: dict[str, Exception]) -> Any:
+        """Ask members, each once, until one takes the request; raise the last refusal if none does."""
+        members = self._members()
+        member = self._leader if self._leader in members else members[0]
+        unasked = [other for other in members if other != member]
         while True:
             try:
-                result = self._submit(member, command).get(timeout=max(0.0, deadline - time.monotonic()))
+                result = self._submit(member, request).get(timeout=deadline.left_s)
             except Timeout:
                 answers[member] = Timeout("no answer")
                 raise OutcomeUnknown(f"{member} was given the command and has not answered in time") from None
@@ -106,11 +210,11 @@ class Client:
                 self._leader = member
                 return result
 
-    def _unavailable(self, timeout: float, answers: dict[str, Exception]) -> Unavailable:
+    def _unavailable(self, what: str, deadline: Deadline, answers: dict[str, Exception]) -> Unavailable:
         attempts = {
             member: answer.state if isinstance(answer, NodeStopped) else str(answer)
             for member, answer in answers.items()
         }
-        if all(isinstance(answers.get(member), NodeStopped) for member in self._members):
-            return Unavailable("nobody took the command", timeout, attempts, "restart a majority of them")
-        return Unavailable("nobody took the command", timeout, attempts)
+        if all(isinstance(answers.get(member), NodeStopped) for member in self._members()):
+            return Unavailable(what, deadline.timeout_s, attempts, "restart a majority of them")
+        return Unavailable(what, deadline.timeout_s, attempts)

@@ -1,48 +1,48 @@
 """A whole cluster in one process: real actors in real time, with mailboxes for a network.
 
-It is meant for trying Raft out, for tests and demonstrations: nodes can be killed, restarted and cut off from each
-other. All of it lives in the thread that made it, and runs while that thread waits: in the methods of the cluster, in
-`LocalCluster.sleep`, or in anything else that waits by gevent. While the thread does something else, the cluster stands
-still, and its time with it.
+It is meant for trying Raft out, for tests and demonstrations: nodes can be added and removed, killed, restarted and cut
+off from each other. All of it lives in the thread that made it, and runs while that thread waits: in the methods of the
+cluster, in `LocalCluster.sleep`, or in anything else that waits by gevent. While the thread does something else, the
+cluster stands still, and its time with it.
 """
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import gevent
 from pykka import Future
 
+from raft.actor import LEASE, LINEARIZABLE, STALE, Propose, Read
 from raft.config import Config
-from raft.errors import InvalidConfig
+from raft.errors import InvalidCommand, InvalidConfig
 from raft.membership import Configuration
 
-from . import interrupts, kv_commands
-from .arguments import as_bytes, checked_timeout, disjoint_groups, made_by
-from .client import Client
-from .errors import ClusterClosed, NotKeyValue, Unavailable, UnknownNode, WrongThread
-from .kv import DONE, INVALID, KeyValue, Result
-from .leadership import Leadership
-from .local_transport import LocalNetwork, LocalTransport
-from .node import NodeActor
+from . import interrupts, results, session_commands
+from .arguments import checked_timeout, disjoint_groups
+from .client import Client, Deadline
+from .errors import ClusterClosed, NotKeyValue, NotReadable, Unavailable, WrongThread
+from .kv import KeyValue
+from .kv_calls import KeyValueCalls
+from .local_nodes import MAX_NODES, LocalNodes
+from .member_calls import MemberCalls
 from .ports import StateMachine
-from .storage.memory import MemoryStorage
-from .supervisor import MemberStatus, Supervisor
+from .session_client import SessionClient
+from .session_table import APPLIED, Reply, SessionLimits
+from .stale_read import StaleRead
+from .supervisor import MemberStatus, Request
 from .threads import main_greenlet
-from .timers import ClusterClock, MonotonicClock
-
-MAX_NODES = 9  # more would not make a cluster safer, only slower
 
 # Mailboxes in one process answer within microseconds, so that a dead leader can be noticed soon.
 LOCAL_CONFIG = Config(election_timeout_ms=300, heartbeat_interval_ms=50)
 
 
-class LocalCluster:
+class LocalCluster(KeyValueCalls, MemberCalls):
     """A cluster of nodes n1, n2, … in this process.
 
     Use it in a `with` statement, or call `close` when done. Nodes are named by id, "n1", or by position, 0. Keys and
@@ -51,51 +51,56 @@ class LocalCluster:
     and no node.
 
     Args:
-        nodes: how many, 1 to 9.
+        nodes: how many there are at first, 1 to 9; `add` and `remove` change that.
+        witnesses: how many of them, the last ones, vote and have no state machine (contract M8); at most half.
         machine: makes a fresh state machine, usually a class; called once for each start of a node.
         config: timeouts and limits of the nodes; elections within about half a second when None.
+        limits: how much is remembered of clients; the defaults of `SessionLimits` when None.
         seed: an integer that decides in which order the nodes time out; another one each time when None.
+        watch: called with every event of every node but messages (see `raft.observer`); must neither wait nor raise.
 
     Raises:
         InvalidConfig: when an argument is out of its bounds.
-
-    Attributes:
-        members: the ids of all nodes, in order.
     """
 
     def __init__(
         self,
         nodes: int = 3,
         *,
+        witnesses: int = 0,
         machine: Callable[[], StateMachine] = KeyValue,
         config: Config | None = None,
+        limits: SessionLimits | None = None,
         seed: int | None = None,
+        watch: Callable[[object], None] | None = None,
     ) -> None:
         if type(nodes) is not int or not 1 <= nodes <= MAX_NODES:
             raise InvalidConfig("nodes", nodes, f"an integer from 1 to {MAX_NODES}")
+        if type(witnesses) is not int or not 0 <= witnesses <= nodes // 2:
+            raise InvalidConfig("witnesses", witnesses, f"an integer from 0 to {nodes // 2}, half of the nodes")
         if seed is not None and type(seed) is not int:
             raise InvalidConfig("seed", seed, "an integer or None")
         if config is not None and not isinstance(config, Config):
             raise InvalidConfig("config", config, "a Config or None")
-        self.members = tuple(f"n{number}" for number in range(1, nodes + 1))
-        self._make_machine = machine
-        self._config = LOCAL_CONFIG if config is None else config
-        self._next_seed = secrets.randbits(30) if seed is None else seed
-        self._configuration = Configuration(self.members)
-        self._network = LocalNetwork()
-        self._leadership = Leadership(self.members)
-        self._storages = {member: MemoryStorage() for member in self.members}
-        self._machines: dict[str, StateMachine] = {}
-        self._supervisors = {member: self._supervisor(member) for member in self.members}
-        self._client = Client(self.members, self._submit, self._leadership)
+        if limits is not None and not isinstance(limits, SessionLimits):
+            raise InvalidConfig("limits", limits, "a SessionLimits or None")
+        if watch is not None and not callable(watch):
+            raise InvalidConfig("watch", watch, "a function of one event, or None")
+        limits = SessionLimits() if limits is None else limits
+        self._nodes = LocalNodes(machine, LOCAL_CONFIG if config is None else config, limits, seed, watch)
+        self._leadership = self._nodes.leadership
+        ids = [self._nodes.new_id() for _ in range(nodes)]
+        voters = Configuration(tuple(ids), witnesses=tuple(ids[nodes - witnesses :]))
+        for id in ids:
+            self._nodes.create(id, witness=id in voters.witnesses, configuration=voters)
+        self._client = Client(lambda: self.members, self._submit, self._leadership)
+        self._session = SessionClient(self._client, limits, self._decode_result)
         self._thread = main_greenlet()
-        # Half a heartbeat: after a standstill nobody is nearer to losing patience than by that much.
-        self._clock = ClusterClock(max(1, self._config.heartbeat_interval_ms // 2), MonotonicClock())
         self._holds_interrupts = interrupts.hold()
         self._closed = False
         try:
-            for supervisor in self._supervisors.values():
-                supervisor.start()
+            for id in ids:
+                self._nodes.start(id)
         except BaseException:
             self.close()
             raise
@@ -118,100 +123,111 @@ class LocalCluster:
             return f"LocalCluster({nodes}, closed)"
         leader = self._leadership.leader()
         leads = "no leader" if leader is None else f"{leader} leads"
-        down = [f"{member} down" for member, supervisor in self._supervisors.items() if not supervisor.running]
+        down = [f"{status.id} down" for status in self._nodes.statuses() if not status.running]
         return f"LocalCluster({', '.join([nodes, leads, *down])})"
 
     def close(self) -> None:
         """Take every node down and forget what was stored; may be called again, above all after an interrupt in it."""
         self._check_thread()
         self._closed = True
-        self._clock.close()
-        for supervisor in self._supervisors.values():
-            if supervisor.running:
-                supervisor.crash()
+        self._nodes.close()
         if self._holds_interrupts:
             self._holds_interrupts = False
             interrupts.release()
-        for supervisor in self._supervisors.values():  # last, since waiting is where an interrupt may come
-            supervisor.join()
+        self._nodes.join()  # last, since waiting is where an interrupt may come
 
-    # The replicated key-value store
-
-    def put(self, key: bytes | str, value: bytes | str, timeout: float = 5.0) -> None:
-        """Store a value under a key.
-
-        Args:
-            key: 1 to 1024 bytes.
-            value: 0 bytes to 1 MiB.
-            timeout: seconds, 0 or more.
-
-        Raises:
-            OutOfBounds: when key or value is no str or bytes object, or too short or too long; nothing was sent.
-            InvalidConfig: when the timeout is no number of seconds.
-            Unavailable: nobody took the command in time; it had no effect.
-            OutcomeUnknown: a node took it and then lost its leadership or ran out of time; it may yet take effect.
-            NotKeyValue: when the cluster replicates another machine.
-            ClusterClosed: after `close`.
-        """
-        self._kv(kv_commands.put(as_bytes("key", key), as_bytes("value", value)), timeout)
-
-    def get(self, key: bytes | str, timeout: float = 5.0) -> bytes | None:
-        """Return the value of a key, or None when there is none, as of some moment during this call (linearizable).
-
-        Raises:
-            OutOfBounds, Unavailable, NotKeyValue, ClusterClosed: as for `put`.
-        """
-        return self._kv(kv_commands.get(as_bytes("key", key)), timeout, read_only=True).value
-
-    def delete(self, key: bytes | str, timeout: float = 5.0) -> bool:
-        """Remove a key; return whether it was there.
-
-        Raises:
-            OutOfBounds, Unavailable, OutcomeUnknown, NotKeyValue, ClusterClosed: as for `put`.
-        """
-        return self._kv(kv_commands.delete(as_bytes("key", key)), timeout).value is not None
-
-    def cas(self, key: bytes | str, expected: bytes | str | None, value: bytes | str, timeout: float = 5.0) -> bool:
-        """Store a value if the key holds the expected one, None for "absent"; return whether it did.
-
-        Raises:
-            OutOfBounds, Unavailable, OutcomeUnknown, NotKeyValue, ClusterClosed: as for `put`.
-        """
-        expected = None if expected is None else as_bytes("expected", expected)
-        command = kv_commands.cas(as_bytes("key", key), expected, as_bytes("value", value))
-        return self._kv(command, timeout).outcome == DONE
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The ids of all nodes, in the order in which they came; those that are down too."""
+        return self._nodes.ids
 
     # Any state machine
 
-    def propose(self, command: bytes, timeout: float = 5.0) -> Any:
-        """Get a command applied on every node, and return what the state machine answered, the very object.
+    def propose(self, command: bytes, timeout: float = 5.0, *, session: bool = True) -> Any:
+        """Get a command applied on every node, and return what the state machine answered.
+
+        Args:
+            command: bytes that the state machine understands.
+            timeout: seconds, 0 or more.
+            session: whether the command goes under the session of this cluster's client: then it is sent again when
+                its outcome is in doubt and applied once, and its result is kept as bytes meanwhile, so that what
+                returns is equal to what the machine answered. Without, it is sent once, and what returns is the very
+                object.
 
         Raises:
             InvalidCommand: when the command is not bytes.
-            EntryTooLarge: when it is larger than `Config.max_entry_bytes`.
-            Unavailable, OutcomeUnknown, ClusterClosed: as for `put`.
+            EntryTooLarge: when it is larger than `Config.max_entry_bytes`, less 25 bytes that tell session and
+                sequence.
+            ResultNotKept: it was applied, but its result is of a type that cannot be encoded (see `StateMachine`).
+            Unavailable, OutcomeUnknown, ClusterClosed: as for `put`; without a session the outcome is unknown as soon
+                as the leadership is lost.
         """
         self._check_open()
-        return self._client.call(command, timeout)
+        if type(command) is not bytes:
+            raise InvalidCommand(command)
+        if session:
+            return self._session.call(command, timeout)
+        reply: Reply = self._client.call(partial(Propose, session_commands.plain(command)), timeout)
+        assert reply.outcome == APPLIED, reply
+        return reply.value
+
+    def read(
+        self, query: Any, timeout: float = 5.0, *, consistency: str = LINEARIZABLE, node: str | int | None = None
+    ) -> Any:
+        """Return what the state machine's `read` answers to a query, without a place in the log.
+
+        It sees every command that was acknowledged before the call, whichever member serves it. A read that fails is
+        tried again, at another member too, until the time is up.
+
+        Args:
+            query: what the machine's `read` understands; it is handed over as it is.
+            timeout: seconds, 0 or more.
+            consistency: "linearizable" asks a majority whether the leader still leads (ReadIndex). "lease" saves that
+                while the leader holds a lease, and is as safe as the clocks are: see `Config.lease_promise_ms`, which
+                is 0 by default, so that there are no leases, and `Config.max_clock_drift_ppm`.
+            node: which member shall serve it; any when None.
+
+        Raises:
+            NotReadable: when the state machine has no `read`.
+            InvalidConfig: when the timeout is no number of seconds, or the consistency none of the two.
+            UnknownNode: when there is no such node.
+            Unavailable: nobody served it in time.
+            ClusterClosed: after `close`.
+            Exception: whatever the machine's `read` has raised; the node that it was carries on.
+        """
+        if consistency not in (LINEARIZABLE, LEASE):
+            raise InvalidConfig("consistency", consistency, f'"{LINEARIZABLE}" or "{LEASE}"; see read_stale')
+        return self._read(query, consistency, timeout, node)
+
+    def read_stale(self, query: Any, timeout: float = 5.0, *, node: str | int | None = None) -> StaleRead[Any]:
+        """Return what one node's state machine answers to a query, without asking others, and how old that may be.
+
+        It works at a node that is cut off, and may miss commands that were acknowledged long ago.
+
+        Raises:
+            NotReadable, InvalidConfig, UnknownNode, Unavailable, ClusterClosed, Exception: as for `read`.
+        """
+        value, staleness_ms = self._read(query, STALE, timeout, node)
+        return StaleRead(value, None if staleness_ms is None else staleness_ms / 1000)
 
     def machine(self, node: str | int) -> Any:
-        """Return the state machine of one node, to look at; that of its last run while the node is down.
+        """Return the state machine of one node, to look at; that of its last run while it is down; None for a witness.
 
         Raises:
             UnknownNode: when there is no such node.
         """
         self._check_thread()
-        return self._machines[self._member(node)]
+        return self._nodes[self._nodes.named(node)].machine
 
     # Who leads
 
     def leader(self) -> str | None:
-        """Return the id of the leader that a majority of the members agree on, or None."""
+        """Return the id of the leader that a majority of the voters agree on, or None."""
         self._check_thread()
         return self._leadership.leader()
 
     def wait_for_leader(self, timeout: float = 5.0) -> str:
-        """Wait until a majority of the members agree on a leader, and return its id.
+        """Wait until a majority of the voters agree on a leader, and return its id.
 
         Raises:
             Unavailable: when they do not in time.
@@ -231,12 +247,12 @@ class LocalCluster:
     def status(self) -> list[MemberStatus]:
         """Return what is known of each member, in order, those that are down too."""
         self._check_thread()
-        return [supervisor.status() for supervisor in self._supervisors.values()]
+        return self._nodes.statuses()
 
     # Faults
 
     def kill(self, node: str | int) -> None:
-        """Crash a node, as by a power cut: writes under way and its mailbox are lost, its storage stays.
+        """Crash a node, as by a power cut: writes under way and its mailbox are lost, its storage stays. See `stop`.
 
         Raises:
             UnknownNode: when there is no such node.
@@ -244,7 +260,7 @@ class LocalCluster:
             ClusterClosed: after `close`.
         """
         self._check_open()
-        supervisor = self._supervisors[self._member(node)]
+        supervisor = self._nodes[self._nodes.named(node)].supervisor
         supervisor.crash()
         supervisor.join()
 
@@ -257,7 +273,21 @@ class LocalCluster:
             ClusterClosed: after `close`.
         """
         self._check_open()
-        self._supervisors[self._member(node)].start()
+        self._nodes.start(self._nodes.named(node))
+
+    def erase(self, node: str | int) -> None:
+        """Give a node that is down an empty storage, as if its disk had been replaced.
+
+        When it is restarted, the others refuse it: it has forgotten what it promised them (contract M6). Its status
+        says so. To bring it back, `remove` it, then `add` it.
+
+        Raises:
+            UnknownNode: when there is no such node.
+            AlreadyRunning: when it runs.
+            ClusterClosed: after `close`.
+        """
+        self._check_open()
+        self._nodes.erase(self._nodes.named(node))
 
     def partition(self, *groups: Iterable[str | int]) -> None:
         """Split the network so that nodes hear only their own group; replaces all cuts made before.
@@ -271,9 +301,9 @@ class LocalCluster:
             ClusterClosed: after `close`.
         """
         self._check_open()
-        parts = disjoint_groups(groups, self._member)
+        parts = disjoint_groups(groups, self._nodes.named)
         named = [member for part in parts for member in part]
-        self._network.partition([*parts, [member for member in self.members if member not in named]])
+        self._nodes.network.partition([*parts, [member for member in self.members if member not in named]])
 
     def cut(self, sender: str | int, receiver: str | int) -> None:
         """Lose whatever one node sends to another; the other direction stays as it is.
@@ -283,7 +313,7 @@ class LocalCluster:
             ClusterClosed: after `close`.
         """
         self._check_open()
-        self._network.cut(self._member(sender), self._member(receiver))
+        self._nodes.network.cut(self._nodes.named(sender), self._nodes.named(receiver))
 
     def heal(self) -> None:
         """Mend every cut.
@@ -292,7 +322,7 @@ class LocalCluster:
             ClusterClosed: after `close`.
         """
         self._check_open()
-        self._network.heal()
+        self._nodes.network.heal()
 
     def sleep(self, seconds: float) -> None:
         """Wait, and let the cluster run; `time.sleep` would stop it.
@@ -305,46 +335,26 @@ class LocalCluster:
 
     # Internals
 
-    def _supervisor(self, member: str) -> Supervisor:
-        def spawn(on_down: Callable[[BaseException | None], None]) -> NodeActor:
-            machine = made_by(self._make_machine)
-            actor = NodeActor.spawn(
-                member,
-                self._configuration,
-                self._config,
-                self._next_seed,
-                clock=self._clock,
-                storage=self._storages[member],
-                transport=LocalTransport(self._network, member),
-                machine=machine,
-                observer=self._leadership,
-                on_down=on_down,
-            )
-            self._next_seed += 1
-            self._machines[member] = machine
-            return actor
-
-        return Supervisor(member, spawn, self._leadership.forget)
-
-    def _submit(self, member: str, command: bytes) -> Future[Any]:
+    def _submit(self, member: str, request: Request) -> Future[Any]:
         self._check_open()
-        return self._supervisors[member].propose(command)
+        return self._nodes.ask(member, request)
 
-    def _kv(self, command: bytes, timeout: float, read_only: bool = False) -> Result:
+    def _read(self, query: Any, consistency: str, timeout: float, node: str | int | None) -> Any:
         self._check_open()
-        machine = self._machines[self.members[0]]
+        machine = self._nodes.machine
+        if not callable(getattr(machine, "read", None)):
+            raise NotReadable(type(machine).__name__)
+        id = None if node is None else self._nodes.named(node)
+        return self._client.read(partial(Read, query, consistency), Deadline(timeout), id)
+
+    def _decode_result(self, data: bytes) -> Any:
+        return getattr(self._nodes.machine, "decode_result", results.decode)(data)
+
+    def _check_key_value(self) -> None:
+        self._check_open()
+        machine = self._nodes.machine
         if not isinstance(machine, KeyValue):
             raise NotKeyValue(type(machine).__name__)
-        result: Result = self._client.call(command, timeout, read_only=read_only)
-        assert result.outcome != INVALID, result.problem
-        return result
-
-    def _member(self, node: object) -> str:
-        if type(node) is int and 0 <= node < len(self.members):
-            return self.members[node]
-        if isinstance(node, str) and node in self.members:
-            return node
-        raise UnknownNode(node, self.members)
 
     def _check_open(self) -> None:
         self._check_thread()

@@ -12,7 +12,7 @@ import gevent
 from rich.console import Console
 from rich.table import Table
 
-from raft.errors import OutcomeUnknown, RaftError
+from raft.errors import RaftError
 
 from .cluster import LocalCluster
 from .kv import KeyValue
@@ -57,7 +57,6 @@ class _Demo:
         self._pace_s = pace_s
         self._steps = 0
         self._acknowledged: dict[str, str] = {}
-        self._unknown: dict[str, str] = {}
         self._writers: list[gevent.Greenlet[..., None]] = []
 
     def play(self) -> None:
@@ -80,8 +79,8 @@ class _Demo:
         self._crash_amid_writes(first)
         self._step(
             f"{first} crashes",
-            f"It had just received {CAUGHT} more writes and answered none: the crash has caught them. "
-            f"Another {CAUGHT} arrive now and wait for a new leader.",
+            f"It had just received {CAUGHT} more writes and answered none: they will be sent again, under the same "
+            f"numbers, so that none takes effect twice. Another {CAUGHT} arrive now and wait for a new leader.",
         )
 
         second = cluster.wait_for_leader(PATIENCE_S)
@@ -90,8 +89,8 @@ class _Demo:
         self._step(f"{second} is elected", "Two of three are still a majority.")
         self.check(second != first, f"another node leads, {took_s:.2f} s after the crash")
         self.check(self._term(second) > first_term, f"its term is above {first_term}, the one of {first}")
-        self.check(all(writer.ready() for writer in self._writers), "every write, caught or waiting, has got an answer")
-        self._show_unknown(first)
+        answered = all(writer.ready() for writer in self._writers)
+        self.check(answered, "every write, caught by the crash or waiting, has got its answer")
         self._pause()
 
         self._write(WRITES)
@@ -106,7 +105,7 @@ class _Demo:
         self._step(
             "Three nodes again",
             "All have the same log. It has more entries than there were writes: every new leader adds an empty one, "
-            "and reads go through the log too.",
+            "and there are those that say who takes part, and which client writes.",
         )
         self._check_contents()
 
@@ -148,16 +147,12 @@ class _Demo:
 
     def _write(self, count: int) -> None:
         for _ in range(count):
-            self._put(f"key {len(self._acknowledged) + len(self._unknown):03}")
+            self._put(f"key {len(self._acknowledged):03}")
 
     def _put(self, key: str) -> None:
         value = f"value of {key}"
-        try:
-            self._cluster.put(key, value, PATIENCE_S)
-        except OutcomeUnknown:
-            self._unknown[key] = value
-        else:
-            self._acknowledged[key] = value
+        self._cluster.put(key, value, PATIENCE_S)
+        self._acknowledged[key] = value
 
     def _put_aside(self, key: str) -> None:
         # In a greenlet of its own there is nobody to catch an error.
@@ -173,16 +168,6 @@ class _Demo:
         self._cluster.kill(leader)
         self._writers += [gevent.spawn(self._put_aside, f"waiting {number}") for number in range(CAUGHT)]
         gevent.sleep(0)
-
-    def _show_unknown(self, first: str) -> None:
-        if not self._unknown:
-            return
-        found = [self._cluster.get(key, PATIENCE_S) == value.encode() for key, value in self._unknown.items()]
-        self._console.print(
-            f"  [yellow]?[/] {len(found)} caught writes got the answer OutcomeUnknown: {first} may or may not have "
-            f"passed them on. As it turns out, {found.count(True)} have taken effect and {found.count(False)} have not",
-            highlight=False,
-        )
 
     def _level(self) -> bool:
         nodes = [member.raft for member in self._cluster.status()]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from raft.errors import ProposalRefused, RaftError
+from raft.errors import OutcomeUnknown, ProposalRefused, RaftError
 
 
 class NodeStopped(ProposalRefused):
-    """The node is down; the command did not enter its log.
+    """The node is down; what it was asked for had no effect.
 
     Args:
         node: id of the node.
@@ -19,7 +19,7 @@ class NodeStopped(ProposalRefused):
 
     def __init__(self, node: str, cause: str | None = None) -> None:
         self.state = "down" if cause is None else f"down: {cause}"
-        super().__init__(f"node {node} is {self.state}; restart it, or propose to another one")
+        super().__init__(f"node {node} is {self.state}; restart it, or ask another one")
         self.node = node
 
 
@@ -48,6 +48,34 @@ class Unavailable(ProposalRefused):
         super().__init__(f"{what} within {timeout_s:g} s ({tried}); {advice}")
         self.timeout_s = timeout_s
         self.attempts = attempts
+
+
+class SessionExpired(OutcomeUnknown):
+    """The session of the command has expired: whether an earlier copy of it was applied is not known any more.
+
+    The command is not sent again: under another session it could take effect a second time.
+
+    Attributes:
+        session: the id of the session.
+    """
+
+    def __init__(self, session: int) -> None:
+        super().__init__(f"session {session} has expired, and what it remembered is forgotten")
+        self.session = session
+
+
+class ResultNotKept(RaftError):
+    """The command was applied, but its result cannot be kept for a retry, and so not be told.
+
+    Args:
+        problem: what is wrong with the result.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"the command was applied, but its result cannot be told: {problem}; let the machine return something "
+            "else, give it encode_result and decode_result, or propose without a session"
+        )
 
 
 class UnknownNode(RaftError):
@@ -115,6 +143,30 @@ class InvalidGroups(RaftError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"{problem}, as in partition(['n1'], ['n2', 'n3'])")
+
+
+class NoMoreNodes(RaftError):
+    """The cluster has as many nodes as it may have; none was added.
+
+    Attributes:
+        limit: how many that is.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a local cluster has at most {limit} nodes; remove one first")
+        self.limit = limit
+
+
+class NotReadable(RaftError):
+    """The state machine has no method `read(query)`.
+
+    Attributes:
+        machine: name of the machine's class.
+    """
+
+    def __init__(self, machine: str) -> None:
+        super().__init__(f"{machine} has no method read(query); give it one, or propose a command that asks")
+        self.machine = machine
 
 
 class NotKeyValue(RaftError):

@@ -1,11 +1,11 @@
 """The built-in state machine: a key-value store with put, get, delete and compare-and-set.
 
-Reads are commands too: they go through the log, so each sees every write acknowledged before it (linearizable).
+A get may be asked as a query, which takes no place in the log, or applied as a command like the others.
 
 Keeps to what MicroPython understands: boards run this file too.
 """
 
-from .kv_commands import CAS, DELETE, PUT, MalformedCommand, decode, decode_pairs, encode_pairs
+from .kv_commands import CAS, DELETE, GET, PUT, MalformedCommand, decode, decode_pairs, encode_pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 DONE = "done"
 CONFLICT = "conflict"
 INVALID = "invalid"
+
+_OUTCOMES = (DONE, CONFLICT, INVALID)
+_CODES = {DONE: b"\x00", CONFLICT: b"\x01", INVALID: b"\x02"}
 
 
 class Result:
@@ -70,9 +73,36 @@ class KeyValue:
             self._values.pop(decoded.key, None)
         return Result(DONE, held)
 
+    def read(self, query: bytes) -> Result:
+        """Answer a query, made by `kv_commands.get`; never raises, whatever the bytes are."""
+        try:
+            decoded = decode(query)
+        except MalformedCommand as error:
+            return Result(INVALID, None, str(error))
+        if decoded.operation != GET:
+            return Result(INVALID, None, "only a get is a query; what changes the store is a command")
+        return Result(DONE, self._values.get(decoded.key))
+
     def items(self) -> "list[tuple[bytes, bytes]]":
         """Return everything that is stored, in order of key."""
         return sorted(self._values.items())
+
+    def encode_result(self, result: Result) -> bytes:
+        """Return the bytes of a result, so that it can be kept for a client that asks again.
+
+        One byte for the outcome; then nothing, or 0 and the value, or 1 and the problem.
+        """
+        code = _CODES[result.outcome]
+        if result.value is not None:
+            return code + b"\x00" + result.value
+        return code if result.problem is None else code + b"\x01" + result.problem.encode()
+
+    def decode_result(self, data: bytes) -> Result:
+        """Return the result that `encode_result` made these bytes of."""
+        outcome = _OUTCOMES[data[0]]
+        if len(data) == 1:
+            return Result(outcome)
+        return Result(outcome, data[2:]) if data[1] == 0 else Result(outcome, None, data[2:].decode())
 
     def snapshot(self) -> "Iterable[bytes]":
         """Return the present contents as bytes, piece by piece; what is applied meanwhile does not touch them."""

@@ -4,42 +4,59 @@ from __future__ import annotations
 
 from gevent.event import Event
 
-from raft.observer import RoleChanged
+from raft.membership import Configuration
+from raft.observer import ESSENTIAL, ConfigurationChanged, RoleChanged
+from raft.quorum import WON, tally
 
 
 class Leadership:
-    """The observer of every node of a cluster.
-
-    Args:
-        members: ids of all voters, those that are down too.
+    """Is told the events of every node of a cluster; the port `Observer` of `actors.ports`.
 
     Attributes:
+        level: which events it wants.
         version: counts up with every change.
     """
 
-    def __init__(self, members: tuple[str, ...]) -> None:
-        self._majority = len(members) // 2 + 1
+    level = ESSENTIAL
+
+    def __init__(self) -> None:
         self._roles: dict[str, RoleChanged] = {}
+        self._configurations: dict[str, Configuration] = {}  # the one in force at each node
         self._changed = Event()
         self.version = 0
 
+    def begin(self, node: str, configuration: Configuration) -> None:
+        """Take note that a node has started, with the configuration that its storage holds."""
+        self._configurations[node] = configuration
+
     def observe(self, event: object) -> None:
-        """Take note of a role change; other events are of no interest here."""
+        """Take note of another role or configuration; other events are of no interest here."""
         if isinstance(event, RoleChanged):
             self._roles[event.node] = event
+            self._wake()
+        elif isinstance(event, ConfigurationChanged):
+            self._configurations[event.node] = event.configuration
             self._wake()
 
     def forget(self, node: str) -> None:
         """Take note that a node has gone down."""
         self._roles.pop(node, None)
+        self._configurations.pop(node, None)
         self._wake()
 
     def leader(self) -> str | None:
-        """Return the leader that a majority of the members, itself among them, agree on, or None."""
+        """Return the leader that a majority of the voters agree on, or None.
+
+        The voters are those of the configuration in force at the leader; when it is joint, of each half.
+        """
         for claim in self._roles.values():
             if claim.role == "leader":
-                agree = [role for role in self._roles.values() if (role.term, role.leader) == (claim.term, claim.node)]
-                if len(agree) >= self._majority:
+                agree = {
+                    role.node: True
+                    for role in self._roles.values()
+                    if (role.term, role.leader) == (claim.term, claim.node)
+                }
+                if tally(agree, self._configurations[claim.node].halves) == WON:
                     return claim.node
         return None
 

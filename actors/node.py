@@ -11,16 +11,18 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from raft.actor import Propose, RaftActor
+from raft.actor import ChangeMembership, Propose, RaftActor, Read, TransferLeadership
 from raft.config import Config
 from raft.membership import Configuration
 from raft.node import Node
 from raft.status import Status
+from raft.witness import WitnessMachine
 
 from .errors import NodeStopped
 from .machine import for_core
 from .ports import Clock, Observer, StateMachine, Storage, Transport
 from .runtime import GeventActor, describe
+from .session_table import SessionLimits
 from .timers import GeventTimer
 
 
@@ -28,14 +30,17 @@ class NodeActor(GeventActor):
     """Runs one node.
 
     Args:
-        id: this member's id; must be in `configuration`.
-        configuration: who takes part.
+        id: this member's id; must be in `configuration`, if there is one.
+        configuration: who takes part when the cluster begins; None for a member that joins later. What the storage
+            holds overrules it.
         config: timeouts and limits.
         seed: of the node's election timeouts; give each member, and each start, another one.
         clock: the time.
         storage: this member's storage; what it holds is loaded before the actor starts.
         transport: the way to the other members.
         machine: a fresh state machine; it is brought to the stored snapshot, if any, and the log behind that applied.
+            None for a witness, which has none.
+        limits: how much is remembered of clients; the same on every member.
         observer: is told the node's events.
         on_down: called when the node has gone down by itself, with the exception that took it down, or with None when
             it was asked to stop; not called after `crash`.
@@ -48,14 +53,15 @@ class NodeActor(GeventActor):
     def __init__(
         self,
         id: str,
-        configuration: Configuration,
+        configuration: Configuration | None,
         config: Config,
         seed: int,
         *,
         clock: Clock,
         storage: Storage,
         transport: Transport,
-        machine: StateMachine,
+        machine: StateMachine | None,
+        limits: SessionLimits,
         observer: Observer,
         on_down: Callable[[BaseException | None], None],
     ) -> None:
@@ -67,7 +73,8 @@ class NodeActor(GeventActor):
         self._on_down = on_down
         self._failure: str | None = None
         self._node = Node(id, configuration, config, storage.load(), seed, clock.now_ms())
-        self._raft = RaftActor(self._node, clock, self._timer, transport, storage, for_core(machine), observer)
+        applies = WitnessMachine() if machine is None else for_core(machine, limits)
+        self._raft = RaftActor(self._node, clock, self._timer, transport, storage, applies, observer)
 
     def status(self) -> Status:
         """Return a picture of the node. It is whole at any time, since a turn does not let others run."""
@@ -88,8 +95,8 @@ class NodeActor(GeventActor):
         self._raft.on_drained()
 
     def on_undelivered(self, message: Any) -> None:
-        """Refuse a proposal that this node will never see."""
-        if isinstance(message, Propose):
+        """Refuse what this node is asked and will never see."""
+        if isinstance(message, (Propose, Read, TransferLeadership, ChangeMembership)):
             message.reply(NodeStopped(self.id, self._failure), None)
 
     def on_stop(self) -> None:

@@ -13,7 +13,7 @@ from pykka import ActorRef
 
 from raft.messages import Message, SnapshotChunk
 from raft.ready import Restored, Write
-from raft.snapshots import ChunkRequest, Snapshot
+from raft.snapshot import ChunkRequest, Snapshot
 
 
 class Clock(Protocol):
@@ -69,6 +69,12 @@ class StateMachine(Protocol):
 
     A machine may have two more methods, both or neither: `snapshot()` and `restore(chunks)`, see `SnapshotMachine`.
     With them the log is cut off from time to time; without them it grows for ever, and each start applies all of it.
+
+    And two more, both or neither: `encode_result(result)` and `decode_result(data)`, see `EncodingMachine`. Without
+    them the results of commands in a session must be what `results.py` can encode: None, bool, int, float, str, bytes,
+    and tuples, lists and dicts of these.
+
+    And `read(query)`, see `ReadableMachine`. Without it the only way to look into the machine is a command.
     """
 
     def apply(self, command: bytes) -> Any:
@@ -77,8 +83,8 @@ class StateMachine(Protocol):
         It must be deterministic: no clock, no chance, nothing from outside, or the members part ways. It must not call
         the cluster it is part of: the node that waits for the answer would be the one to give it.
 
-        The result is handed to the proposer as it is. Return nothing mutable that the machine keeps, or whoever gets it
-        could change one member behind the back of the others; return a copy.
+        The result of a command outside of a session is handed to the proposer as it is. Return nothing mutable that the
+        machine keeps, or whoever gets it could change one member behind the back of the others; return a copy.
 
         An exception stops the node, and restarting it does not help: the command is in the log, so every start applies
         it again. Answer bad commands with a result that says so.
@@ -102,8 +108,44 @@ class SnapshotMachine(StateMachine, Protocol):
         """
 
 
+class ReadableMachine(StateMachine, Protocol):
+    """A state machine that answers queries, so that reads need no place in the log."""
+
+    def read(self, query: Any) -> Any:
+        """Return what the query asks for, and change nothing.
+
+        Any member may be asked, and each must give the answer that its state gives. What is returned is handed to the
+        asker as it is: return nothing mutable that the machine keeps, but a copy. An exception goes to the asker too,
+        and the node carries on.
+        """
+
+
+class EncodingMachine(StateMachine, Protocol):
+    """A state machine whose results are of its own types: it says how they become bytes, which are kept for retries."""
+
+    def encode_result(self, result: Any) -> bytes:
+        """Return the bytes of a result of `apply`; called on every member, right after it.
+
+        Must be as deterministic as `apply`. `results.UnsupportedResult` means that there are none, and the proposer is
+        told so; any other exception stops the node.
+        """
+
+    def decode_result(self, data: bytes) -> Any:
+        """Return the result that `encode_result`, perhaps on another member, made these bytes of.
+
+        Called for the proposer, never by the node.
+        """
+
+
 class Observer(Protocol):
     """Whoever watches."""
+
+    @property
+    def level(self) -> int | None:
+        """How much to tell: `ESSENTIAL`, `INFO`, `DEBUG` or `TRACE` of `raft.observer`, or None for nothing.
+
+        Read once by each node that starts.
+        """
 
     def observe(self, event: object) -> None:
         """Take note of an event (see `raft.observer`); must neither block nor raise."""

@@ -13,12 +13,15 @@ from typing import Any
 from loguru import logger
 from pykka import Future
 
-from raft.actor import Propose
+from raft.observer import ConfigurationChanged, Refused
 from raft.status import Status
 
 from .errors import AlreadyRunning, NodeStopped, NotRunning
 from .node import NodeActor
 from .runtime import GeventFuture, describe
+
+Reply = Callable[[Exception | None, Any], None]
+Request = Callable[[Reply], object]  # makes the message that asks a node for something and has this reply called
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,14 @@ class MemberStatus:
         id: the member.
         raft: what its node says of itself, or None while it is down.
         failure: the exception that took it down, or None when it runs, was killed or was stopped.
+        refused: why the others do not take the node for the member whose id it has, or None: the id is bound to another
+            storage than the one that the node has (contract M6). Remove the member, then add it again.
     """
 
     id: str
     raft: Status | None
     failure: BaseException | None
+    refused: Refused | None = None
 
     @property
     def running(self) -> bool:
@@ -42,9 +48,9 @@ class MemberStatus:
 
     @property
     def state(self) -> str:
-        """The role of its node, or "down", followed by what took it down if it failed."""
+        """The role of its node, or "refused" and by whom, or "down", followed by what took it down if it failed."""
         if self.raft is not None:
-            return self.raft.role
+            return self.raft.role if self.refused is None else f"refused by {self.refused.by}"
         return "down" if self.failure is None else f"down: {describe(self.failure)}"
 
 
@@ -69,6 +75,7 @@ class Supervisor:
         self._actor: NodeActor | None = None
         self._crashed: NodeActor | None = None
         self._failure: BaseException | None = None
+        self._refused: Refused | None = None
 
     def start(self) -> None:
         """Start the node from what its storage holds.
@@ -80,6 +87,7 @@ class Supervisor:
         if self._actor is not None:
             raise AlreadyRunning(self.id)
         self._failure = None
+        self._refused = None
         self._actor = self._spawn(self._went_down)
 
     def crash(self) -> None:
@@ -96,14 +104,26 @@ class Supervisor:
         self._crashed = actor
         actor.crash()
 
+    def stop(self) -> None:
+        """Take the node down once it has carried out what is in its mailbox, and wait until it is down.
+
+        Raises:
+            NotRunning: when it is down.
+        """
+        actor = self._actor
+        if actor is None:
+            raise NotRunning(self.id)
+        actor.actor_ref.stop()
+        actor.join(1.0)
+
     def join(self) -> None:
         """Wait until the greenlet of a node that was crashed has ended."""
         if self._crashed is not None:
             self._crashed.join(1.0)
             self._crashed = None
 
-    def propose(self, command: bytes) -> Future[Any]:
-        """Put a command before the node; the future brings the result, a `ProposalRefused` or an `OutcomeUnknown`."""
+    def ask(self, request: Request) -> Future[Any]:
+        """Put a request before the node; the future brings what it is replied, or `NodeStopped`."""
         future: GeventFuture[Any] = GeventFuture()
 
         def reply(error: Exception | None, result: Any) -> None:
@@ -115,12 +135,24 @@ class Supervisor:
         if self._actor is None:
             reply(NodeStopped(self.id, None if self._failure is None else describe(self._failure)), None)
         else:
-            self._actor.actor_ref.tell(Propose(command, reply))
+            self._actor.actor_ref.tell(request(reply))
         return future
 
     def status(self) -> MemberStatus:
         """Return what is known of the member."""
-        return MemberStatus(self.id, self._actor.status() if self._actor is not None else None, self._failure)
+        raft = None if self._actor is None else self._actor.status()
+        return MemberStatus(self.id, raft, self._failure, self._refused)
+
+    def observe(self, event: object) -> None:
+        """Take note that other members refuse this one, or do so no more; other events are of no interest here."""
+        if isinstance(event, Refused):
+            self._refused = event
+        elif (
+            self._refused is not None
+            and isinstance(event, ConfigurationChanged)
+            and event.configuration.incarnations.get(self.id) != self._refused.bound
+        ):
+            self._refused = None
 
     @property
     def running(self) -> bool:

@@ -6,10 +6,11 @@ then there is at most one write, one batch of messages, one run of applications.
 """
 
 from .entries import COMMAND
-from .errors import OutcomeUnknown, ProposalRefused, StorageFailed
-from .messages import Message, SnapshotChunk
+from .errors import OutcomeUnknown, ProposalRefused, ReadFailed, StorageFailed, TransferRefused
+from .messages import Message
 from .node import Node
-from .snapshots import ChunkRequest, Snapshot
+from .ready import Answer
+from .snapshot import ChunkRequest, Snapshot
 
 
 class Propose:
@@ -25,6 +26,63 @@ class Propose:
 
     def __init__(self, data: bytes, reply) -> None:
         self.data = data
+        self.reply = reply
+
+
+LINEARIZABLE = "linearizable"
+LEASE = "lease"
+STALE = "stale"
+
+
+class Read:
+    """Ask the state machine something that changes nothing.
+
+    Args:
+        query: what to ask it, see `StateMachine.read`.
+        consistency: `LINEARIZABLE`: sees every write acknowledged before, by asking a quorum; `LEASE`: the same, by a
+            lease if there is one; `STALE`: whatever this node has.
+        reply: called once, as reply(error, result). The error is None, a `ReadFailed`, or whatever the state machine
+            has raised: a query that it cannot answer is its asker's affair. A stale result comes as (result, staleness
+            in milliseconds or None), see `Node.staleness_ms`.
+    """
+
+    __slots__ = ("consistency", "query", "reply")
+
+    def __init__(self, query, consistency: str, reply) -> None:
+        self.query = query
+        self.consistency = consistency
+        self.reply = reply
+
+
+class TransferLeadership:
+    """Ask the leader to hand over.
+
+    Args:
+        target: who shall lead; the leader chooses when None.
+        reply: called once, as reply(error, leader). The error is None, `NotLeader`, `TransferRefused` or
+            `TransferFailed`.
+    """
+
+    __slots__ = ("reply", "target")
+
+    def __init__(self, target: "str | None", reply) -> None:
+        self.target = target
+        self.reply = reply
+
+
+class ChangeMembership:
+    """Ask the leader to change who takes part.
+
+    Args:
+        changes: a list of `Change`.
+        reply: called once, as reply(error, index). The error is None when the entry of that index has ended the change,
+            else `NotLeader`, a `ChangeRefused` or an `OutcomeUnknown`.
+    """
+
+    __slots__ = ("changes", "reply")
+
+    def __init__(self, changes, reply) -> None:
+        self.changes = changes
         self.reply = reply
 
 
@@ -86,7 +144,11 @@ class RaftActor:
 
     Args:
         node: the node, not used by anybody else.
-        clock, timer, transport, storage, machine, observer: the ports (see `ports.py`).
+        clock, timer, transport, storage, machine, observer: the ports (see `ports.py`). The observer's level is read
+            here, once.
+
+    Raises:
+        InvalidConfig: when the observer's level is none.
     """
 
     def __init__(self, node: Node, clock, timer, transport, storage, machine, observer) -> None:
@@ -101,8 +163,11 @@ class RaftActor:
         self._alarm: "int | None" = None  # what the timer is set to
         self._proposals = {}  # type: ignore[var-annotated]  # replies owed, by index of the entry
         self._proposals_term = 0  # the term in which those entries were proposed
+        self._asked = {}  # type: ignore[var-annotated]  # replies owed, by ticket, and the query of a read
         self._takes_snapshots = hasattr(machine, "snapshot")
+        self._serves_reads = hasattr(machine, "read")
         self._saving = False  # whether a snapshot is on its way to the storage
+        node.watch.listen(observer.level)
 
     def on_start(self) -> None:
         """Bring the state machine to the stored snapshot, if there is one, and set the first alarm."""
@@ -123,17 +188,25 @@ class RaftActor:
             self.node.persisted(message.number, now)
         elif isinstance(message, Tick):
             self._alarm = None
+        elif isinstance(message, Read):
+            self._read(message, now)
+        elif isinstance(message, TransferLeadership):
+            self._ask(message.reply, self.node.transfer_leadership, message.target, now)
+        elif isinstance(message, ChangeMembership):
+            self._ask(message.reply, self.node.change_membership, message.changes, now)
         elif isinstance(message, ChunkRead):
-            self._send_chunk(message)
+            self.node.snapshots.chunk_read(message.request, message.data, message.last)
         elif isinstance(message, SnapshotSaved):
             self._saving = False
             self.node.snapshots.saved(message.snapshot)
         elif isinstance(message, StorageBroke):
+            self.node.watch.storage_failed(message.reason)
+            self._show(self.node.watch.take())
             raise StorageFailed(message.reason)
         elif isinstance(message, Message):
             self.node.step(message, now)
         else:
-            self.node.drop("malformed", f"a {type(message).__name__} is no message")
+            self.node.drop("malformed", "a", type(message).__name__, "is no message")
 
     def on_drained(self) -> None:
         """End the turn: let time pass, carry out what the node asks for, set the alarm."""
@@ -152,22 +225,34 @@ class RaftActor:
                 self._transport.send(ready.messages)
             for request in ready.chunk_requests:
                 self._storage.read_chunk(request)
+            for answer in ready.answers:
+                self._answer(answer)
             if ready.committed:
                 self._apply(ready.committed)
             if ready.restore is not None:
                 self._machine.restore(self._storage.read_snapshot(ready.restore))
                 node.snapshots.restored(ready.restore)
-            for event in ready.events:
-                self._observer.observe(event)
+            self._show(ready.events)
         if self._proposals and not node.leads(self._proposals_term):
-            self.abandon("leadership was lost before the command was known to be committed")
+            self._abandon_proposals("leadership was lost before the command was known to be committed")
         if self._takes_snapshots and not self._saving and node.snapshots.is_due:
             self._saving = True
             self._storage.save_snapshot(node.snapshots.describe(), self._machine.snapshot())
+        if node.watch.events:
+            self._show(node.watch.take())  # what carrying out the effects has brought
         self._set_alarm(now)
         self._now = None
 
     def abandon(self, reason: str) -> None:
+        """Answer everybody who waits: the node stops, and will not. What was proposed may yet take effect."""
+        self._abandon_proposals(reason)
+        asked = self._asked
+        self._asked = {}
+        for ticket in sorted(asked):
+            reply, read = asked[ticket]
+            reply(OutcomeUnknown(reason) if read is None else ReadFailed(reason), None)
+
+    def _abandon_proposals(self, reason: str) -> None:
         """Tell every waiting proposer that the outcome is unknown."""
         proposals = self._proposals
         self._proposals = {}
@@ -181,9 +266,53 @@ class RaftActor:
             proposal.reply(refusal, None)
             return
         if self._proposals_term != self.node.term:
-            self.abandon("another term began before the command was known to be committed")
+            self._abandon_proposals("another term began before the command was known to be committed")
             self._proposals_term = self.node.term
         self._proposals[index] = proposal.reply
+
+    def _read(self, read: Read, now: int) -> None:
+        if not self._serves_reads:
+            read.reply(ReadFailed("this node has no state machine that can be read"), None)
+            return
+        if read.consistency == STALE:
+            self._serve(read, now)
+            return
+        try:
+            ticket = self.node.read(now, read.consistency == LEASE)
+        except ReadFailed as failure:
+            read.reply(failure, None)
+            return
+        self._asked[ticket] = (read.reply, read)
+
+    def _ask(self, reply, ask, what, now: int) -> None:
+        try:
+            ticket = ask(what, now)
+        except (ProposalRefused, TransferRefused) as refusal:
+            reply(refusal, None)
+            return
+        self._asked[ticket] = (reply, None)
+
+    def _answer(self, answer: Answer) -> None:
+        asked = self._asked.pop(answer.ticket, None)
+        if asked is None:
+            return
+        reply, read = asked
+        if read is not None and answer.error is None:
+            self._serve(read, None)
+        else:
+            reply(answer.error, answer.value)
+
+    def _serve(self, read: Read, stale_at: "int | None") -> None:
+        """Read the state machine; `stale_at` is the time of a stale read, else None."""
+        try:
+            result = self._machine.read(read.query)
+        except Exception as error:
+            # The machine is as it was. Stopping would let one bad query take down member after member.
+            read.reply(error, None)
+            return
+        if stale_at is not None:
+            result = (result, self.node.staleness_ms(stale_at))
+        read.reply(None, result)
 
     def _apply(self, entries) -> None:
         # What is applied in the very turn in which leadership is lost is still what was proposed: an entry that has
@@ -197,14 +326,9 @@ class RaftActor:
                     reply(None, result)
         self.node.applied(entries[-1].index)
 
-    def _send_chunk(self, read: ChunkRead) -> None:
-        request = read.request
-        node = self.node
-        if read.data is None:
-            node.snapshots.gone(request)
-        elif node.leads(request.term):
-            chunk = SnapshotChunk(node.id, request.term, request.snapshot, request.offset, read.data, read.last)
-            self._transport.send([(request.receiver, chunk)])
+    def _show(self, events) -> None:
+        for event in events:
+            self._observer.observe(event)
 
     def _set_alarm(self, now: int) -> None:
         # A deadline that moved away leaves the alarm as it is: the early tick finds nothing due and sets it anew.

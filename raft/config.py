@@ -15,6 +15,10 @@ _FIELDS = (
     ("max_entry_bytes", 8 * 1024 * 1024, 1, LIMIT),
     ("max_uncommitted_bytes", 64 * 1024 * 1024, 1, LIMIT),
     ("max_apply_entries", 4096, 1, 1 << 20),
+    ("max_pending_reads", 4096, 1, 1 << 20),
+    ("lease_promise_ms", 0, 0, 3_600_000),
+    ("max_clock_drift_ppm", 10_000, 0, 500_000),
+    ("quiescent_timeouts", 0, 0, 1000),
     ("snapshot_entries", 10_000, 1, LIMIT),
     ("snapshot_bytes", 64 * 1024 * 1024, 1, LIMIT),
     ("snapshot_tail_entries", 1000, 0, LIMIT),
@@ -40,6 +44,13 @@ class Config:
             refuses proposals with `Overloaded`. One proposal always passes when nothing is pending. Default 64 MiB.
         max_apply_entries: most entries handed out for application at once, so that a long backlog does not hold up
             heartbeats. Default 4096.
+        max_pending_reads: most reads that wait at one node before more are refused with `TooManyReads`. Default 4096.
+        lease_promise_ms: for how long a voter that hears its leader promises to elect nobody else, so that the leader
+            can serve reads by a lease (contract L2). At most the election timeout; 0, the default, for no promise. A
+            clock that does not count suspended time, or may be wrong by more than `max_clock_drift_ppm`, needs 0.
+        max_clock_drift_ppm: by how much the rate of any member's clock may be wrong, in millionths. Default 10,000.
+        quiescent_timeouts: how many election timeouts an idle, caught-up leader stays silent between two rounds of
+            heartbeats (contract L4); followers wait twice as long. 0, the default, for never.
         snapshot_entries, snapshot_bytes: a snapshot is made when so many entries, or so many bytes of them, were
             applied since the last one. Defaults 10,000 and 64 MiB.
         snapshot_tail_entries: how many entries before the snapshot stay in the log, so that a follower that is a
@@ -60,6 +71,10 @@ class Config:
         self.max_entry_bytes = 0
         self.max_uncommitted_bytes = 0
         self.max_apply_entries = 0
+        self.max_pending_reads = 0
+        self.lease_promise_ms = 0
+        self.max_clock_drift_ppm = 0
+        self.quiescent_timeouts = 0
         self.snapshot_entries = 0
         self.snapshot_bytes = 0
         self.snapshot_tail_entries = 0
@@ -76,6 +91,11 @@ class Config:
                 "heartbeat_interval_ms",
                 self.heartbeat_interval_ms,
                 f"at most a third of election_timeout_ms ({self.election_timeout_ms})",
+            )
+
+        if self.lease_promise_ms > self.election_timeout_ms:
+            raise InvalidConfig(
+                "lease_promise_ms", self.lease_promise_ms, f"at most election_timeout_ms ({self.election_timeout_ms})"
             )
 
     @property

@@ -2,7 +2,8 @@
 
 NOOP = 0  # the entry every leader opens its term with (thesis section 3.6.2, 6.4)
 COMMAND = 1  # a command for the state machine
-KINDS = (NOOP, COMMAND)
+CONFIGURATION = 2  # who takes part from here on (thesis section 4.1), as `Configuration.encode` writes it
+KINDS = (NOOP, COMMAND, CONFIGURATION)
 
 OVERHEAD_BYTES = 32  # what an entry is charged beside its payload, so that empty commands are bounded too
 
@@ -13,8 +14,8 @@ class Entry:
     Attributes:
         index: position in the log, 1 or more.
         term: the term of the leader that created it, 1 or more.
-        kind: `NOOP` or `COMMAND`.
-        data: the command, opaque to the core; empty for a no-op.
+        kind: `NOOP`, `COMMAND` or `CONFIGURATION`.
+        data: the command, opaque to the core; empty for a no-op, and for every command at a witness.
         stamp_ms: log time, in milliseconds: what the leader's clock says has passed since the log began. Never falls
             along the log (thesis section 6.3).
     """
@@ -32,6 +33,10 @@ class Entry:
     def size_bytes(self) -> int:
         """What the entry counts against every byte limit."""
         return OVERHEAD_BYTES + len(self.data)
+
+    def without_payload(self) -> "Entry":
+        """Return what a witness stores of it (contract M8): everything but the command."""
+        return Entry(self.index, self.term, COMMAND, b"", self.stamp_ms) if self.kind == COMMAND else self
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -37,12 +37,15 @@ class NotLeader(ProposalRefused):
 
     Attributes:
         leader: the id of the leader as far as this node knows, or None.
+        address: the leader's address, if the configuration tells it, or None.
     """
 
-    def __init__(self, leader: "str | None") -> None:
-        way_out = f"propose to {leader}" if leader is not None else "no leader is known: wait and try again"
+    def __init__(self, leader: "str | None", address: "str | None" = None) -> None:
+        where = "" if address is None else f" at {address}"
+        way_out = f"propose to {leader}{where}" if leader is not None else "no leader is known: wait and try again"
         super().__init__(f"this node is not the leader; {way_out}")
         self.leader = leader
+        self.address = address
 
 
 class Overloaded(ProposalRefused):
@@ -83,6 +86,130 @@ class InvalidCommand(ProposalRefused):
         super().__init__(f"a command is a bytes object, not {type(command).__name__}; encode it first")
 
 
+class TransferInProgress(ProposalRefused):
+    """The leader is handing over and takes nothing new (contract L3).
+
+    Attributes:
+        target: the member that shall lead next.
+    """
+
+    def __init__(self, target: str) -> None:
+        super().__init__(f"leadership is being transferred to {target}; propose to it, or try again in a moment")
+        self.target = target
+
+
+class TransferRefused(RaftError):
+    """Leadership cannot be handed to this member; nothing has changed.
+
+    Attributes:
+        target: the member, or None when the leader was to choose one.
+    """
+
+    def __init__(self, target: "str | None", reason: str) -> None:
+        super().__init__(f"leadership is not transferred to {target or 'anybody'}: {reason}")
+        self.target = target
+
+
+class TransferFailed(RaftError):
+    """A transfer was begun, and the target does not lead.
+
+    Attributes:
+        target: the member that should have.
+    """
+
+    def __init__(self, target: str, reason: str) -> None:
+        super().__init__(f"leadership was not transferred to {target}: {reason}; look who leads, then try again")
+        self.target = target
+
+
+class ReadFailed(RaftError):
+    """Nothing was read; reading again is safe."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the read failed: {reason}; try again")
+
+
+class TooManyReads(ReadFailed):
+    """Too many reads wait at this node.
+
+    Attributes:
+        pending: how many.
+        limit: `Config.max_pending_reads`.
+    """
+
+    def __init__(self, pending: int, limit: int) -> None:
+        super().__init__(f"{pending} reads wait at this node, and the limit is {limit}")
+        self.pending = pending
+        self.limit = limit
+
+
+class ChangeRefused(ProposalRefused):
+    """A change of membership is refused; nothing has changed."""
+
+
+class TermNotCommitted(ChangeRefused):
+    """The leader has not committed anything in its term yet, and must not change the members before (contract M2)."""
+
+    def __init__(self, term: int) -> None:
+        super().__init__(f"nothing is committed in term {term} yet; try again in a moment")
+
+
+class ChangeInProgress(ChangeRefused):
+    """Another change is under way (contract M2).
+
+    Attributes:
+        index: the configuration entry that is not committed, or not left, yet; 0 while new voters catch up.
+    """
+
+    def __init__(self, index: int) -> None:
+        super().__init__("another change of membership is under way; wait until it is done")
+        self.index = index
+
+
+class InvalidChange(ChangeRefused):
+    """The change asks for what cannot be.
+
+    Attributes:
+        member: the id of whom it is asked.
+    """
+
+    def __init__(self, member: str, reason: str) -> None:
+        super().__init__(f"{member} cannot be changed so: {reason}")
+        self.member = member
+
+
+class LastVoter(ChangeRefused):
+    """No voter with a state machine would be left (contract M6)."""
+
+    def __init__(self) -> None:
+        super().__init__("no voter with a state machine would be left; add another one first")
+
+
+class WitnessMajority(ChangeRefused):
+    """Witnesses alone would form a majority, and nobody would hold what they commit (contract M8)."""
+
+    def __init__(self) -> None:
+        super().__init__("the witnesses would form a majority by themselves; add full voters first")
+
+
+class NotCaughtUp(ChangeRefused):
+    """A new voter does not come near enough to the leader's log (contract M4). It stays a learner.
+
+    Attributes:
+        member: its id.
+        match_index, last_index: how far it is, and how far the leader is.
+    """
+
+    def __init__(self, member: str, match_index: int, last_index: int) -> None:
+        super().__init__(
+            f"{member} does not catch up (it holds entry {match_index} of {last_index}) and stays a learner; "
+            "look after its disk and network, then promote it again"
+        )
+        self.member = member
+        self.match_index = match_index
+        self.last_index = last_index
+
+
 class OutcomeUnknown(RaftError):
     """The command entered a log, and whether it takes effect cannot be told (yet).
 
@@ -117,6 +244,31 @@ class CommittedEntryConflict(FatalError):
         self.index = index
         self.own_term = own_term
         self.sent_term = sent_term
+
+
+class WrongKind(FatalError):
+    """A member is to be a witness and its storage was made for a full member, or the other way round (contract M8).
+
+    Attributes:
+        member: its id.
+        as_witness: what it is to be.
+    """
+
+    def __init__(self, member: str, as_witness: bool) -> None:
+        wanted, made = ("a witness", "a full member") if as_witness else ("a full member", "a witness")
+        super().__init__(
+            f"{member} is to be {wanted}, and its storage was made for {made}; remove the member, and add it again "
+            "with an empty storage"
+        )
+        self.member = member
+        self.as_witness = as_witness
+
+
+class MalformedConfiguration(FatalError):
+    """The bytes of a configuration entry are none."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"a configuration entry does not hold a configuration: {problem}")
 
 
 class InvalidRestore(FatalError):

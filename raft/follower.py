@@ -11,7 +11,7 @@ from .role import Role
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .messages import Append, Heartbeat, SnapshotChunk
+    from .messages import Append, Heartbeat, PreVoteRequest, ReadReply, SnapshotChunk, TimeoutNow
     from .node import Node
 
 
@@ -32,16 +32,35 @@ class Follower(Role):
         self.leader = leader
         self.timeout_ms = timeout_ms
         self.heard_ms: "int | None" = None  # when the leader of this term was last heard
+        self._round = 0  # the newest round of heartbeats that was heard
+        self._quiet_ms = 0  # how long a quiescent leader is waited for beyond the usual; else 0
         self.restart_timer(timer_start_ms)
 
     def hears_leader(self, now: int) -> bool:
         """Stickiness: who heard its leader within an election timeout helps nobody to depose it (thesis 4.2.3)."""
-        return self.heard_ms is not None and now - self.heard_ms < self.node.config.election_timeout_ms
+        patience_ms = self.node.config.election_timeout_ms + self._quiet_ms
+        return self.heard_ms is not None and now - self.heard_ms < patience_ms
 
     def restart_timer(self, now: int) -> None:
         """Begin the election timeout anew; members that do not vote never campaign."""
         self.timer_start_ms = now
-        self.deadline = now + self.timeout_ms if self.node.may_campaign else None
+        self.deadline = now + self.timeout_ms + self._quiet_ms if self.node.restraint.may_campaign else None
+
+    def on_configuration(self, now: int) -> None:
+        """Who has become a voter waits for its leader like one; who is none any more never campaigns."""
+        if (self.deadline is None) == self.node.restraint.may_campaign:
+            self.restart_timer(now)
+
+    def wake(self, now: int) -> None:
+        """Wait no longer than usual for a leader that has said it would be silent (contract L4)."""
+        if self._quiet_ms:
+            self._quiet_ms = 0
+            self.restart_timer(now)
+
+    def on_pre_vote_request(self, message: "PreVoteRequest", now: int) -> None:
+        """Answer like everybody; but if others miss a quiescent leader, begin to wait for it too."""
+        Role.on_pre_vote_request(self, message, now)
+        self.wake(now)
 
     def on_vote_granted(self, now: int) -> None:
         """Give the candidate a whole timeout to win."""
@@ -49,14 +68,49 @@ class Follower(Role):
 
     def on_deadline(self, now: int) -> None:
         """No leader for a whole election timeout: ask for pre-votes."""
-        self.node.become_pre_candidate(now)
+        self.node.campaign(now)
+
+    def postpone(self, deadline: int) -> None:
+        """Do not campaign before the deadline: a promise binds, or the own disk stands still."""
+        self.deadline = deadline
+
+    def on_timeout_now(self, message: "TimeoutNow", now: int) -> None:
+        """The leader hands over: campaign at once, if this log goes as far as it says (contract L3).
+
+        That raises the term, so the same order is obeyed only once.
+        """
+        node = self.node
+        if (
+            self.leader == message.sender
+            and node.restraint.may_campaign
+            and node.log.last_index >= message.last_index
+            and not node.restraint.disk_is_stalled(now)
+        ):
+            node.become_candidate(now, transfer=True)
+
+    def replicate(self, now: int) -> None:
+        """Ask the leader for the index of fresh reads."""
+        if self.leader is not None:
+            self.node.reads.ask_leader(self.leader, now)
+
+    def on_read_reply(self, message: "ReadReply", now: int) -> None:
+        """The leader says from which index on reads may be served."""
+        if message.sender == self.leader:
+            self.node.reads.on_reply(message)
 
     def on_heartbeat(self, message: "Heartbeat", now: int) -> None:
         """Echo the round at once: in a term that is durable an echo never waits for the disk (contract E11)."""
-        if not self._heard(message.sender, now):
+        is_new = message.round > self._round
+        if not self._heard(message.sender, now, 2 * message.pause_ms if is_new else self._quiet_ms):
             return
         node = self.node
-        node.send_in_term(message.sender, HeartbeatEcho(node.id, node.term, message.round, node.log.settled_index))
+        if is_new:
+            self._round = message.round
+            if message.commit <= node.log.applied_index:
+                node.current_ms = now
+        promise_ms = node.restraint.promise(now)
+        echo = HeartbeatEcho(node.id, node.term, message.round, node.log.settled_index, promise_ms)
+        node.outbox.send_in_term(message.sender, echo)
 
     def on_append(self, message: "Append", now: int) -> None:
         """Take over the entries if they fit the log, and answer when they are durable (paper section 5.3)."""
@@ -73,16 +127,19 @@ class Follower(Role):
             if own_term is not None and prev_index <= log.commit_index:
                 raise CommittedEntryConflict(prev_index, own_term, message.prev_term, message.sender)
             hint = log.last_at_most(prev_index, message.prev_term)
-            node.send_in_term(
+            node.outbox.send_in_term(
                 message.sender, AppendRejected(node.id, node.term, prev_index, hint, log.term_at(hint) or 0)
             )
             return
-        log.merge(message.entries, message.sender)
+        truncated = log.merge(message.entries, message.sender)
+        if truncated:
+            node.watch.truncated(truncated, message.sender)
         # Only what this very append has verified may be acknowledged or committed: behind it the log may still hold
         # entries that the leader does not have (contract R2).
         verified = prev_index + len(message.entries)
-        log.commit_to(min(message.commit, verified))
-        node.send_when_durable(message.sender, AppendAccepted(node.id, node.term, verified))
+        if log.commit_to(min(message.commit, verified)):
+            node.watch.committed()
+        node.outbox.send_when_durable(message.sender, AppendAccepted(node.id, node.term, verified))
 
     def on_snapshot_chunk(self, message: "SnapshotChunk", now: int) -> None:
         """Store a piece of a snapshot; when it is whole, install it (paper section 7)."""
@@ -96,29 +153,37 @@ class Follower(Role):
         if snapshot.index <= log.commit_index or log.term_at(snapshot.index) == snapshot.term:
             # All that it covers is here: nothing is ever taken back below the commit index, and an entry with the same
             # index and term keeps the log behind it (contract N3).
-            log.commit_to(snapshot.index)
-            node.send_when_durable(message.sender, AppendAccepted(node.id, node.term, snapshot.index))
+            if log.commit_to(snapshot.index):
+                node.watch.committed()
+            node.outbox.send_when_durable(message.sender, AppendAccepted(node.id, node.term, snapshot.index))
             return
         size_bytes = node.snapshots.receive(message)
         if node.snapshots.installing is None:
             received = SnapshotReceived(node.id, node.term, snapshot.index, message.offset, size_bytes)
-            node.send_in_term(message.sender, received)
+            node.outbox.send_in_term(message.sender, received)
 
     def on_restored(self, index: int) -> None:
         """Tell the leader that the snapshot is installed, on the disk and in the state machine."""
         if self.leader is not None:
-            self.node.send_when_durable(self.leader, AppendAccepted(self.node.id, self.node.term, index))
+            self.node.outbox.send_when_durable(self.leader, AppendAccepted(self.node.id, self.node.term, index))
 
-    def _heard(self, leader: str, now: int) -> bool:
-        """Note a sign of life from the leader; return False when it is not the leader this term already has."""
+    def _heard(self, leader: str, now: int, quiet_ms: int = 0) -> bool:
+        """Note a sign of life from the leader; return False when it is not the leader this term already has.
+
+        Args:
+            leader: who sent it.
+            now: milliseconds.
+            quiet_ms: how long beyond the usual to wait for the next one.
+        """
         if self.leader is None:
             self.leader = leader
-            self.node.note_role()
-            self.node.take_back_pre_votes()  # who hears a leader helps nobody to depose it
+            self.node.watch.role_changed()
+            self.node.outbox.take_back_pre_votes()  # who hears a leader helps nobody to depose it
         elif self.leader != leader:
             # Election safety (contract S1) rules this out; believing the second one would break it further.
-            self.node.drop("second leader", f"{leader} claims term {self.node.term}, which {self.leader} leads")
+            self.node.drop("second leader", leader, "claims term", self.node.term, "of leader", self.leader)
             return False
         self.heard_ms = now
+        self._quiet_ms = quiet_ms
         self.restart_timer(now)
         return True

@@ -10,9 +10,15 @@ writes (`stage`, `persisted`), and leave only by truncation on a term conflict a
 what is applied, or when a snapshot replaces the whole log.
 """
 
-from .entries import Entry
+from .entries import CONFIGURATION, Entry
 from .errors import CommittedEntryConflict, InvalidRestore
+from .membership import Configuration, Configurations
 from .writes import Writes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .ready import Restored
+    from .snapshot import Snapshot
 
 
 class Log:
@@ -23,6 +29,7 @@ class Log:
         base_index: index of the last entry that was cut off, 0 for none.
         base_term: its term.
         base_stamp_ms: log time as of it.
+        configurations: what is known of the configuration before the entries, which add theirs; nothing when None.
 
     Raises:
         InvalidRestore: when the entries have a gap or falling terms.
@@ -35,11 +42,20 @@ class Log:
         unsettled_bytes: what the entries above `settled_index` count together.
         applied_bytes: what the entries handed out for application since the last snapshot count together.
         writes: the numbered writes that carry the log (and term and vote) to disk.
+        configurations: those of this log (contract M3).
     """
 
     def __init__(
-        self, entries: "tuple[Entry, ...]" = (), base_index: int = 0, base_term: int = 0, base_stamp_ms: int = 0
+        self,
+        entries: "tuple[Entry, ...]" = (),
+        base_index: int = 0,
+        base_term: int = 0,
+        base_stamp_ms: int = 0,
+        configurations: "Configurations | None" = None,
     ) -> None:
+        if configurations is None:
+            configurations = Configurations(0, Configuration.unknown())
+        self.configurations = configurations
         self.base_index = base_index
         self.base_term = base_term
         self._entries = list(entries)  # _entries[i] has index base_index + 1 + i
@@ -50,6 +66,8 @@ class Log:
             if type(entry) is not Entry or entry.index != index or entry.term < term:
                 raise InvalidRestore(f"entry {index} of the restored log is {entry!r} after term {term}")
             term = entry.term
+            if entry.kind == CONFIGURATION:
+                configurations.append(entry)
         self.commit_index = base_index
         self.applied_index = base_index
         self.durable_index = index
@@ -61,6 +79,33 @@ class Log:
         self._base_is_staged = True  # whether a write has told the disk of the base
         self._base_stamp_ms = base_stamp_ms
         self.applied_bytes = 0
+
+    @classmethod
+    def restored(cls, restored: "Restored", configuration: Configuration) -> "Log":
+        """Return the log found on disk, adapted to the snapshot found beside it.
+
+        Args:
+            restored: what storage holds.
+            configuration: the first one of the cluster, in force until the log or the snapshot brings another.
+
+        Raises:
+            InvalidRestore: when what storage holds contradicts itself.
+        """
+        snapshot = restored.snapshot
+        base_index, base_term = restored.base
+        known = Configurations(0, configuration)
+        if snapshot is not None:
+            known = Configurations(snapshot.index, snapshot.configuration)
+        elif base_index:
+            raise InvalidRestore(f"the stored log begins behind entry {base_index}, and there is no snapshot")
+        log = cls(restored.entries, base_index, base_term, 0 if snapshot is None else snapshot.stamp_ms, known)
+        if snapshot is not None:
+            log.start_at_snapshot(snapshot)
+        if type(restored.term) is not int or restored.term < log.last_term:
+            raise InvalidRestore(f"term {restored.term} is below the log's last term {log.last_term}")
+        if restored.vote is not None and (type(restored.vote) is not str or restored.term < 1):
+            raise InvalidRestore(f"the vote in term {restored.term} is {restored.vote!r}, which is no member's id")
+        return log
 
     @property
     def last_index(self) -> int:
@@ -123,20 +168,23 @@ class Log:
     def append(self, term: int, kind: int, data: bytes, stamp_ms: int = 0) -> Entry:
         """Add an entry of the leader's own at the end and return it."""
         entry = Entry(self.last_index + 1, term, kind, data, stamp_ms)
-        self._entries.append(entry)
-        self.unsettled_bytes += entry.size_bytes
+        self._add(entry)
         return entry
 
-    def merge(self, entries: "tuple[Entry, ...]", leader: str) -> None:
+    def merge(self, entries: "tuple[Entry, ...]", leader: str) -> int:
         """Take over entries sent by the leader whose predecessor is already known to match (paper section 5.3).
 
         What is already here stays; only a term conflict truncates, since a delayed or repeated append must not cut off
         what a later one has added (contract R1). What is before the base is committed, and so the same.
 
+        Returns:
+            The index from which on the log was truncated, 0 when it was not.
+
         Raises:
             CommittedEntryConflict: when an entry contradicts a committed one.
         """
         known = self.last_index
+        truncated = 0
         for position in range(len(entries)):
             entry = entries[position]
             if entry.index > known:
@@ -147,13 +195,20 @@ class Log:
             if own.term != entry.term:
                 if entry.index <= self.commit_index:
                     raise CommittedEntryConflict(entry.index, own.term, entry.term, leader)
-                self._truncate(entry.index)
+                truncated = entry.index
+                self._truncate(truncated)
                 break
         else:
-            return
+            return 0
         for entry in entries[position:]:
-            self._entries.append(entry)
-            self.unsettled_bytes += entry.size_bytes
+            self._add(entry)
+        return truncated
+
+    def _add(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        self.unsettled_bytes += entry.size_bytes
+        if entry.kind == CONFIGURATION:
+            self.configurations.append(entry)
 
     def _truncate(self, first: int) -> None:
         """Drop the entries from `first` on; always above the commit index."""
@@ -161,6 +216,7 @@ class Log:
         for entry in self._entries[position:]:
             self.unsettled_bytes -= entry.size_bytes
         del self._entries[position:]
+        self.configurations.truncate(first)
         self._unstaged_index = min(self._unstaged_index, first)
         # From here on the disk holds entries that this log no longer has: they count as durable no more, even before
         # the write that cuts them off.
@@ -206,13 +262,14 @@ class Log:
         index = min(index, self.applied_index)
         if index <= self.base_index:
             return
+        self.configurations.forget_before(index)
         self.base_term = self.entry(index).term
         self._base_stamp_ms = self.entry(index).stamp_ms
         del self._entries[: index - self.base_index]
         self.base_index = index
         self._base_is_staged = False
 
-    def start_at_snapshot(self, index: int, term: int, stamp_ms: int) -> None:
+    def start_at_snapshot(self, snapshot: "Snapshot") -> None:
         """Adapt the log found on disk to the snapshot found beside it, which the state machine was restored from.
 
         A crash may have come between the durable snapshot and the cut of the log. Entries behind it stay when the log
@@ -221,25 +278,28 @@ class Log:
         Raises:
             InvalidRestore: when the log begins behind the snapshot's end, so that entries are missing.
         """
+        index = snapshot.index
         if self.base_index > index:
             raise InvalidRestore(f"the log begins behind entry {self.base_index}, the snapshot ends with {index}")
-        if self.term_at(index) == term:
+        if self.term_at(index) == snapshot.term:
             self.commit_to(index)
             self._handed_index = self.applied_index = index
         else:
-            self.replace_by_snapshot(index, term, stamp_ms)
+            self.replace_by_snapshot(snapshot)
             self._base_is_staged = False
 
-    def replace_by_snapshot(self, index: int, term: int, stamp_ms: int) -> None:
+    def replace_by_snapshot(self, snapshot: "Snapshot") -> None:
         """Begin anew behind a snapshot that is durable and in the state machine: it covers more than the log had.
 
         The disk has dropped its log together with installing the snapshot.
         """
+        index = snapshot.index
         self._entries = []
+        self.configurations = Configurations(index, snapshot.configuration)
         self.base_index = self.commit_index = self.applied_index = self.durable_index = index
         self._handed_index = self._counted_index = index
-        self.base_term = term
-        self._base_stamp_ms = stamp_ms
+        self.base_term = snapshot.term
+        self._base_stamp_ms = snapshot.stamp_ms
         self.unsettled_bytes = self.applied_bytes = 0
         self._unstaged_index = index + 1
         self._base_is_staged = True
@@ -249,21 +309,21 @@ class Log:
         """Whether the log has changes that no write carries yet."""
         return self._unstaged_index <= self.last_index or not self._base_is_staged
 
-    def stage(self) -> "tuple[int, tuple[Entry, ...]]":
+    def stage(self, now: int = 0) -> "tuple[int, tuple[Entry, ...]]":
         """Return the number of a new write and the entries it must carry, from the first changed one to the last.
 
         The write replaces everything the disk holds at or after its first entry. Without changed entries it carries
         none, and leaves the end of the disk's log alone. The disk may drop what is not behind the base.
         """
         entries = tuple(self._entries[self._unstaged_index - self.base_index - 1 :])
-        number = self.writes.issue(entries[0].index if entries else 0)
+        number = self.writes.issue(entries[0].index if entries else 0, now)
         self._unstaged_index = self.last_index + 1
         self._base_is_staged = True
         return number, entries
 
-    def persisted(self, number: int) -> bool:
+    def persisted(self, number: int, now: int = 0) -> bool:
         """Note that a write has completed; return whether the durable prefix of writes grew (contract R9)."""
-        if not self.writes.complete(number):
+        if not self.writes.complete(number, now):
             return False
         # An entry is durable when no write that touched its index is still under way.
         durable = self._unstaged_index - 1

@@ -1,60 +1,28 @@
-"""Raft, one node of it.
-
-Theory of operation
-===================
-
-A cluster keeps one log of commands in the same order on every member. Time is cut into *terms*, numbered upwards. In
-each term at most one member, the *leader*, may add to the log; a term begins with an election (paper section 5).
-
-Two numbers matter. The *term* says who is out of date: a message of a lower term is answered with the higher one and
-otherwise ignored; a message of a higher term is adopted at once. The *commit index* says what is settled: every entry
-up to it is durable on a majority and will be in the log of every later leader.
-
-    follower ──no leader for a timeout──► pre-candidate ──a majority would vote──► candidate ──a majority did──► leader
-       ▲                                        │                                     │                            │
-       └────────────────── a leader of this term is heard, or a higher term, or (leader) no quorum ◄───────────────┘
-
-What enters: messages of other members (`step`), the passing of time (`tick`), commands (`propose`), and what the
-runtime has done since (`persisted`, `applied`). Whatever time can matter to carries `now`, milliseconds of one
-monotonic clock; the node has no clock, socket, disk or thread, and calls nothing outside this package. What leaves is
-handed out by `ready`, as values: one numbered write for the disk, messages, entries to apply, events. `deadline` says
-when to tick next.
-
-The disk is asynchronous. A leader sends entries while its own disk still writes them (thesis section 10.2.1), but
-counts itself only afterwards; an answer that promises something (a vote, an acknowledgement) is held back here until
-the write that makes it true has completed. Held messages die with the term and the role in which they were made.
-
-Between any two calls these hold, and the simulator checks them after every event:
-
-- term and vote change only in `_enter_term` and `cast_vote`; the term never falls, the vote is never taken back;
-- a message that states a term leaves only when that term is durable (a leader's was, before it was elected);
-- the role alone decides what a message means: one file per role, one method `on_...` per message;
-- the indexes of the log are ordered as `log.py` says.
-"""
+"""One node of a cluster: what enters, what leaves, its term and its role. The theory stands in `__init__.py`."""
 
 from .candidate import Candidate, PreCandidate
 from .config import Config
-from .errors import InvalidConfig, InvalidRestore, NotLeader
+from .errors import InvalidConfig, NotLeader, ReadFailed
 from .follower import Follower
+from .identity import Identity
 from .leader import Leader
 from .log import Log
-from .membership import Configuration
-from .messages import (
-    MESSAGES,
-    Append,
-    Heartbeat,
-    HigherTerm,
-    Message,
-    PreVoteReply,
-    SnapshotChunk,
-    VoteRequest,
-)
-from .observer import MessageDropped, RoleChanged
+from .membership import Configuration, is_id
+from .messages import MESSAGES, Append, Heartbeat, HigherTerm, Message, SnapshotChunk, VoteRequest
+from .outbox import Outbox
 from .prng import Prng
-from .ready import Ready, Restored, Write
+from .reads import Reads
+from .ready import Answer, Ready, Restored, Write
+from .restraint import Restraint
 from .role import Role
 from .snapshots import Snapshots
 from .status import Status
+from .watch import Watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .changes import Change
+    from .transfer import Transfer
 
 
 class Node:
@@ -62,7 +30,8 @@ class Node:
 
     Args:
         id: this member's id; must be in `configuration`.
-        configuration: who takes part.
+        configuration: who takes part when the cluster begins, the same for each of its first members; None for a
+            member that joins later, and learns it from the leader. What storage holds overrules it.
         config: timeouts and limits; the defaults when None.
         restored: what storage holds; a new node when None.
         seed: of the generator that draws the election timeouts and numbers the pre-votes; give each member, and each
@@ -77,58 +46,62 @@ class Node:
         term: the current term; 0 before the first election (paper section 5.1).
         vote: whom this node voted for in this term, or None.
         log: the log.
+        configuration: the one in force: the newest in the log, committed or not (contract M3).
+        identity: which incarnation of this id speaks here, and in which cluster (contract M6, M9).
+        outbox: what is to be sent.
         snapshots: the snapshots: stored, received, installed.
         role: the role, an object of one of four classes.
+        leading: the role if it is that of the leader, else None.
+        reads: the reads of this node's clients.
+        transfer: the transfer of leadership that this node has begun, or None.
+        restraint: what keeps it from campaigning and from electing others.
+        current_ms: when the state machine was last known to have all that was committed, None for never.
         dropped: a dict from reason to how many messages were refused for it.
+        watch: what it tells its observers, and how much of it; nothing until `watch.listen` is called.
     """
 
     def __init__(
         self,
         id: str,
-        configuration: Configuration,
+        configuration: "Configuration | None",
         config: "Config | None" = None,
         restored: "Restored | None" = None,
         seed: int = 0,
         now: int = 0,
     ) -> None:
-        if id not in configuration.members:
+        if configuration is None:
+            if not is_id(id):
+                raise InvalidConfig("id", id, "a string of 1 to 64 characters")
+            configuration = Configuration.unknown()
+        elif id not in configuration.members:
             raise InvalidConfig("id", id, "one of the members " + ", ".join(configuration.members))
         if restored is None:
             restored = Restored()
         self.id = id
-        self.configuration = configuration
+        self.watch = Watch(self)
         if type(now) is not int or now < 0:
             raise InvalidConfig("now", now, "an integer number of milliseconds, 0 or more")
         self.config = Config() if config is None else config
         if not isinstance(self.config, Config):
             raise InvalidConfig("config", config, "a Config")
-        snapshot = restored.snapshot
-        base_index, base_term = restored.base
-        self.log = Log(restored.entries, base_index, base_term, 0 if snapshot is None else snapshot.stamp_ms)
-        if snapshot is not None:
-            self.log.start_at_snapshot(snapshot.index, snapshot.term, snapshot.stamp_ms)
-        elif base_index:
-            raise InvalidRestore(f"the stored log begins behind entry {base_index}, and there is no snapshot")
-        self.snapshots = Snapshots(self, snapshot)
-        if type(restored.term) is not int or restored.term < self.log.last_term:
-            raise InvalidRestore(f"term {restored.term} is below the log's last term {self.log.last_term}")
-        if restored.vote is not None and (type(restored.vote) is not str or restored.term < 1):
-            raise InvalidRestore(f"the vote in term {restored.term} is {restored.vote!r}, which is no member's id")
+        self.log = Log.restored(restored, configuration)
+        self.configuration = self.log.configurations.newest
+        self.identity = Identity(self, restored.incarnation, restored.is_witness)
+        self.snapshots = Snapshots(self, restored.snapshot)
         self.term = restored.term
         self.vote = restored.vote
         self.prng = Prng(seed)
         self.now = now
         self.dropped: "dict[str, int]" = {}
-        self.events: "list[object]" = []
-        self._messages: "list[tuple[str, Message]]" = []
-        # What waits for a write, by the write's number, receiver and handler: of each kind only the newest is kept, so
-        # that a disk that stalls for long does not pile up answers.
-        self._held: "dict[tuple[int, str, str], Message]" = {}
-        self._ballot_changed = False  # term or vote differ from what the newest write carries
-        self._ballot_write = 0  # the write that carries the current term and vote
-        self._term_changed = False  # the term differs from what the newest write carries
-        self._term_write = 0  # the first write that carries the current term
-        self.role: Role = Follower(self, None, now, self.draw_timeout())
+        self.answers: "list[Answer]" = []
+        self._tickets = 0
+        self.transfer: "Transfer | None" = None
+        self.current_ms: "int | None" = None
+        self.restraint = Restraint(self, now, self.term > 0)
+        self.reads = Reads(self)
+        self.outbox = Outbox(self)
+        self.leading: "Leader | None" = None
+        self.role: Role = Follower(self, None, now, self.restraint.draw_timeout())
 
     # Input
 
@@ -139,17 +112,23 @@ class Node:
             FatalError: the node's state contradicts its leader's; it must be stopped.
         """
         now = self._pass_time(now)
+        if self.watch.traces:
+            self.watch.received(message)
         problem = message.problem() if type(message) in MESSAGES else "no message"
         if problem:
             self.drop("malformed", problem)
-        elif message.sender == self.id or message.sender not in self.configuration.members:
-            self.drop("stranger", message.sender)
-        elif not message.binds_term or message.term == self.term or self._settle_term(message, now):
+        elif self.identity.knows(message, now) and (
+            not message.binds_term or message.term == self.term or self._settle_term(message, now)
+        ):
             getattr(self.role, message.handler)(message, now)
+            self.follow_configuration(now)
 
     def tick(self, now: int) -> None:
         """Let time pass: campaign, send heartbeats or step down if the deadline has come."""
         now = self._pass_time(now)
+        self.reads.give_up(now)
+        if self.transfer is not None and self.transfer.settle(self, now):
+            self.transfer = None
         if self.role.deadline is not None and now >= self.role.deadline:
             self.role.on_deadline(now)
 
@@ -167,26 +146,103 @@ class Node:
         Raises:
             ProposalRefused: `NotLeader`, `Overloaded`, `EntryTooLarge` or `InvalidCommand`; nothing has changed.
         """
-        self._pass_time(now)
-        if not isinstance(self.role, Leader):
-            raise NotLeader(self.role.leader)
-        return self.role.propose(data, self.now)
+        return self._as_leader(now).propose(data, self.now)
+
+    def read(self, now: int, by_lease: bool = False) -> int:
+        """Ask from when on the state machine may be read so that every write acknowledged before now is seen.
+
+        Args:
+            now: milliseconds.
+            by_lease: whether a lease is enough, if there is one (contract L2); else a quorum is asked (L1).
+
+        Returns:
+            A ticket. The answer comes with `Ready.answers`: the state machine may be read now, or `ReadFailed`.
+
+        Raises:
+            ReadFailed: at a witness, which has no state machine.
+            TooManyReads: too many reads wait already.
+        """
+        now = self._pass_time(now)
+        if self.id in self.configuration.witnesses:
+            raise ReadFailed("a witness has no state machine; read at another member")
+        ticket = self.reads.add(by_lease, now)
+        self.role.wake(now)
+        return ticket
+
+    def staleness_ms(self, now: int) -> "int | None":
+        """Return how long ago the state machine was last known to have all that was committed; None for never.
+
+        That is what a read without asking anybody may miss, but for the time that a heartbeat travels.
+        """
+        now = self._pass_time(now)
+        if self.leading is not None and self.log.applied_index >= self.log.commit_index:
+            # Somebody else may lead since, and have committed more, but not before a quorum was last heard.
+            self.current_ms = self.leading.quorum_heard_ms(now)
+        return None if self.current_ms is None else now - self.current_ms
+
+    def transfer_leadership(self, target: "str | None", now: int) -> int:
+        """Hand leadership over (contract L3). Proposals are refused until that has succeeded or failed.
+
+        Args:
+            target: who shall lead; the best successor when None.
+            now: milliseconds.
+
+        Returns:
+            A ticket. The answer comes with `Ready.answers`, within about an election timeout: the new leader, or
+            `TransferFailed`.
+
+        Raises:
+            NotLeader: when this node does not lead.
+            TransferRefused: when the target cannot lead, or another transfer is under way.
+        """
+        leader = self._as_leader(now)
+        ticket = self.draw_ticket()
+        leader.succession.begin(ticket, target, self.now)
+        return ticket
+
+    def change_membership(self, changes: "list[Change]", now: int) -> int:
+        """Change who takes part (contract M1 to M8). New voters catch up first; then all changes take effect at once.
+
+        Args:
+            changes: one `Change` for each member concerned.
+            now: milliseconds.
+
+        Returns:
+            A ticket. The answer comes with `Ready.answers`: the index of the configuration entry that ends the change,
+            once that is committed; `NotCaughtUp`; or `OutcomeUnknown` when leadership is lost on the way.
+
+        Raises:
+            NotLeader: when this node does not lead.
+            ChangeRefused, TransferInProgress: nothing has changed.
+        """
+        leader = self._as_leader(now)
+        ticket = self.draw_ticket()
+        leader.wake(self.now)
+        leader.reconfiguration.begin(changes, ticket, self.now)
+        return ticket
+
+    def _as_leader(self, now: int) -> Leader:
+        now = self._pass_time(now)
+        if self.leading is None:
+            self.role.wake(now)  # whoever asks may know that a quiescent leader is gone
+            raise NotLeader(self.role.leader, self.configuration.addresses.get(self.role.leader or ""))
+        return self.leading
 
     def persisted(self, number: int, now: int) -> None:
         """Note that a write is durable. Unknown and repeated numbers are ignored."""
         now = self._pass_time(now)
-        if not self.log.persisted(number):
+        if not self.log.persisted(number, now):
             return
         done = self.log.writes.done
-        for held in sorted(self._held):
-            if held[0] > done:
-                break
-            self._messages.append((held[1], self._held.pop(held)))
+        self.watch.write_completed(done)
+        self.outbox.persisted(done)
         self.snapshots.persisted(done)
         self.role.on_persisted(now)
+        self.follow_configuration(now)
 
     def applied(self, index: int) -> None:
         """Note that the state machine has taken every entry up to `index`."""
+        self.watch.applied(index)
         self.log.applied_to(index)
 
     # Output
@@ -194,12 +250,18 @@ class Node:
     @property
     def deadline(self) -> "int | None":
         """When `tick` is due next, in milliseconds, or None when no time will ever matter."""
-        return self.role.deadline
+        deadline = self.role.deadline
+        given_up = self.reads.deadline
+        if given_up is not None and (deadline is None or given_up < deadline):
+            deadline = given_up
+        if self.transfer is not None and (deadline is None or self.transfer.deadline < deadline):
+            deadline = self.transfer.deadline
+        return deadline
 
     @property
     def has_work(self) -> bool:
-        """Whether `ready` would hand out something at once: more entries to apply, or what `restored` has caused."""
-        return self.log.has_committed or bool(self._messages)
+        """Whether `ready` would hand out something at once: what the last one, once carried out, has made possible."""
+        return self.log.has_committed or not self.outbox.is_empty or self.reads.can_serve
 
     def leads(self, term: int) -> bool:
         """Whether this node is the leader of `term`."""
@@ -208,30 +270,51 @@ class Node:
     def ready(self) -> "Ready | None":
         """Hand out, once, everything that must be done now, or None. Call it after each batch of input."""
         self.role.replicate(self.now)
+        if self.reads.wait:
+            self.reads.serve(self.now)
+        self.identity.follow_commit()
         write = self._stage()
+        if write is not None:
+            self.watch.write_begun(write)
         committed = self.log.take_committed(self.config.max_apply_entries)
         snapshots = self.snapshots
-        if write is None and not committed and not self._messages and not self.events and not snapshots.have_work:
+        messages = self.outbox.take()
+        if write is None and not (committed or messages or self.answers or self.watch.events or snapshots.have_work):
             return None
-        ready = Ready(write, self._messages, committed, *snapshots.take(), self.events)
-        self._messages = []
-        self.events = []
+        ready = Ready(write, messages, committed, *snapshots.take(), self.answers, self.watch.take())
+        self.answers = []
         return ready
 
     def _stage(self) -> "Write | None":
-        if not self._ballot_changed and not self.log.has_unstaged and not self.snapshots.have_unstaged:
+        outbox = self.outbox
+        if not outbox.ballot_is_unstaged and not self.log.has_unstaged and not self.snapshots.have_unstaged:
             return None
-        number, entries = self.log.stage()
+        number, entries = self.log.stage(self.now)
         base = (self.log.base_index, self.log.base_term)
         install = self.snapshots.stage(number)
-        if not self._ballot_changed:
-            return Write(number, None, None, entries, base, install)
-        self._ballot_changed = False
-        self._ballot_write = number
-        if self._term_changed:
-            self._term_changed = False
-            self._term_write = number
-        return Write(number, self.term, self.vote, entries, base, install)
+        if outbox.stage_ballot(number):
+            return Write(number, self.term, self.vote, entries, base, install)
+        return Write(number, None, None, entries, base, install)
+
+    # Members
+
+    def follow_configuration(self, now: int) -> None:
+        """Take note when the log has brought, or taken back, a configuration."""
+        known = self.log.configurations
+        if known.newest is not self.configuration:
+            self.configuration = known.newest
+            self.identity.check_kind()
+            self.watch.configuration_changed(known.newest_index, known.newest)
+            self.role.on_configuration(now)
+
+    def draw_ticket(self) -> int:
+        """Return a new ticket for something that is answered later."""
+        self._tickets += 1
+        return self._tickets
+
+    def answer(self, ticket: int, error: "Exception | None", value: object) -> None:
+        """Hand out what became of what a ticket was given for."""
+        self.answers.append(Answer(ticket, error, value))
 
     # Terms
 
@@ -248,11 +331,15 @@ class Node:
                 # Also how a node that returns with a higher term than everybody's is freed: its answer makes the
                 # leader step down, once, and the next election brings it back in (contract E6). It is no answer to a
                 # vote request: a candidate may have asked again, in this term, and been granted the vote (E2).
-                self.send_in_term(message.sender, HigherTerm(self.id, self.term))
+                self.outbox.send_in_term(message.sender, HigherTerm(self.id, self.term))
             return False
-        if isinstance(message, VoteRequest) and self.role.hears_leader(now):
-            self.drop("leader is heard", message.sender)
-            return False
+        if isinstance(message, VoteRequest) and not message.transfer:
+            if self.role.hears_leader(now):
+                self.drop("leader is heard", message.sender)
+                return False
+            if now < self.restraint.promised_until_ms:
+                self.drop("promised to elect nobody", message.sender)
+                return False
         leader = message.sender if isinstance(message, (Append, Heartbeat, SnapshotChunk)) else None
         self.become_follower(message.term, leader, now)
         return True
@@ -260,48 +347,64 @@ class Node:
     def _enter_term(self, term: int) -> None:
         self.term = term
         self.vote = None
-        self._ballot_changed = True
-        self._term_changed = True
-        self._held = {}
+        self.outbox.term_entered()
 
     def cast_vote(self, candidate: str) -> None:
         """Spend the vote of this term; it is never taken back within the term (contract E1)."""
         self.vote = candidate
-        self._ballot_changed = True
+        self.outbox.vote_cast()
 
     # Roles
 
-    def become_follower(self, term: int, leader: "str | None", now: int) -> Follower:
+    def become_follower(self, term: int, leader: "str | None", now: int, reason: str = "another leads") -> Follower:
         """Follow in `term`, which is the current one or higher, and return the new role.
 
         A follower that merely adopts a term keeps its running timer; stepping down draws a fresh timeout (contract E7).
+        The reason, why whoever is no follower becomes one in the same term, is for observers.
         """
+        self.watch.gave_up("a higher term" if term > self.term else reason)
         if term > self.term:
             self._enter_term(term)
         if isinstance(self.role, Follower):
             role = Follower(self, leader, self.role.timer_start_ms, self.role.timeout_ms)
         else:
-            role = Follower(self, leader, now, self.draw_timeout())
+            role = Follower(self, leader, now, self.restraint.draw_timeout())
         self._take_role(role)
         return role
 
+    def campaign(self, now: int) -> None:
+        """Ask for pre-votes, or wait until nothing forbids it."""
+        if not self.restraint.may_campaign:
+            self.become_follower(self.term, None, now)
+            return
+        wait_until = self.restraint.holds_until(now)
+        if wait_until is None:
+            self.become_pre_candidate(now)
+            return
+        role = self.role
+        if not isinstance(role, Follower):
+            role = self.become_follower(self.term, None, now, "must not campaign now")
+        role.postpone(wait_until)
+
     def become_pre_candidate(self, now: int) -> None:
         """Ask whether a campaign would succeed, in the same term (thesis section 9.6)."""
+        self.watch.gave_up("no majority answered in time")
         role = PreCandidate(self, now)
         self._take_role(role)
         role.start(now)
 
-    def become_candidate(self, now: int) -> None:
+    def become_candidate(self, now: int, transfer: bool = False) -> None:
         """Enter a new term, vote for oneself and ask for votes (paper section 5.2)."""
         self._enter_term(self.term + 1)
         self.cast_vote(self.id)
-        role = Candidate(self, now)
+        role = Candidate(self, now, transfer)
         self._take_role(role)
         role.start(now)
 
-    def become_leader(self, now: int) -> None:
-        """Lead the current term (paper section 5.2)."""
-        role = Leader(self, now)
+    def become_leader(self, now: int, voted: "dict[str, int]") -> None:
+        """Lead the current term (paper section 5.2), elected by these voters and their incarnations."""
+        self.watch.campaign_won(voted)
+        role = Leader(self, now, voted)
         self._take_role(role)
         role.start(now)
 
@@ -309,55 +412,12 @@ class Node:
         # Whoever gives up a campaign takes back the vote requests that still wait for the disk: the log that they
         # advertise may be replaced before they leave.
         if type(role) is not type(self.role):
-            self._held = {}
+            self.outbox.drop_held()
+        self.role.left()
         self.role = role
-        self.note_role()
-
-    @property
-    def may_campaign(self) -> bool:
-        """Whether this member is a voter."""
-        return self.configuration.votes(self.id)
-
-    def draw_timeout(self) -> int:
-        """Draw an election timeout from [E, 2E) milliseconds, so that rarely two members time out together."""
-        timeout_ms = self.config.election_timeout_ms
-        return timeout_ms + self.prng.below(timeout_ms)
-
-    # Sending
-
-    def send(self, receiver: str, message: Message) -> None:
-        """Send a message that promises nothing: it may leave at once."""
-        self._messages.append((receiver, message))
-
-    def send_in_term(self, receiver: str, message: Message) -> None:
-        """Send a message once the term that it states is durable; usually that is at once."""
-        self._send_after(self.log.writes.issued + 1 if self._term_changed else self._term_write, receiver, message)
-
-    def send_when_durable(self, receiver: str, message: Message) -> None:
-        """Send a message once all of the present term, vote and log is durable (contract E1)."""
-        issued = self.log.writes.issued
-        changed = self._ballot_changed or self.log.has_unstaged
-        self._send_after(issued + 1 if changed else issued, receiver, message)
-
-    def _send_after(self, write: int, receiver: str, message: Message) -> None:
-        if write <= self.log.writes.done:
-            self._messages.append((receiver, message))
-            return
-        held = (write, receiver, message.handler)
-        older = self._held.get(held)
-        if older is None or message.supersedes(older):
-            self._held[held] = message
-
-    def take_back_pre_votes(self) -> None:
-        """Send no answer to a pre-vote request that still waits for the disk: it is no longer what this node thinks."""
-        for held in sorted(self._held):
-            if held[2] == PreVoteReply.handler:
-                del self._held[held]
-
-    @property
-    def ballot_is_durable(self) -> bool:
-        """Whether the current term and vote are on disk."""
-        return not self._ballot_changed and self._ballot_write <= self.log.writes.done
+        self.leading = role if isinstance(role, Leader) else None
+        self.reads.ask_anew()
+        self.watch.role_changed()
 
     @property
     def other_voters(self) -> "list[str]":
@@ -367,20 +427,14 @@ class Node:
 
     # Watching
 
-    def note_role(self) -> None:
-        """Tell observers of a new role, term or leader."""
-        self.events.append(RoleChanged(self.id, self.term, self.role.name, self.role.leader))
-
-    def drop(self, reason: str, detail: str) -> None:
-        """Count a message that is refused, and tell observers."""
+    def drop(self, reason: str, *detail: object) -> None:
+        """Count a message that is refused, and tell observers the parts of the detail."""
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
-        self.events.append(MessageDropped(self.id, reason, detail))
+        self.watch.dropped(reason, detail)
 
     def status(self) -> Status:
         """Return a picture of the node, for people and programs to read."""
-        role = self.role
-        followers = role.follower_statuses() if isinstance(role, Leader) else ()
-        return Status(self.id, role.name, self.term, role.leader, self.log, followers)
+        return Status(self)
 
     def check(self) -> None:
         """Assert the invariants that hold between two calls; the simulator calls it after every event."""

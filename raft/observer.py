@@ -1,7 +1,44 @@
-"""What a node tells whoever watches it. Events are values, handed out with `Ready`; the core calls nobody."""
+"""What a node tells whoever watches it. Events are values, handed out with `Ready`; the core calls nobody.
+
+Whoever watches says how much it wants to know, by a level: `ESSENTIAL`, `INFO`, `DEBUG` or `TRACE`, each with all of
+those before it; None when nobody listens. Events above that level are never made. This file holds those of `ESSENTIAL`,
+`info_events.py` and `debug_events.py` the others; `watch.py` decides which are made.
+"""
+
+from .debug_events import (
+    Applied,
+    Committed,
+    MessageDropped,
+    MessageReceived,
+    MessageSent,
+    ReadServed,
+    Truncated,
+    VoteAnswered,
+    WriteBegun,
+    WriteCompleted,
+)
+from .event import DEBUG, ESSENTIAL, INFO, TRACE, Event
+from .info_events import (
+    CampaignBegun,
+    CampaignLost,
+    CampaignWon,
+    CaughtUp,
+    ChangeBegun,
+    ChangeEnded,
+    LeadershipLost,
+    SnapshotInstalled,
+    SnapshotOffered,
+    SnapshotTaken,
+    TransferBegun,
+    TransferEnded,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .membership import Configuration
 
 
-class RoleChanged:
+class RoleChanged(Event):
     """The node took on another role, or another term, or learned who leads.
 
     Attributes:
@@ -12,6 +49,7 @@ class RoleChanged:
     """
 
     __slots__ = ("leader", "node", "role", "term")
+    FIELDS = ("node", "term", "role", "leader")
 
     def __init__(self, node: str, term: int, role: str, leader: "str | None") -> None:
         self.node = node
@@ -19,31 +57,49 @@ class RoleChanged:
         self.role = role
         self.leader = leader
 
-    def __repr__(self) -> str:
-        return f"RoleChanged({self.node!r}, {self.term}, {self.role!r}, {self.leader!r})"
 
-
-class MessageDropped:
-    """A message was refused before it changed anything.
+class ConfigurationChanged(Event):
+    """Another configuration is in force at the node, committed or not (contract M3).
 
     Attributes:
         node: id of the node.
-        reason: a short fixed text, also the key of the counter in `Node.dropped`.
-        detail: what exactly was wrong.
+        index: the entry that brought it.
+        configuration: the `Configuration`.
     """
 
-    __slots__ = ("detail", "node", "reason")
+    __slots__ = ("configuration", "index", "node")
+    FIELDS = ("node", "index", "configuration")
 
-    def __init__(self, node: str, reason: str, detail: str) -> None:
+    def __init__(self, node: str, index: int, configuration: "Configuration") -> None:
         self.node = node
-        self.reason = reason
-        self.detail = detail
+        self.index = index
+        self.configuration = configuration
+
+
+class Refused(Event):
+    """Another member says that this node's id is bound to another incarnation (contract M6).
+
+    Its storage was created anew, or is a copy: it must join under an id of its own, or be added again.
+
+    Attributes:
+        node: id of the node.
+        by: the member that says so.
+        bound: the incarnation that may speak for the id.
+    """
+
+    __slots__ = ("bound", "by", "node")
+    FIELDS = ("node", "by", "bound")
+
+    def __init__(self, node: str, by: str, bound: int) -> None:
+        self.node = node
+        self.by = by
+        self.bound = bound
 
     def __repr__(self) -> str:
-        return f"MessageDropped({self.node!r}, {self.reason!r}, {self.detail!r})"
+        return f"Refused({self.node!r}, {self.by!r}, {self.bound:x})"
 
 
-class FollowerHealth:
+class FollowerHealth(Event):
     """A follower stopped making progress although entries wait for it, or makes progress again (contract R8).
 
     Attributes:
@@ -53,11 +109,92 @@ class FollowerHealth:
     """
 
     __slots__ = ("follower", "node", "stuck")
+    FIELDS = ("node", "follower", "stuck")
 
     def __init__(self, node: str, follower: str, stuck: bool) -> None:
         self.node = node
         self.follower = follower
         self.stuck = stuck
 
-    def __repr__(self) -> str:
-        return f"FollowerHealth({self.node!r}, {self.follower!r}, {self.stuck})"
+
+class StorageFault(Event):
+    """The node's storage has failed, and the node stops: this is the last that it tells.
+
+    Attributes:
+        node: id of the node.
+        reason: what the storage says.
+    """
+
+    __slots__ = ("node", "reason")
+    FIELDS = ("node", "reason")
+
+    def __init__(self, node: str, reason: str) -> None:
+        self.node = node
+        self.reason = reason
+
+
+EVENTS = (
+    RoleChanged,
+    ConfigurationChanged,
+    Refused,
+    FollowerHealth,
+    StorageFault,
+    CampaignBegun,
+    CampaignWon,
+    CampaignLost,
+    LeadershipLost,
+    TransferBegun,
+    TransferEnded,
+    SnapshotTaken,
+    SnapshotOffered,
+    SnapshotInstalled,
+    ChangeBegun,
+    CaughtUp,
+    ChangeEnded,
+    MessageDropped,
+    VoteAnswered,
+    Committed,
+    Applied,
+    ReadServed,
+    WriteBegun,
+    WriteCompleted,
+    Truncated,
+    MessageReceived,
+    MessageSent,
+)
+
+__all__ = [
+    "DEBUG",
+    "ESSENTIAL",
+    "EVENTS",
+    "INFO",
+    "TRACE",
+    "Event",
+    "Applied",
+    "CampaignBegun",
+    "CampaignLost",
+    "CampaignWon",
+    "CaughtUp",
+    "ChangeBegun",
+    "ChangeEnded",
+    "Committed",
+    "ConfigurationChanged",
+    "FollowerHealth",
+    "LeadershipLost",
+    "MessageDropped",
+    "MessageReceived",
+    "MessageSent",
+    "ReadServed",
+    "Refused",
+    "RoleChanged",
+    "SnapshotInstalled",
+    "SnapshotOffered",
+    "SnapshotTaken",
+    "StorageFault",
+    "TransferBegun",
+    "TransferEnded",
+    "Truncated",
+    "VoteAnswered",
+    "WriteBegun",
+    "WriteCompleted",
+]

@@ -71,6 +71,9 @@ class StateMachine:
         that fail half-way could differ; answer bad commands with a result that says so.
         """
 
+    def read(self, query):
+        """Return what the query asks for, and change nothing. A machine without this method serves no reads."""
+
     def snapshot(self):
         """Return what `restore` needs to come to the present state, as an iterable of bytes.
 
@@ -84,7 +87,13 @@ class StateMachine:
 
 
 class Observer:
-    """Whoever watches."""
+    """Whoever watches.
+
+    Attributes:
+        level: how much it wants to know (see `observer.py`), or None when it wants nothing; read once.
+    """
+
+    level: "int | None" = None
 
     def observe(self, event) -> None:
         """Take note of an event (see `observer.py`)."""

@@ -11,7 +11,7 @@ No other file assigns the fields of `Progress`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config import Config
-    from .snapshots import Snapshot
+    from .snapshot import Snapshot
 
 PROBE = "probe"
 REPLICATE = "replicate"
@@ -33,6 +33,7 @@ class Progress:
         told_commit: the commit index last sent.
         echoed_round: the newest round of heartbeats that the follower has echoed.
         heard_ms: when that round was *sent*; at first the moment of election.
+        promised_until_ms: by the leader's clock, how long at least it elects nobody else (contract L2).
         advanced_ms: when match_index last rose, or a chunk arrived, or the follower last had all there was.
         snapshot: the snapshot on its way, or None.
         snapshot_offset: how many bytes of it have arrived.
@@ -50,6 +51,7 @@ class Progress:
         "heard_ms",
         "match_index",
         "next_index",
+        "promised_until_ms",
         "snapshot",
         "snapshot_offset",
         "state",
@@ -63,6 +65,7 @@ class Progress:
         self.told_commit = 0
         self.echoed_round = 0
         self.heard_ms = now
+        self.promised_until_ms = 0
         self.advanced_ms = now
         self.snapshot: "Snapshot | None" = None
         self.snapshot_offset = 0
@@ -148,10 +151,14 @@ class Progress:
         elif self.state == REPLICATE and prev_index > self.match_index:
             self._probe_again()
 
-    def echoed(self, round: int, sent_ms: int) -> bool:
-        """Note the echo of a round of heartbeats; return whether it is the newest so far."""
+    def echoed(self, round: int, sent_ms: int, promised_until_ms: int = 0) -> bool:
+        """Note the echo of a round of heartbeats; return whether it is the newest so far.
+
+        An older one counts for nothing, least of all the promise that it carries (contract L2).
+        """
         if round <= self.echoed_round:
             return False
+        self.promised_until_ms = promised_until_ms
         self.echoed_round = round
         self.heard_ms = sent_ms
         return True

@@ -3,8 +3,9 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .entries import Entry
+    from .event import Event
     from .messages import Message, SnapshotChunk
-    from .snapshots import ChunkRequest, Snapshot
+    from .snapshot import ChunkRequest, Snapshot
 
 
 class Write:
@@ -44,6 +45,27 @@ class Write:
         return f"Write({self.number}, {self.term}, {self.vote!r}, {self.entries!r}, {self.base}, {self.install!r})"
 
 
+class Answer:
+    """What became of a read, a transfer or a change of membership.
+
+    Attributes:
+        ticket: what the node returned when it was asked.
+        error: None when it was done; else why not, or `OutcomeUnknown`.
+        value: for a read the index to which the state machine has come, so that it may be served from it now; for a
+            transfer the new leader; for a change of membership the index of the entry that ended it.
+    """
+
+    __slots__ = ("error", "ticket", "value")
+
+    def __init__(self, ticket: int, error: "Exception | None", value: object) -> None:
+        self.ticket = ticket
+        self.error = error
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"Answer({self.ticket}, {self.error!r}, {self.value!r})"
+
+
 class Ready:
     """What must be done now. The parts are independent: messages need not wait for the write.
 
@@ -57,10 +79,11 @@ class Ready:
         chunk_requests: a list of `ChunkRequest`: pieces of the stored snapshot to read and to send.
         restore: a `Snapshot` that is installed and must now replace the state machine, after `committed` is applied
             and before `Snapshots.restored` is told; or None.
-        events: a list of events (see `observer.py`) for whoever watches.
+        answers: a list of `Answer`, each to be passed on before anything of `committed` is applied.
+        events: a list of events (see `observer.py`) for whoever watches, oldest first.
     """
 
-    __slots__ = ("chunk_requests", "chunks", "committed", "events", "messages", "restore", "write")
+    __slots__ = ("answers", "chunk_requests", "chunks", "committed", "events", "messages", "restore", "write")
 
     def __init__(
         self,
@@ -70,7 +93,8 @@ class Ready:
         chunks: "list[SnapshotChunk]",
         chunk_requests: "list[ChunkRequest]",
         restore: "Snapshot | None",
-        events: "list[object]",
+        answers: "list[Answer]",
+        events: "list[Event]",
     ) -> None:
         self.write = write
         self.messages = messages
@@ -78,6 +102,7 @@ class Ready:
         self.chunks = chunks
         self.chunk_requests = chunk_requests
         self.restore = restore
+        self.answers = answers
         self.events = events
 
 
@@ -90,9 +115,12 @@ class Restored:
         entries: the stored log: consecutive entries from behind the base.
         base: (index, term) of the entry before the first one stored.
         snapshot: the newest stored `Snapshot`, which the state machine was restored from, or None.
+        incarnation: drawn at random when the storage was created, 1 to 2**64 - 1 (contract M6); 0 for a storage without
+            one, which can only be a member of a cluster of such.
+        is_witness: whether the storage was created for a witness (contract M8); None when it does not tell.
     """
 
-    __slots__ = ("base", "entries", "snapshot", "term", "vote")
+    __slots__ = ("base", "entries", "incarnation", "is_witness", "snapshot", "term", "vote")
 
     def __init__(
         self,
@@ -101,9 +129,13 @@ class Restored:
         entries: "tuple[Entry, ...]" = (),
         base: "tuple[int, int]" = (0, 0),
         snapshot: "Snapshot | None" = None,
+        incarnation: int = 0,
+        is_witness: "bool | None" = None,
     ) -> None:
         self.term = term
         self.vote = vote
         self.entries = entries
         self.base = base
         self.snapshot = snapshot
+        self.incarnation = incarnation
+        self.is_witness = is_witness

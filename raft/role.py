@@ -15,13 +15,18 @@ if TYPE_CHECKING:
         Heartbeat,
         HeartbeatEcho,
         HigherTerm,
+        Message,
         PreVoteRequest,
+        ReadReply,
+        ReadRequest,
         SnapshotChunk,
         SnapshotReceived,
+        TimeoutNow,
         VoteRequest,
+        WrongIncarnation,
     )
     from .node import Node
-    from .snapshots import Snapshot
+    from .snapshot import Snapshot
 
 
 class Role:
@@ -51,7 +56,19 @@ class Role:
         """Act on a grown prefix of completed writes."""
 
     def replicate(self, now: int) -> None:
-        """Send the entries that are due; only a leader has any."""
+        """Send the entries and requests that are due."""
+
+    def wake(self, now: int) -> None:
+        """There is something to do: a quiescent node stops being so (contract L4)."""
+
+    def left(self) -> None:
+        """Another role takes over."""
+
+    def on_configuration(self, now: int) -> None:
+        """Act on another configuration being in force."""
+
+    def on_unbound(self, message: "Message", now: int) -> None:
+        """A member speaks that no incarnation is bound to yet; a leader binds it."""
 
     # Voting: every role may be asked.
 
@@ -65,9 +82,11 @@ class Role:
         granted = (
             message.term > node.term
             and not self.hears_leader(now)
+            and now >= node.restraint.promised_until_ms
             and node.log.is_up_to_date(message.last_index, message.last_term)
         )
-        node.send_in_term(message.sender, PreVoteReply(node.id, node.term, message.campaign, granted))
+        node.watch.vote_answered(message, granted, now)
+        node.outbox.send_in_term(message.sender, PreVoteReply(node.id, node.term, message.campaign, granted))
 
     def on_vote_request(self, message: "VoteRequest", now: int) -> None:
         """Grant the one vote of this term, or grant it again, to a candidate with a good enough log (paper 5.4.1)."""
@@ -75,10 +94,15 @@ class Role:
         granted = node.vote == message.sender or (
             node.vote is None and self.leader is None and node.log.is_up_to_date(message.last_index, message.last_term)
         )
+        if granted and node.vote is None and now < node.restraint.promised_until_ms and not message.transfer:
+            # No answer, rather than a refusal: the same candidate may ask again when the promise is over (contract L2).
+            node.drop("promised to elect nobody", message.sender)
+            return
+        node.watch.vote_answered(message, granted, now)
         if granted and node.vote is None:
             node.cast_vote(message.sender)
         # The answer waits for the vote and for the log by which it was judged (contract E1).
-        node.send_when_durable(message.sender, VoteReply(node.id, node.term, granted))
+        node.outbox.send_when_durable(message.sender, VoteReply(node.id, node.term, granted))
         if granted:
             self.on_vote_granted(now)
 
@@ -102,6 +126,15 @@ class Role:
     def on_heartbeat_echo(self, message: "HeartbeatEcho", now: int) -> None:
         """For a leader."""
 
+    def on_read_request(self, message: "ReadRequest", now: int) -> None:
+        """For a leader."""
+
+    def on_read_reply(self, message: "ReadReply", now: int) -> None:
+        """For a follower."""
+
+    def on_timeout_now(self, message: "TimeoutNow", now: int) -> None:
+        """For a follower; whoever campaigns already needs no order to."""
+
     def on_snapshot_received(self, message: "SnapshotReceived", now: int) -> None:
         """For a leader."""
 
@@ -113,6 +146,11 @@ class Role:
 
     def on_higher_term(self, message: "HigherTerm", now: int) -> None:
         """The term it told of has been adopted already; nothing is left to do."""
+
+    def on_wrong_incarnation(self, message: "WrongIncarnation", now: int) -> None:
+        """Tell observers that others do not take this node for who it says it is (contract M6)."""
+        if message.bound != self.node.identity.incarnation:
+            self.node.watch.refused(message.sender, message.bound)
 
     # Whoever leads this term has spoken: candidates give way.
 

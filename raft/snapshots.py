@@ -5,67 +5,12 @@ leader sends one to a follower that needs entries which the log no longer has, c
 next goes, on the side of heartbeats and never in front of them.
 """
 
+from .messages import SnapshotChunk
+from .snapshot import ChunkRequest, Snapshot
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .membership import Configuration
-    from .messages import SnapshotChunk
     from .node import Node
-
-
-class Snapshot:
-    """What a snapshot is of.
-
-    Attributes:
-        index: the last entry that it covers, 1 or more.
-        term: the term of that entry.
-        stamp_ms: log time as of that entry (see `Entry`).
-        configuration: who took part as of that entry.
-    """
-
-    __slots__ = ("configuration", "index", "stamp_ms", "term")
-    FIELDS = ("index", "term", "stamp_ms", "configuration")
-
-    def __init__(self, index: int, term: int, stamp_ms: int, configuration: "Configuration") -> None:
-        self.index = index
-        self.term = term
-        self.stamp_ms = stamp_ms
-        self.configuration = configuration
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Snapshot)
-            and self.index == other.index
-            and self.term == other.term
-            and self.stamp_ms == other.stamp_ms
-            and self.configuration == other.configuration
-        )
-
-    def __hash__(self) -> int:
-        return self.index
-
-    def __repr__(self) -> str:
-        return f"Snapshot({self.index}, {self.term}, {self.stamp_ms}, {self.configuration!r})"
-
-
-class ChunkRequest:
-    """The leader wants a piece of its snapshot sent to a follower; its runtime reads it and sends it.
-
-    Attributes:
-        receiver: the follower.
-        term: the term of the leader; the chunk is for this term only.
-        snapshot: which one.
-        offset: where the piece begins, in bytes.
-        limit_bytes: how large it may be.
-    """
-
-    __slots__ = ("limit_bytes", "offset", "receiver", "snapshot", "term")
-
-    def __init__(self, receiver: str, term: int, snapshot: Snapshot, offset: int, limit_bytes: int) -> None:
-        self.receiver = receiver
-        self.term = term
-        self.snapshot = snapshot
-        self.offset = offset
-        self.limit_bytes = limit_bytes
 
 
 class Download:
@@ -130,6 +75,8 @@ class Snapshots:
         covered = 0 if self.newest is None else self.newest.index
         if self.installing is not None or log.applied_index <= covered:
             return False
+        if not log.configurations.at(log.applied_index).members:
+            return False
         return log.applied_index - covered >= config.snapshot_entries or log.applied_bytes >= config.snapshot_bytes
 
     def describe(self) -> Snapshot:
@@ -137,18 +84,25 @@ class Snapshots:
         log = self._node.log
         entry = log.entry(log.applied_index)
         log.applied_bytes = 0
-        return Snapshot(entry.index, entry.term, entry.stamp_ms, self._node.configuration)
+        return Snapshot(entry.index, entry.term, entry.stamp_ms, log.configurations.at(entry.index))
 
     def saved(self, snapshot: Snapshot) -> None:
         """Note that a snapshot is durable, and cut off the log that it makes superfluous, but for a tail."""
         if self.newest is None or snapshot.index > self.newest.index:
             self.newest = snapshot
+            self._node.watch.snapshot_taken(snapshot)
             self._node.log.compact(snapshot.index - self._node.config.snapshot_tail_entries)
 
-    def gone(self, request: ChunkRequest) -> None:
-        """Note that the snapshot of which a piece was to be sent is not stored any more."""
-        if self._node.term == request.term:
-            self._node.role.on_snapshot_gone(request.receiver, request.snapshot)
+    def chunk_read(self, request: ChunkRequest, data: "bytes | None", last: bool) -> None:
+        """Send the piece of a snapshot that was read on request; None when it is not stored any more."""
+        node = self._node
+        if not node.leads(request.term):
+            return
+        if data is None:
+            node.role.on_snapshot_gone(request.receiver, request.snapshot)
+        else:
+            chunk = SnapshotChunk(node.id, request.term, request.snapshot, request.offset, data, last)
+            node.outbox.send(request.receiver, chunk)
 
     # Installing one
 
@@ -188,7 +142,9 @@ class Snapshots:
         self.installing = None
         self._install_write = 0
         self.newest = snapshot
-        self._node.log.replace_by_snapshot(snapshot.index, snapshot.term, snapshot.stamp_ms)
+        self._node.log.replace_by_snapshot(snapshot)
+        self._node.watch.snapshot_installed(snapshot)
+        self._node.follow_configuration(self._node.now)
         self._node.role.on_restored(snapshot.index)
 
     # Handing out

@@ -2,7 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .log import Log
+    from .node import Node
 
 
 class FollowerStatus:
@@ -27,39 +27,72 @@ class FollowerStatus:
         return f"FollowerStatus({self.id!r}, {self.state!r}, match_index={self.match_index}, stuck={self.stuck})"
 
 
+NORMAL = "normal"
+DEGRADED = "degraded"
+
+
 class Status:
     """What a node says of itself.
+
+    Args:
+        node: the node; it is looked at once, and not kept.
 
     Attributes:
         id: the node.
         role: "follower", "pre-candidate", "candidate" or "leader".
         term: the current term.
         leader: the leader of this term, or None when not known.
+        first_index: index of the first entry of the log, or of the next one when the log is empty; what lies before it
+            was cut off.
         last_index: index of the last entry of the log.
         commit_index: highest index known to be committed *and* on this node's own disk (contract S7).
         applied_index: highest index the state machine has taken.
+        configuration: the `Configuration` in force at the node, committed or not; it has no members while the node
+            waits to be added.
+        learner: whether it has the node as a learner: it receives the log and does not count.
+        witness: whether it has the node as a witness: it counts, and has no state machine.
+        witness_mode: how a leader uses its witnesses, `NORMAL` or `DEGRADED` (contract M8); None where there are none,
+            and unless the node leads.
+        transfer: the member that the node is handing leadership to, or None.
         followers: a tuple of `FollowerStatus`, empty unless the node leads.
     """
 
-    __slots__ = ("applied_index", "commit_index", "followers", "id", "last_index", "leader", "role", "term")
+    __slots__ = (
+        "applied_index",
+        "commit_index",
+        "configuration",
+        "first_index",
+        "followers",
+        "id",
+        "last_index",
+        "leader",
+        "learner",
+        "role",
+        "term",
+        "transfer",
+        "witness",
+        "witness_mode",
+    )
 
-    def __init__(
-        self,
-        id: str,
-        role: str,
-        term: int,
-        leader: "str | None",
-        log: "Log",
-        followers: "tuple[FollowerStatus, ...]",
-    ) -> None:
-        self.id = id
-        self.role = role
-        self.term = term
-        self.leader = leader
+    def __init__(self, node: "Node") -> None:
+        log = node.log
+        leading = node.leading
+        self.id = node.id
+        self.role = node.role.name
+        self.term = node.term
+        self.leader = node.role.leader
+        self.first_index = log.base_index + 1
         self.last_index = log.last_index
         self.commit_index = log.settled_index
         self.applied_index = log.applied_index
-        self.followers = followers
+        self.configuration = node.configuration
+        self.learner = node.id in node.configuration.learners
+        self.witness = node.id in node.configuration.witnesses
+        self.witness_mode: "str | None" = None
+        if leading is not None and node.configuration.witnesses:
+            self.witness_mode = DEGRADED if leading.witness_mode.degraded else NORMAL
+        self.transfer = None if node.transfer is None else node.transfer.target
+        self.followers = () if leading is None else leading.follower_statuses()
 
     def __repr__(self) -> str:
         return (

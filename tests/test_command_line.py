@@ -16,7 +16,23 @@ from tests.mutations.mutations import MUTATIONS
 from tests.mutations.run import apply
 
 ROOT = Path(__file__).resolve().parents[1]
-KEYS = ["runs", "violations", "events", "events_per_second", "elections", "commits", "faults", "digest"]
+KEYS = [
+    "runs",
+    "violations",
+    "events_per_second",
+    "events",
+    "elections",
+    "commits",
+    "session_retries",
+    "snapshots_installed",
+    "membership_changes",
+    "transfers",
+    "reads",
+    "lease_reads",
+    "witness_degraded",
+    "faults",
+    "digest",
+]
 
 
 def quorate(*arguments, folder=ROOT):
@@ -30,7 +46,7 @@ def quorate(*arguments, folder=ROOT):
 def broken(tmp_path_factory):
     """A copy of the sources with a bug that every seed shows soon."""
     folder = tmp_path_factory.mktemp("broken")
-    apply(next(mutation for mutation in MUTATIONS if mutation.name == "no no-op at the start of a term"), folder)
+    apply(next(mutation for mutation in MUTATIONS if mutation.name == "vote reply before it is durable"), folder)
     shutil.copy(ROOT / "quorate.py", folder)
     return folder
 
@@ -72,7 +88,7 @@ def test_a_violation_is_exit_code_1_and_comes_with_the_command_that_replays_it(b
     violations = json.loads(ran.stdout.splitlines()[-1])["violations"]
     assert [violation["seed"] for violation in violations] == [0, 1]
     for violation in violations:
-        assert violation["invariant"] == "R3"
+        assert violation["invariant"] == "E1"
         assert violation["replay"] in ran.stderr
 
     program, *arguments = shlex.split(violations[1]["replay"])

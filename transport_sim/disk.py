@@ -11,7 +11,7 @@ from raft.entries import Entry
 from raft.messages import SnapshotChunk
 from raft.ports import Storage
 from raft.ready import Restored, Write
-from raft.snapshots import ChunkRequest, Snapshot
+from raft.snapshot import ChunkRequest, Snapshot
 
 from .chance import Chance
 from .scheduler import Scheduler
@@ -48,6 +48,8 @@ class SimDisk(Storage):
     Attributes:
         term, vote, base, entries: what is durable.
         snapshots: the durable snapshots and their contents, the newest last.
+        incarnation: drawn when the disk was new.
+        is_witness: whether it serves a witness.
     """
 
     def __init__(
@@ -57,12 +59,9 @@ class SimDisk(Storage):
         speed: DiskSpeed,
         tell: Callable[[object], None],
         changed: Callable[[Write], None],
+        is_witness: bool = False,
     ) -> None:
-        self.term = 0
-        self.vote: str | None = None
-        self.base = (0, 0)
-        self.entries: list[Entry] = []
-        self.snapshots: list[tuple[Snapshot, bytes]] = []
+        self.is_witness = is_witness
         self.speed = speed
         self._scheduler = scheduler
         self._chance = chance
@@ -72,12 +71,36 @@ class SimDisk(Storage):
         self._done: set[int] = set()
         self._last_done_us = 0
         self._power_cycles = 0
+        self.format()
+
+    def format(self) -> None:
+        """Begin as a new disk, with an incarnation of its own."""
+        self.term = 0
+        self.vote: str | None = None
+        self.base = (0, 0)
+        self.entries: list[Entry] = []
+        self.snapshots: list[tuple[Snapshot, bytes]] = []
+        self.incarnation = self._chance.between(1, (1 << 53) - 1)
         self._download = bytearray()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever written to it."""
+        return self.term == 0 and not self.snapshots
+
+    @property
+    def end(self) -> tuple[int, int]:
+        """Term and index of the last durable entry."""
+        if self.entries:
+            return self.entries[-1].term, self.entries[-1].index
+        return self.base[1], self.base[0]
 
     def load(self) -> Restored:
         """Return what is durable."""
         snapshot = self.snapshots[-1][0] if self.snapshots else None
-        return Restored(self.term, self.vote, tuple(self.entries), self.base, snapshot)
+        return Restored(
+            self.term, self.vote, tuple(self.entries), self.base, snapshot, self.incarnation, self.is_witness
+        )
 
     def write(self, write: Write) -> None:
         """Begin a write."""

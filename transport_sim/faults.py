@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from raft.membership import Configuration
+from raft.quorum import majority
+
 from .chance import Chance
 from .disk import DiskSpeed
 from .host import Host
@@ -21,11 +24,18 @@ KINDS = (
     "crash",
     "slow-disk",
     "busy",
+    "pause",
+    "drift",
     "worst-moment",
+    "membership",
+    "transfer",
+    "usurper",
 )
 """Every kind of fault, by the name that the command line uses."""
 
 LONGEST_STALL_US = 1_000_000
+LONGEST_PAUSE_US = 1_000_000
+LATE_US = 3_000_000  # long enough for several elections in between
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
@@ -74,6 +84,24 @@ def draw_busy(chance: Chance, kinds: Sequence[str]) -> float:
     return chance.pick((0.0, 0.05, 0.3)) if "busy" in kinds else 0.0
 
 
+def draw_drift(chance: Chance, kinds: Sequence[str], most_ppm: int) -> int:
+    """Draw by how much the clocks of a run are wrong: not at all, or by all that is allowed."""
+    return chance.pick((0, most_ppm)) if "drift" in kinds else 0
+
+
+def _suffices(configurations: Sequence[Configuration], up: list[str]) -> bool:
+    """Whether these hosts can elect a leader under any of the configurations.
+
+    With a witness all voters are needed: the one that is down may be the only one to hold what it has acknowledged.
+    """
+    for configuration in configurations:
+        for half in configuration.halves:
+            needed = len(half) if configuration.witnesses else majority(len(half))
+            if sum(voter in up for voter in half) < needed:
+                return False
+    return True
+
+
 class Injector:
     """Crashes hosts and cuts links at random moments, and at the worst: when a node campaigns or was just elected.
 
@@ -103,29 +131,40 @@ class Injector:
         self._counts = counts
         self._mean_pause_us = chance.pick((300_000, 1_000_000, 3_000_000))
         self._stopped = False
-        actions = {"partition": self._partition, "one-way": self._one_way, "crash": self._crash}
+        actions = {
+            "partition": self._partition,
+            "one-way": self._one_way,
+            "crash": self._crash,
+            "pause": self._pause,
+        }
         self._actions = [actions[kind] for kind in actions if kind in kinds] if len(hosts) > 1 else []
         self._worst_moments = chance.pick((0.0, 0.3, 0.7)) if "worst-moment" in kinds else 0.0
         if self._actions:
             self._again()
 
-    def stop(self) -> None:
-        """Inject nothing any more, mend every link, and let all hosts run, or just some majority of them."""
+    def stop(self, configurations: Sequence[Configuration]) -> None:
+        """Inject nothing any more, mend every link, and let all hosts run, or as few as can elect a leader.
+
+        Args:
+            configurations: all that may be in force somewhere.
+        """
         self._stopped = True
         self._network.heal()
         down: list[Host] = []
-        if "crash" in self._kinds and len(self._hosts) > 2 and self._chance.happens(0.5):
-            down = self._chance.shuffle(self._hosts)[: (len(self._hosts) - 1) // 2]
+        if "crash" in self._kinds and self._chance.happens(0.5):
+            for host in self._chance.shuffle(self._hosts):
+                if _suffices(configurations, [other.id for other in self._hosts if other not in (*down, host)]):
+                    down.append(host)
         for host in self._hosts:
             if host in down:
                 host.crash()
-            elif host.actor is None:
+            elif host.actor is None and host.starts:
                 host.start()
 
     def start_all(self) -> None:
         """Start every host that is still down."""
         for host in self._hosts:
-            if host.actor is None:
+            if host.actor is None and host.starts:
                 host.start()
 
     def role_changed(self, host: Host, role: str) -> None:
@@ -145,8 +184,8 @@ class Injector:
         elif blow == 1:
             self._switch_off(host)
         elif blow == 2:
-            self._network.late.add(host.id)
-            self._scheduler.after(300_000, self._network.late.discard, host.id)
+            self._network.late[host.id] = LATE_US
+            self._scheduler.after(300_000, self._network.in_time, host.id)
         else:
             self._cut({(host.id, other) if blow == 3 else (other, host.id) for other in others})
 
@@ -186,6 +225,10 @@ class Injector:
         if host.actor is None and not self._stopped:
             self._counts["restart"] += 1
             host.start()
+
+    def _pause(self) -> None:
+        self._counts["pause"] += 1
+        self._victim().pause(self._chance.long_tailed(50_000, LONGEST_PAUSE_US // 5))
 
     def _partition(self) -> None:
         self._counts["partition"] += 1

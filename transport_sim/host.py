@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raft.actor import Propose, RaftActor, Tick
+from actors.machine import for_core
+from actors.session_table import SessionLimits
+from raft.actor import ChangeMembership, Propose, RaftActor, Read, Tick, TransferLeadership
+from raft.changes import Change
 from raft.config import Config
-from raft.entries import Entry
 from raft.membership import Configuration
 from raft.messages import Message
 from raft.node import Node
-from raft.observer import RoleChanged
+from raft.observer import ESSENTIAL, RoleChanged
+from raft.witness import WitnessMachine
 
 from .chance import Chance
 from .disk import DiskSpeed, SimDisk
@@ -44,7 +47,7 @@ class World:
     disk_speed: DiskSpeed
     busy: float
     faults: Counter[str]
-    make_machine: Callable[[], Machine]
+    limits: SessionLimits
     turn_ended: Callable[[Host], None]
     record: Callable[..., None]
     role_changed: Callable[[Host, str], None]
@@ -61,9 +64,13 @@ class Machine:
     def __init__(self) -> None:
         self.commands: list[bytes] = []
 
-    def apply(self, entry: Entry) -> int:
+    def apply(self, command: bytes) -> int:
         """Take a command; the result is its position."""
-        self.commands.append(entry.data)
+        self.commands.append(command)
+        return len(self.commands)
+
+    def read(self, query: object) -> int:
+        """Return how many commands it was given."""
         return len(self.commands)
 
     def snapshot(self) -> list[bytes]:
@@ -76,15 +83,25 @@ class Machine:
 
 
 class SimClock:
-    """The clock of one host: virtual time since this host was switched on. Implements the clock port."""
+    """The clock of one host: virtual time since this host was switched on. Implements the clock port.
 
-    def __init__(self, scheduler: Scheduler, offset_us: int) -> None:
+    Args:
+        offset_us: what it showed when the run began.
+        drift_ppm: by how many millionths it runs too fast.
+    """
+
+    def __init__(self, scheduler: Scheduler, offset_us: int, drift_ppm: int) -> None:
         self._scheduler = scheduler
-        self.offset_us = offset_us
+        self._offset_us = offset_us
+        self._rate_ppm = 1_000_000 + drift_ppm
 
     def now_ms(self) -> int:
         """Return the host's time."""
-        return (self._scheduler.now_us + self.offset_us) // 1000
+        return (self._scheduler.now_us * self._rate_ppm // 1_000_000 + self._offset_us) // 1000
+
+    def when_us(self, time_ms: int) -> int:
+        """Return the moment of virtual time at which the clock has reached a time."""
+        return -((self._offset_us - time_ms * 1000) * 1_000_000 // self._rate_ppm)
 
 
 class SimTimer:
@@ -99,7 +116,7 @@ class SimTimer:
     def set(self, deadline_ms: int) -> None:
         """Replace the alarm."""
         self._setting += 1
-        self._scheduler.at(deadline_ms * 1000 - self._clock.offset_us, self._ring, self._setting)
+        self._scheduler.at(self._clock.when_us(deadline_ms), self._ring, self._setting)
 
     def _ring(self, setting: int) -> None:
         if setting == self._setting:
@@ -114,21 +131,30 @@ class Host:
         disk: survives crashes.
         actor: the running actor, or None while the node is down.
         node: the node of the actor that runs now or ran last.
-        machine: its state machine.
+        machine: its state machine, behind the sessions of clients.
         starts: how often a node was started here.
+        joins: whether it starts as one that knows nobody and waits to be added.
+        is_witness: whether the member is a witness whenever it is one; it then has no state machine.
+        level: which events it wants of its node.
     """
+
+    level = ESSENTIAL
 
     node: Node
     machine: Machine
 
-    def __init__(self, id: str, number: int, world: World) -> None:
+    def __init__(self, id: str, number: int, world: World, is_witness: bool, drift_ppm: int) -> None:
         self.id = id
         self.number = number
+        self.is_witness = is_witness
         self.actor: SimActor | None = None
         self.starts = 0
         self._world = world
-        self._clock = SimClock(world.scheduler, world.chance.between(0, 3_600_000_000))
-        self.disk = SimDisk(world.scheduler, world.chance, world.disk_speed, self.tell, self._disk_changed)
+        self.joins = id not in world.configuration.members
+        self._earlier_lease_reads = 0
+        self._paused_until_us = 0
+        self._clock = SimClock(world.scheduler, world.chance.between(0, 3_600_000_000), drift_ppm)
+        self.disk = SimDisk(world.scheduler, world.chance, world.disk_speed, self.tell, self._disk_changed, is_witness)
 
     @property
     def now_ms(self) -> int:
@@ -138,12 +164,15 @@ class Host:
     def start(self) -> None:
         """Start the node from what is on the disk."""
         world = self._world
+        self._earlier_lease_reads = self.lease_reads
         self.starts += 1
         seed = world.chance.between(0, (1 << 30) - 1)
-        self.node = Node(self.id, world.configuration, world.config, self.disk.load(), seed, self._clock.now_ms())
-        self.machine = world.make_machine()
+        known = None if self.joins else world.configuration
+        self.node = Node(self.id, known, world.config, self.disk.load(), seed, self._clock.now_ms())
+        self.machine = Machine()
+        machine = WitnessMachine() if self.is_witness else for_core(self.machine, world.limits)
         timer = SimTimer(world.scheduler, self._clock, self.tell)
-        behaviour = RaftActor(self.node, self._clock, timer, self, self.disk, self.machine, self)
+        behaviour = RaftActor(self.node, self._clock, timer, self, self.disk, machine, self)
         world.checker.started(self)
         self.actor = SimActor(behaviour, world.scheduler, self._turn_delay, self._turn_ended, self._failed)
         self.actor.launch()
@@ -155,6 +184,34 @@ class Host:
             actor.kill()
             self._world.faults["lost-write"] += self.disk.crash()
             actor.behaviour.abandon("the node crashed")
+
+    def prepare_to_join(self) -> None:
+        """Get ready to be added: as a new machine, or sometimes as one that comes back with what it had."""
+        if self.starts and not self.disk.is_new and self._world.chance.happens(0.5):
+            self.crash()
+            self.lose_disk()
+        if self.actor is None:
+            self.start()
+
+    def lose_disk(self, joins: bool = True) -> None:
+        """Get a new disk: nothing of what was stored is left. The node must be down.
+
+        Args:
+            joins: whether the node will wait to be added, or starts once more as one of the first members.
+        """
+        self._world.faults["lost-disk"] += 1
+        self.joins = joins
+        self.disk.format()
+        self._world.checker.disk_lost(self)
+
+    def pause(self, duration_us: int) -> None:
+        """Let the node do nothing for a while, as in a long garbage collection; its clock goes on."""
+        self._paused_until_us = self._world.scheduler.now_us + duration_us
+
+    @property
+    def lease_reads(self) -> int:
+        """How many reads were served by a lease here."""
+        return self._earlier_lease_reads + (self.node.reads.served_by_lease if self.starts else 0)
 
     def receive(self, message: Message) -> None:
         """Take a message from the network; a machine that is down loses it."""
@@ -169,9 +226,24 @@ class Host:
 
     def propose(self, data: bytes, reply: Callable[[Exception | None, object], None]) -> bool:
         """Ask the node to replicate a command; return False when it does not run."""
+        return self._ask(Propose(data, reply))
+
+    def read(self, consistency: str, reply: Callable[[Exception | None, object], None]) -> bool:
+        """Ask the state machine how many commands it was given; return False when the node does not run."""
+        return self._ask(Read(None, consistency, reply))
+
+    def transfer(self, target: str | None, reply: Callable[[Exception | None, object], None]) -> bool:
+        """Ask the node to hand leadership over; return False when it does not run."""
+        return self._ask(TransferLeadership(target, reply))
+
+    def change(self, changes: list[Change], reply: Callable[[Exception | None, object], None]) -> bool:
+        """Ask the node to change the members; return False when it does not run."""
+        return self._ask(ChangeMembership(changes, reply))
+
+    def _ask(self, request: object) -> bool:
         if self.actor is None:
             return False
-        self.actor.actor_ref.tell(Propose(data, reply))
+        self.actor.actor_ref.tell(request)
         return True
 
     # Ports
@@ -195,6 +267,9 @@ class Host:
 
     def _turn_delay(self) -> int:
         world = self._world
+        paused_us = self._paused_until_us - world.scheduler.now_us
+        if paused_us > 0:
+            return paused_us
         return world.chance.between(1, TURN_DELAY_US) if world.chance.happens(world.busy) else 0
 
     def _turn_ended(self) -> None:

@@ -1,16 +1,17 @@
 """The contract's safety promises (S1-S8 and those that can be seen on single messages), checked after every event.
 
-The checker holds what a node says of itself against what it has seen: a shadow of every node's log and disk. It names
-each log prefix by one number, its *chain*: the same number means the same entries, all the way down. So two logs are
-compared by comparing two numbers, and each event costs only as much as it changed.
+The checker holds what a node says of itself against what it has seen: a shadow of every node's log and disk, as chains
+(`chains.py`), so that each event costs only as much as it changed. What the disks hold together: see `durability.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from raft.entries import COMMAND, Entry
+from raft.entries import COMMAND, CONFIGURATION
 from raft.leader import Leader
+from raft.membership import Configuration, Configurations
 from raft.messages import (
     Append,
     AppendAccepted,
@@ -22,12 +23,15 @@ from raft.messages import (
     VoteReply,
     VoteRequest,
 )
-from raft.quorum import majority
 
+from .chains import Chains
+from .durability import Durability
+from .quorums import Halves, halves_of, is_quorum
+from .session_model import SessionModel
 from .shadow import InvariantError, Shadow
 
 if TYPE_CHECKING:
-    from raft.membership import Configuration
+    from actors.session_table import SessionLimits
     from raft.ready import Write
 
     from .host import Host
@@ -45,18 +49,29 @@ class Checker:
         committed: chains of the committed prefixes, from index 0.
     """
 
-    def __init__(self, configuration: Configuration, election_timeout_ms: int) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        ids: Sequence[str],
+        election_timeout_ms: int,
+        longest_pause_ms: int,
+        limits: SessionLimits,
+    ) -> None:
         self.elections = 0
         self.installs = 0
         self.committed = [0]
-        self._commands: list[bytes] = []  # committed, in order
+        self._sessions = SessionModel(limits)
+        self._commands = self._sessions.applied  # what the committed log must bring to the state machine, in order
         self._commands_at = [0]  # how many of them belong to each committed prefix
+        self._stamp_ms = 0  # log time of the last committed entry
         self._committed_in = [0]  # the term of the leader that was first seen to commit each index
-        self._halves = configuration.halves
+        self._first = configuration
         self._election_timeout_ms = election_timeout_ms
-        self._shadows: dict[str, Shadow] = {member: Shadow() for member in configuration.members}
-        self._chain_ids: dict[tuple[int, int, int, bytes], int] = {}
-        self._chain_at: dict[tuple[int, int], int] = {}  # (index, term) -> chain, the same in every log
+        self._longest_pause_ms = longest_pause_ms
+        self._hosts: dict[str, Host] = {}
+        self._shadows: dict[str, Shadow] = {id: Shadow() for id in ids}
+        self._chains = Chains()
+        self._durability = Durability(self._chains, self.committed, self._shadows, self._hosts)
         self._leaders: dict[int, str] = {}
         self._leader_chains: dict[int, list[int]] = {}  # term -> chain of the leader's log
         self._votes: dict[tuple[str, int], str] = {}  # (voter, term) -> candidate it told so
@@ -71,26 +86,34 @@ class Checker:
         """A node was started from its disk."""
         shadow = self._shadows[host.id]
         node = host.node
+        self._hosts[host.id] = host
         if host.starts == 1:
+            shadow.disk_configurations = self._known_at_first(host)
             shadow.disk_term = host.disk.term
             shadow.disk_vote = host.disk.vote
             for entry in host.disk.entries:
-                shadow.disk_chain.append(self._extend(shadow.disk_chain[-1], entry, host))
+                shadow.disk_chain.append(self._chains.extend(shadow.disk_chain[-1], entry, host))
         if node.term != shadow.disk_term or node.vote != shadow.disk_vote:
             raise InvariantError("S6", f"{host.id} restarts with term {node.term} and vote {node.vote}, not its disk's")
+        shadow.configuration = node.configuration
+        shadow.configured_ms = node.now
         shadow.base_index = node.log.base_index
         shadow.entries = [None] * host.disk.base[0] + list(host.disk.entries)
         shadow.chain = list(shadow.disk_chain)
         shadow.term = node.term
         shadow.vote = node.vote
         shadow.commit_index = shadow.applied_index = 0 if node.snapshots.newest is None else node.snapshots.newest.index
-        shadow.applied_commands = self._commands_at[shadow.applied_index]
+        shadow.applied_commands = 0 if host.is_witness else self._commands_at[shadow.applied_index]
         shadow.leads = None
         shadow.heard_ms = shadow.hearing = None
         shadow.asked.clear()
         shadow.vote_terms.clear()
         shadow.other_terms.clear()
         shadow.granted.clear()
+
+    def _known_at_first(self, host: Host) -> Configurations | None:
+        """Return who takes part for all that a node knows whose disk is new."""
+        return None if host.joins else Configurations(0, self._first)
 
     # A message arrives
 
@@ -101,7 +124,8 @@ class Checker:
             shadow.asked.add(message.campaign)
             return
         if isinstance(message, VoteRequest):
-            shadow.vote_terms.add(message.term)
+            # One that the leader asked for may pass stickiness (contract L3).
+            (shadow.other_terms if message.transfer else shadow.vote_terms).add(message.term)
             return
         if message.term > shadow.term and not (isinstance(message, PreVoteReply) and message.granted):
             shadow.other_terms.add(message.term)
@@ -137,8 +161,12 @@ class Checker:
             if leads is not None:
                 led = leads
                 self._check_election(host, shadow)
+        if node.configuration is not shadow.configuration:
+            shadow.configuration = node.configuration
+            shadow.configured_ms = node.now
         if leads is not None:
             self._check_leader_is_heard(host, shadow)
+            self._check_leader_takes_part(host)
         if log.commit_index != shadow.commit_index:
             self._check_commit(host, shadow, led)
         if log.applied_index != shadow.applied_index or len(host.machine.commands) != shadow.applied_commands:
@@ -202,7 +230,7 @@ class Checker:
         self.installs += 1
         if base >= len(self.committed):
             raise InvariantError("S5", f"{host.id} installs a snapshot of entry {base}, which is not committed")
-        if host.machine.commands != self._commands[: self._commands_at[base]]:
+        if not host.is_witness and host.machine.commands != self._commands[: self._commands_at[base]]:
             raise InvariantError("N4", f"the snapshot of entry {base} restores another state on {host.id}")
         shadow.chain = self.committed[: base + 1]
         shadow.entries = [None] * base
@@ -229,17 +257,19 @@ class Checker:
             if entry.index != index:
                 raise InvariantError("S5", f"{host.id} holds entry {entry.index} at index {index}")
             shadow.entries.append(entry)
-            shadow.chain.append(self._extend(shadow.chain[-1], entry, host))
+            shadow.chain.append(self._chains.extend(shadow.chain[-1], entry, host))
+            if entry.kind == CONFIGURATION:
+                self._check_step(host, index)
 
-    def _extend(self, chain: int, entry: Entry, host: Host) -> int:
-        """Return the chain of a prefix with one more entry; the log matching property is checked on the way."""
-        ids = self._chain_ids
-        extended = ids.setdefault((chain, entry.term, entry.kind, entry.data), len(ids) + 1)
-        if self._chain_at.setdefault((entry.index, entry.term), extended) != extended:
-            raise InvariantError(
-                "S3", f"the log of {host.id} up to entry {entry.index} of term {entry.term} differs from another's"
-            )
-        return extended
+    def _check_step(self, host: Host, index: int) -> None:
+        """From one configuration to the next one voter changes, or a joint one lies between: quorums share a member."""
+        before = host.node.log.configurations.at(index - 1)
+        after = host.node.log.configurations.at(index)
+        one_by_one = len(set(before.voters) ^ set(after.voters)) <= 1 and before.outgoing == after.outgoing
+        entered = not before.joint and after.outgoing == before.voters
+        left = before.joint and not after.joint and after.voters == before.voters
+        if before.members and not (one_by_one or entered or left):
+            raise InvariantError("M1", f"entry {index} of {host.id} leads from {before!r} to {after!r}")
 
     def _check_election(self, host: Host, shadow: Shadow) -> None:
         term = host.node.term
@@ -249,10 +279,9 @@ class Checker:
             raise InvariantError("S1", f"{other} and {host.id} both lead term {term}")
         if host.id != shadow.disk_vote or term != shadow.disk_term:
             raise InvariantError("E1", f"{host.id} leads term {term} without a durable vote for itself")
-        for half in self._halves:
-            granted = sum(voter == host.id or (voter, term) in shadow.granted for voter in half)
-            if granted < majority(len(half)):
-                raise InvariantError("E2", f"{host.id} leads term {term} with {granted} votes of {len(half)}")
+        votes = [voter for voter in self._shadows if voter == host.id or (voter, term) in shadow.granted]
+        if not any(is_quorum(votes, halves) for halves in self._halves_in_force(host, shadow)):
+            raise InvariantError("E2", f"{host.id} leads term {term} with the votes of {votes} only")
         if host.node.log.last_term != term:
             raise InvariantError("R3", f"{host.id} leads term {term} without a no-op of that term")
         index = len(self.committed) - 1
@@ -267,15 +296,30 @@ class Checker:
     def _check_leader_is_heard(self, host: Host, shadow: Shadow) -> None:
         """A leader without any echo from a majority steps down within two election timeouts."""
         now = host.node.now
-        patience_ms = 2 * self._election_timeout_ms
-        if now - shadow.led_since_ms <= patience_ms:
+        patience_ms = 2 * (self._election_timeout_ms + 2 * self._longest_pause_ms)
+        if now - max(shadow.led_since_ms, shadow.configured_ms) <= patience_ms:
             return
-        for half in self._halves:
-            heard = sum(voter == host.id or now - shadow.echoes.get(voter, 0) <= patience_ms for voter in half)
-            if heard < majority(len(half)):
-                raise InvariantError(
-                    "E5", f"{host.id} still leads term {shadow.leads}, heard by {heard} of {len(half)}"
-                )
+        heard = [
+            voter for voter in self._shadows if now - shadow.echoes.get(voter, 0) <= patience_ms or voter == host.id
+        ]
+        if not is_quorum(heard, halves_of(shadow.configuration)):
+            raise InvariantError("E5", f"{host.id} still leads term {shadow.leads}, heard by {heard} only")
+        waiting_since_ms = host.node.log.writes.waiting_since_ms
+        if waiting_since_ms is not None and now - waiting_since_ms > patience_ms:
+            raise InvariantError(
+                "D4", f"{host.id} still leads, and its disk has stood still since {waiting_since_ms} ms"
+            )
+
+    def _check_leader_takes_part(self, host: Host) -> None:
+        """A removed leader goes on only until the entry that removes it is committed (contract M5)."""
+        known = host.node.log.configurations
+        votes = any(host.id in half for half in halves_of(known.newest))
+        if not votes and known.newest_index <= host.node.log.commit_index:
+            raise InvariantError("M5", f"{host.id} still leads, removed by the committed entry {known.newest_index}")
+
+    def _halves_in_force(self, host: Host, shadow: Shadow) -> list[Halves]:
+        """Return the quorum systems that were in force at any moment of the turn that ends: mostly just one."""
+        return [halves_of(known) for known in (shadow.configuration, *host.node.log.configurations.all)]
 
     def _check_commit(self, host: Host, shadow: Shadow, led: int | None) -> None:
         log = host.node.log
@@ -298,12 +342,15 @@ class Checker:
         for missing in range(len(self.committed), index + 1):
             entry = shadow.entries[missing - 1]
             assert entry is not None
+            if entry.stamp_ms < self._stamp_ms:
+                raise InvariantError("C1", f"log time goes back from {self._stamp_ms} ms at entry {missing}")
+            self._stamp_ms = entry.stamp_ms
             if entry.kind == COMMAND:
-                self._commands.append(entry.data)
+                self._sessions.read(entry)
             self._commands_at.append(len(self._commands))
             self.committed.append(shadow.chain[missing])
             self._committed_in.append(led)
-        self._check_durable_on_quorum(index)
+        self._durability.check_committed(host, index, self._halves_in_force(host, shadow))
         for term in sorted(self._leader_chains):
             chain = self._leader_chains[term]
             if term > led and (len(chain) <= index or chain[index] != self.committed[index]):
@@ -318,10 +365,12 @@ class Checker:
             raise InvariantError("S7", f"{host.id} applied {applied}, beyond its commit index {shadow.commit_index}")
         if applied >= len(shadow.disk_chain) or shadow.disk_chain[applied] != shadow.chain[applied]:
             raise InvariantError("S7", f"{host.id} applied entry {applied}, which is not on its own disk")
-        entries = shadow.entries[shadow.applied_index : applied]
-        new = [entry.data for entry in entries if entry is not None and entry.kind == COMMAND]
+        if host.is_witness:
+            shadow.applied_index = applied
+            return
+        new = self._commands[shadow.applied_commands : self._commands_at[applied]]
         if host.machine.commands[shadow.applied_commands :] != new:
-            raise InvariantError("S5", f"{host.id} applied other commands than its log holds up to {applied}")
+            raise InvariantError("S5", f"{host.id} applied other commands than the log up to {applied} asks for")
         shadow.applied_index = applied
         shadow.applied_commands = len(host.machine.commands)
 
@@ -329,49 +378,16 @@ class Checker:
 
     def disk_changed(self, host: Host, write: Write) -> None:
         """A write took effect on a node's disk."""
-        shadow = self._shadows[host.id]
-        if write.term is not None:
-            if write.term < shadow.disk_term:
-                raise InvariantError("S6", f"the disk of {host.id} went back to term {write.term}")
-            if write.term == shadow.disk_term and shadow.disk_vote not in (None, write.vote):
-                raise InvariantError("S6", f"the disk of {host.id} changed its vote in term {write.term}")
-            shadow.disk_term = write.term
-            shadow.disk_vote = write.vote
-        if write.entries:
-            self._follow_disk(host, shadow, write)
-        if write.install is not None:
-            index = write.install.index
-            if index >= len(self.committed):
-                raise InvariantError("S5", f"{host.id} stores a snapshot of entry {index}, which is not committed")
-            lost, shadow.disk_chain = shadow.disk_chain[index + 1 :], self.committed[: index + 1]
-            self._check_lost(index + 1, lost)
+        self._durability.changed(host, write)
 
-    def _follow_disk(self, host: Host, shadow: Shadow, write: Write) -> None:
-        first = write.entries[0].index
-        chain = shadow.disk_chain
-        if first > len(chain):
-            raise InvariantError("S6", f"the disk of {host.id} has a gap before entry {first}")
-        replaced = chain[first:]
-        del chain[first:]
-        for entry in write.entries:
-            chain.append(self._extend(chain[-1], entry, host))
-        if chain[first : first + len(replaced)] != replaced:
-            self._check_lost(first, replaced)
+    def disk_lost(self, host: Host) -> None:
+        """A node got a new disk: of its votes it knows nothing any more."""
+        self._durability.lost(host, self._known_at_first(host))
+        self._votes = {key: vote for key, vote in self._votes.items() if key[0] != host.id}
 
-    def _check_lost(self, first: int, lost: list[int]) -> None:
-        """Entries that were on a disk from `first` on may be gone: those committed must still be on a quorum's."""
-        for index in range(first, min(first + len(lost), len(self.committed))):
-            if lost[index - first] == self.committed[index]:
-                self._check_durable_on_quorum(index)
-
-    def _check_durable_on_quorum(self, index: int) -> None:
-        for half in self._halves:
-            holders = 0
-            for voter in half:
-                chain = self._shadows[voter].disk_chain
-                holders += index < len(chain) and chain[index] == self.committed[index]
-            if holders < majority(len(half)):
-                raise InvariantError("S8", f"committed entry {index} is durable on {holders} of {len(half)} voters")
+    def configurations(self) -> list[Configuration]:
+        """Return every configuration that may be in force somewhere."""
+        return self._durability.configurations()
 
     # A message leaves
 
@@ -386,7 +402,7 @@ class Checker:
             chain = shadow.disk_chain
             if shadow.disk_term != message.term or shadow.disk_vote != host.id:
                 raise InvariantError("E1", f"{host.id} asks for votes in term {message.term} before its own is durable")
-            advertised = self._chain_at.get((message.last_index, message.last_term), 0)
+            advertised = self._chains.ending_at(message.last_index, message.last_term)
             if message.last_index >= len(chain) or chain[message.last_index] != advertised:
                 raise InvariantError("E1", f"{host.id} advertises entry {message.last_index}, which is not durable")
         elif isinstance(message, AppendAccepted):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from actors.session_commands import plain
 from raft.entries import COMMAND, NOOP, Entry
 from raft.quorum import majority
 
@@ -49,7 +50,8 @@ def _reign(chance: Chance, disks: Mapping[str, SimDisk], leader: str, term: int)
     log = disks[leader].entries
     first = len(log) + 1
     for index in range(first, first + chance.between(1, LONGEST_REIGN)):
-        log.append(Entry(index, term, NOOP, b"") if index == first else Entry(index, term, COMMAND, b"past %d" % index))
+        noop = index == first
+        log.append(Entry(index, term, NOOP, b"") if noop else Entry(index, term, COMMAND, plain(b"past %d" % index)))
     for member in sorted(disks):
         disk = disks[member]
         if member == leader or not chance.happens(0.6):

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 
-from .simulation import Result, Simulation, Violation
+from .simulation import COUNTED, Result, Simulation, Violation
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
@@ -36,7 +36,8 @@ class Summary:
     Attributes:
         runs: how many.
         violations: the broken promises, in the order of their seeds.
-        events, elections, commits, faults: sums over all runs.
+        events, elections, …: sums over all runs of what `simulation.COUNTED` names; see `Result`.
+        faults: sums over all runs.
         busy_seconds: processor time spent in the runs, over all processes.
         digest: over the digests of all runs in the order of their seeds; the same for any number of processes.
     """
@@ -46,6 +47,13 @@ class Summary:
     events: int = 0
     elections: int = 0
     commits: int = 0
+    session_retries: int = 0
+    snapshots_installed: int = 0
+    membership_changes: int = 0
+    transfers: int = 0
+    reads: int = 0
+    lease_reads: int = 0
+    witness_degraded: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     busy_seconds: float = 0.0
     digest: str = ""
@@ -70,9 +78,8 @@ def run_seeds(seeds: Sequence[int], plan: Plan, jobs: int, progress: Callable[[S
     with _results(seeds, plan, min(jobs, len(seeds))) as results:
         for result, busy_seconds in results:
             summary.runs += 1
-            summary.events += result.events
-            summary.elections += result.elections
-            summary.commits += result.commits
+            for name in COUNTED:
+                setattr(summary, name, getattr(summary, name) + getattr(result, name))
             summary.faults.update(result.faults)
             summary.busy_seconds += busy_seconds
             if result.violation is not None:

@@ -48,13 +48,21 @@ class Scheduler:
         """
         heap = self._heap
         sequels = self._sequels
+        if sequels:  # of what was done between two runs
+            self._run_sequels()
+            if done is not None and done():
+                return True
         while heap and heap[0][0] <= time_us:
             self.now_us, _, action, args = heapq.heappop(heap)
             self.events += 1
             action(*args)
-            while sequels:
-                sequels.popleft()()
+            if sequels:
+                self._run_sequels()
             if done is not None and done():
                 return True
         self.now_us = max(self.now_us, time_us)
         return False
+
+    def _run_sequels(self) -> None:
+        while self._sequels:
+            self._sequels.popleft()()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from raft.entries import Entry
+from raft.membership import Configuration, Configurations
 
 
 class InvariantError(Exception):
@@ -26,6 +27,10 @@ class Shadow:
         self.base_index = 0
         self.chain = [0]  # chain[i] names the prefix that ends with entry i
         self.disk_chain = [0]
+        self.lost_chain: list[int] = []  # that of the disk which was lost last
+        self.disk_configurations: Configurations | None = None  # None while the disk does not tell who takes part
+        self.configuration = Configuration.unknown()  # as of the last turn
+        self.configured_ms = 0  # since when it has been so
         self.disk_term = 0
         self.disk_vote: str | None = None
         self.term = 0

@@ -7,36 +7,50 @@ command that was ever acknowledged. A run is a pure function of its settings.
 
 from __future__ import annotations
 
-import hashlib
 import re
-import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from actors.session_table import SessionLimits
 from raft.config import Config
-from raft.leader import Leader
 from raft.membership import Configuration
-from raft.messages import Message
-from raft.quorum import majority
+from raft.reads import PATIENCE_TIMEOUTS
 
 from .chance import Chance
-from .faults import KINDS, Injector, draw_busy, draw_disk_speed, draw_weather
-from .host import Host, Machine, World
-from .invariants import Checker
-from .network import Network, Weather
+from .cluster import Cluster, Setting, described
+from .faults import KINDS, Injector, draw_busy, draw_disk_speed, draw_drift, draw_weather
+from .host import Host
+from .network import Weather
+from .operator import Operator
 from .past import give_past
-from .scheduler import Scheduler
+from .reader import Reader
+from .recovery import LONGEST_RECOVERY_S, Recovery
+from .session_workload import SessionClient
 from .shadow import InvariantError
+from .usurper import Usurper
 from .workload import Client
 
 _PROMISE = re.compile("[A-Z][0-9]+")
 
-HEALING_TIMEOUTS = 20
-"""Within how many election timeouts of healing a cluster must have a leader (contract E4)."""
+SPARES = 2
+"""How many machines stand by to become members."""
 
-LONGEST_RECOVERY_S = 600
-"""How much virtual time a healed cluster may take, however slowly it gets further."""
+USURPER_PAUSE_US = 20_000
+
+COUNTED = (
+    "events",
+    "elections",
+    "commits",
+    "session_retries",
+    "snapshots_installed",
+    "membership_changes",
+    "transfers",
+    "reads",
+    "lease_reads",
+    "witness_degraded",
+)
+"""What a run counts, by the names of `Result`."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,13 @@ class Result:
         events: how many events the scheduler executed.
         elections: how many leaders were elected.
         commits: the highest index committed.
+        session_retries: how many commands were sent again, in their session, after an attempt that was in doubt.
+        snapshots_installed: how many snapshots of a leader were installed.
+        membership_changes: how many changes of membership were carried through.
+        transfers: how many transfers of leadership succeeded.
+        reads: how many reads were answered with a result.
+        lease_reads: how many of them by a lease.
+        witness_degraded: how often a leader began to send a witness its whole log.
         faults: how often each kind of fault struck.
         digest: of everything that happened, 32 hexadecimal digits.
         violation: the broken promise that ended the run, or None.
@@ -72,13 +93,20 @@ class Result:
     events: int = 0
     elections: int = 0
     commits: int = 0
+    session_retries: int = 0
+    snapshots_installed: int = 0
+    membership_changes: int = 0
+    transfers: int = 0
+    reads: int = 0
+    lease_reads: int = 0
+    witness_degraded: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     digest: str = ""
     violation: Violation | None = None
 
 
 class Simulation:
-    """A cluster in a box.
+    """A cluster under random faults, with clients, readers and an operator.
 
     Args:
         seed: decides everything that is left to chance.
@@ -89,13 +117,42 @@ class Simulation:
 
     def __init__(self, seed: int, nodes: int = 5, faults: Sequence[str] = KINDS, seconds: float = 20) -> None:
         self.seed = seed
-        self.scheduler = Scheduler()
-        self.chance = chance = Chance(seed)
-        self.faults: Counter[str] = Counter()
         self._kinds = tuple(faults)
         self._seconds = seconds
+        chance = Chance(seed)
+        self.cluster = cluster = Cluster(chance, self._draw_setting(chance, nodes))
+        self.scheduler = cluster.scheduler
+        self.network = cluster.network
+        self.checker = cluster.checker
+        self.faults = cluster.faults
+        self.hosts = hosts = cluster.hosts
+        self.leader = cluster.leader
+        self.config = cluster.setting.config
+        configuration = cluster.setting.configuration
+        members = [host for host in hosts if host.id in configuration.members]
+        if "crash" in self._kinds and not configuration.witnesses and chance.happens(0.3):
+            give_past(chance, {host.id: host.disk for host in members})
+        pauses_us = (50_000, 200_000, 1_000_000)
+        scheduler = self.scheduler
+        record = cluster.record
+        self.clients = [
+            Client(f"c{number}", scheduler, chance, hosts, chance.pick(pauses_us), record) for number in (1, 2)
+        ]
+        self.session_clients = [
+            SessionClient(f"s{number}", scheduler, chance, hosts, chance.pick(pauses_us), record) for number in (1, 2)
+        ]
+        self.reader = Reader(scheduler, chance, hosts, chance.pick(pauses_us), self._acknowledged_commands, record)
+        self.operator = Operator(scheduler, chance, hosts, faults, self.leader, record)
+        self._usurper: Usurper | None = None
+        if "usurper" in self._kinds and len(members) > 2 and chance.happens(0.3):
+            self._usurper = Usurper(cluster, self.reader.read_by_lease, self._propose_to, self._pause)
+        self._injector = Injector(scheduler, chance, self.network, hosts, faults, self.leader, self.faults)
+        cluster.role_changed = self._injector.role_changed
+
+    def _draw_setting(self, chance: Chance, nodes: int) -> Setting:
+        kinds = self._kinds
         election_timeout_ms = chance.pick((150, 300, 1000))
-        self.config = Config(
+        config = Config(
             election_timeout_ms=election_timeout_ms,
             heartbeat_interval_ms=election_timeout_ms // chance.pick((3, 5, 10)),
             max_append_entries=chance.pick((1, 4, 1024)),
@@ -107,46 +164,47 @@ class Simulation:
             max_apply_entries=chance.pick((2, 4096)),
             snapshot_entries=chance.pick((10, 100, 10_000)),
             snapshot_tail_entries=chance.pick((0, 10, 1000)),
-            snapshot_chunk_bytes=chance.pick((50, 1000, 262_144)),
+            snapshot_chunk_bytes=chance.pick((200, 1000, 262_144)),
+            lease_promise_ms=chance.pick((0, election_timeout_ms // 4, election_timeout_ms)),
+            quiescent_timeouts=chance.pick((0, 0, 0, 2)),
         )
-        configuration = Configuration(tuple(f"n{number}" for number in range(1, nodes + 1)))
-        self.checker = Checker(configuration, election_timeout_ms)
-        weather = draw_weather(chance, faults)
-        self.network = Network(self.scheduler, chance, weather, self._deliver, self.faults)
-        self._digest = hashlib.blake2b(digest_size=16)
-        world = World(
-            scheduler=self.scheduler,
-            chance=chance,
-            network=self.network,
-            checker=self.checker,
-            configuration=configuration,
-            config=self.config,
-            disk_speed=draw_disk_speed(chance, faults),
-            busy=draw_busy(chance, faults),
-            faults=self.faults,
-            make_machine=Machine,
-            turn_ended=self._turn_ended,
-            record=self._record,
-            role_changed=self._role_changed,
-            broke=self._broke,
+        ids = [f"n{number}" for number in range(1, nodes + 1 + (SPARES if "membership" in kinds else 0))]
+        witnesses = self._draw_witnesses(chance, ids, nodes)
+        first = tuple(ids[:nodes])
+        limits = SessionLimits(
+            timeout_ms=chance.pick((2_000, 10_000, 3_600_000)),
+            sessions=chance.pick((4, 10_000)),
+            window=chance.pick((2, 16, 1024)),
+            session_reply_bytes=chance.pick((500, 1 << 22)),
         )
-        self._world = world
-        self.hosts = [Host(id, number, world) for number, id in enumerate(configuration.members)]
-        self._host = {host.id: host for host in self.hosts}
-        if "crash" in self._kinds and chance.happens(0.3):
-            give_past(chance, {host.id: host.disk for host in self.hosts})
-        self.clients = [self._client(f"c{number}", chance.pick((50_000, 200_000, 1_000_000))) for number in range(1, 4)]
-        self._injector = Injector(self.scheduler, chance, self.network, self.hosts, faults, self.leader, self.faults)
+        return Setting(
+            ids=ids,
+            configuration=Configuration(first, witnesses=tuple(sorted(witnesses.intersection(first)))),
+            witnesses=witnesses,
+            config=config,
+            limits=limits,
+            weather=draw_weather(chance, kinds),
+            disk_speed=draw_disk_speed(chance, kinds),
+            busy=draw_busy(chance, kinds),
+            drift_ppm=draw_drift(chance, kinds, config.max_clock_drift_ppm),
+        )
 
-    def leader(self) -> Host | None:
-        """Return the running host that leads the highest term, or None."""
-        leaders = [host for host in self.hosts if host.actor is not None and isinstance(host.node.role, Leader)]
-        return max(leaders, key=lambda host: host.node.term, default=None)
+    def _draw_witnesses(self, chance: Chance, ids: list[str], nodes: int) -> set[str]:
+        """Draw who is a witness whenever it is a member: one of the first members, a spare one, or mostly nobody."""
+        witnesses = set()
+        if "membership" in self._kinds and nodes > 2 and chance.happens(0.3):
+            witnesses.add(ids[1])
+        if len(ids) > nodes and chance.happens(0.3):
+            witnesses.add(ids[-1])
+        return witnesses
+
+    def _acknowledged_commands(self) -> int:
+        clients: list[Client | SessionClient] = [*self.clients, *self.session_clients]
+        return max(client.acknowledged_position for client in clients)
 
     def start(self) -> None:
         """Start every node. `run` does it by itself."""
-        for host in self.hosts:
-            host.start()
+        self.cluster.start()
 
     def advance(self, seconds: float) -> None:
         """Let virtual time pass.
@@ -162,14 +220,14 @@ class Simulation:
         Raises:
             InvariantError: it did not.
         """
-        self._heal()
-        self._check_acknowledged()
+        recovery = Recovery(self.cluster)
+        self._heal(recovery)
+        at_most_once = [command for client in self.session_clients for command in client.proposed]
+        recovery.check_told([*self.clients, *self.session_clients], at_most_once)
 
     def close(self) -> None:
         """Stop every node."""
-        for host in self.hosts:
-            if host.actor is not None:
-                host.actor.kill()
+        self.cluster.close()
 
     def run(self) -> Result:
         """Run to the end, or to the first broken promise."""
@@ -186,7 +244,7 @@ class Simulation:
             known = _PROMISE.fullmatch(promise) is not None
             violation = self._violation(promise if known else "failure", message if known else str(broken))
         except Exception as error:
-            violation = self._violation("failure", f"a node failed with {_describe(error)}")
+            violation = self._violation("failure", f"a node failed with {described(error)}")
         finally:
             self.close()
         return Result(
@@ -194,58 +252,42 @@ class Simulation:
             events=self.scheduler.events,
             elections=self.checker.elections,
             commits=len(self.checker.committed) - 1,
+            session_retries=sum(client.retries for client in self.session_clients),
+            snapshots_installed=self.checker.installs,
+            membership_changes=self.operator.changes,
+            transfers=self.operator.transfers,
+            reads=self.reader.readings.answered,
+            lease_reads=sum(host.lease_reads for host in self.hosts),
+            witness_degraded=self.cluster.witness_degraded,
             faults=self.faults,
-            digest=self._final_digest(),
+            digest=self.cluster.final_digest(),
             violation=violation,
         )
-
-    def _final_digest(self) -> str:
-        """Return the digest, with what became of every log: their contents, entry by entry."""
-        for host in self.hosts:
-            for entry in host.disk.entries:
-                self._record(host.id, entry)
-            self._record(host.id, host.machine.commands)
-        self._record(sorted(self.faults.items()), self.scheduler.events)
-        return self._digest.hexdigest()
 
     def _violation(self, invariant: str, message: str) -> Violation:
         return Violation(self.seed, invariant, f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)")
 
-    def _client(self, name: str, mean_pause_us: int) -> Client:
-        return Client(name, self.scheduler, self.chance, self.hosts, mean_pause_us, self._record)
+    def _pause(self, paused: bool) -> None:
+        """Let nobody propose anything or change members for a while, or go on."""
+        for client in self.clients:
+            client.paused = paused
+        for asker in self.session_clients:
+            asker.paused = paused
+        self.operator.paused = paused
 
-    # What the hosts and the clients report
-
-    def _record(self, *what: object) -> None:
-        """Take something that happened into the digest."""
-        self._digest.update(repr((self.scheduler.now_us, what)).encode())
-
-    def _deliver(self, receiver: str, message: Message) -> None:
-        self._host[receiver].receive(message)
-
-    def _turn_ended(self, host: Host) -> None:
-        """Check the host, and take its state and the time into the digest."""
-        self.checker.turn_ended(host)
-        node = host.node
-        log = node.log
-        line = (
-            f"{self.scheduler.now_us} {host.id} {node.term} {node.vote} {node.role.name} {node.role.leader} "
-            f"{log.last_index} {log.commit_index} {log.applied_index} {log.durable_index}\n"
+    def _propose_to(self, host: Host) -> Callable[[], None]:
+        """Begin to propose commands to a host; return what ends it."""
+        cluster = self.cluster
+        client = Client(
+            f"u{len(self.clients)}", self.scheduler, cluster.chance, self.hosts, USURPER_PAUSE_US, cluster.record
         )
-        self._digest.update(line.encode())
-
-    def _role_changed(self, host: Host, role: str) -> None:
-        self._injector.role_changed(host, role)
-
-    def _broke(self, id: str, error: Exception) -> None:
-        """A node stopped with an error; nothing that the simulator does to it allows that."""
-        if isinstance(error, (InvariantError, AssertionError)):
-            raise error
-        raise InvariantError("failure", f"{id} stopped with {_describe(error)}")
+        client.aim_at(host)
+        self.clients.append(client)
+        return client.stop
 
     # The end of a run
 
-    def _heal(self) -> None:
+    def _heal(self, recovery: Recovery) -> None:
         """Mend everything; the cluster must come back to life.
 
         At first perhaps only a majority: members that are ahead in log but behind in term must find together. At the
@@ -253,74 +295,27 @@ class Simulation:
         """
         for client in self.clients:
             client.stop()
+        for asker in self.session_clients:
+            asker.stop()
+        self.reader.stop()
+        self.operator.stop()
+        if self._usurper is not None:
+            self._usurper.stop()
         self.network.weather = Weather()
-        self._world.disk_speed.stall = 0.0
-        self._world.busy = 0.0
-        self._injector.stop()
-        timeout_us = self.config.election_timeout_ms * 1000
-        deadline = self.scheduler.now_us + HEALING_TIMEOUTS * timeout_us
-        if not self.scheduler.run_until(deadline, self._majority_has_leader):
-            raise InvariantError("E4", f"no leader within {HEALING_TIMEOUTS} election timeouts of healing")
-        fresh = self._client("fresh", timeout_us // 10)
-        self._run_while_alive(lambda: bool(fresh.acknowledged), "a fresh command is not committed")
-        fresh.stop()
+        self.cluster.world.disk_speed.stall = 0.0
+        self.cluster.world.busy = 0.0
+        self._injector.stop(self.checker.configurations())
+        recovery.elect()
+        recovery.commit()
+        answered_us = self.scheduler.now_us + LONGEST_RECOVERY_S * 1_000_000
+        if not self.scheduler.run_until(answered_us, lambda: not any(client.waits for client in self.session_clients)):
+            raise InvariantError(
+                "C1", f"a command that is sent again and again has no answer in {LONGEST_RECOVERY_S} s"
+            )
         self.network.weather = Weather(drop=0.1 if "drop" in self._kinds else 0.0)
         self._injector.start_all()
-        self._run_while_alive(self._converged, "the logs differ")
-
-    def _run_while_alive(self, done: Callable[[], bool], complaint: str) -> None:
-        """Run until something is done. With a long backlog it may take its time, but not stand still."""
-        patience_us = 10 * self.config.election_timeout_ms * 1000
-        latest_us = self.scheduler.now_us + LONGEST_RECOVERY_S * 1_000_000
-        reached = -1
-        while not self.scheduler.run_until(self.scheduler.now_us + patience_us, done):
-            before, reached = reached, sum(self._reached(host) for host in self.hosts)
-            if reached == before:
-                raise InvariantError("R5", f"{complaint}, and nobody got further within 10 election timeouts")
-            if self.scheduler.now_us > latest_us:
-                raise InvariantError("R5", f"{complaint} within {LONGEST_RECOVERY_S} s")
-
-    def _majority_has_leader(self) -> bool:
-        """Whether a majority follows one leader in its term: a leader of before the healing may be nobody's."""
-        leader = self.leader()
-        if leader is None:
-            return False
-        followers = [
-            host
-            for host in self.hosts
-            if host.actor is not None and host.node.term == leader.node.term and host.node.role.leader == leader.id
-        ]
-        return len(followers) >= majority(len(self.hosts))
-
-    def _reached(self, host: Host) -> int:
-        """Return a number that rises whenever a node gets further in any way."""
-        node = host.node
-        download = node.snapshots.download
-        downloaded = download.size_bytes if download is not None else 0
-        return node.log.durable_index + node.log.applied_index + downloaded
-
-    def _converged(self) -> bool:
-        first = self.hosts[0]
-        last_index = first.node.log.last_index
-        chain = self.checker.chain_of(first)
-        return all(
-            host.node.log.applied_index == last_index and self.checker.chain_of(host) == chain for host in self.hosts
-        )
-
-    def _check_acknowledged(self) -> None:
-        for host in self.hosts:
-            times = Counter(host.machine.commands)
-            for client in self.clients:
-                for command, position in client.acknowledged:
-                    if times[command] != 1:
-                        raise InvariantError("S5", f"acknowledged {command!r} is {times[command]} times on {host.id}")
-                    if not isinstance(position, int) or host.machine.commands[position - 1] != command:
-                        raise InvariantError("S5", f"{command!r} was answered {position!r}, another command's result")
-                for command in client.refused:
-                    if times[command]:
-                        raise InvariantError("C2", f"refused {command!r} was applied on {host.id}")
-
-
-def _describe(error: Exception) -> str:
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+        given_up_us = self.scheduler.now_us + 2 * PATIENCE_TIMEOUTS * self.config.election_timeout_ms * 1000
+        if not self.scheduler.run_until(given_up_us, lambda: not self.reader.readings.unanswered):
+            raise InvariantError("L1", f"a read at {self.reader.readings.unanswered} is never answered")
+        # Last, since members that are still catching up may yet become some of those that must have everything.
+        recovery.converge()

@@ -1,9 +1,11 @@
-"""Clients of a simulated cluster: they propose commands and remember exactly what they were told."""
+"""Clients without a session: they propose each command once and remember exactly what they were told."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from actors.session_commands import plain
+from actors.session_table import APPLIED, Reply
 from raft.errors import NotLeader, ProposalRefused
 
 from .chance import Chance
@@ -19,11 +21,12 @@ class Client:
         name: part of every command, so that each is unique.
         hosts: all of them.
         mean_pause_us: usual time between two commands.
-
         record: is told of every answer.
 
     Attributes:
+        paused: whether it asks for nothing new for a while.
         acknowledged: the commands that were answered with a result, and the results.
+        acknowledged_position: the highest of these results.
         refused: those that certainly did not enter the log.
     """
 
@@ -38,6 +41,7 @@ class Client:
     ) -> None:
         self.name = name
         self.acknowledged: list[tuple[bytes, object]] = []
+        self.acknowledged_position = 0
         self.refused: list[bytes] = []
         self._scheduler = scheduler
         self._chance = chance
@@ -48,7 +52,12 @@ class Client:
         self._target = chance.pick(hosts)
         self._proposed = 0
         self._stopped = False
+        self.paused = False
         self._again()
+
+    def aim_at(self, host: Host) -> None:
+        """Propose to this host first."""
+        self._target = host
 
     def stop(self) -> None:
         """Propose nothing any more."""
@@ -60,11 +69,14 @@ class Client:
     def _act(self) -> None:
         if self._stopped:
             return
+        if self.paused:
+            self._again()
+            return
         for _ in range(self._chance.pick((1, 1, 1, 8))):
             self._proposed += 1
             padding = b"." * self._chance.between(0, self._padding)
             command = f"{self.name}-{self._proposed}".encode() + padding
-            if not self._target.propose(command, self._reply_to(command)):
+            if not self._target.propose(plain(command), self._reply_to(command)):
                 self._target = self._chance.pick(self._hosts)
         self._again()
 
@@ -77,7 +89,11 @@ class Client:
                 raise InvariantError("C2", f"{command!r} is answered a second time: {error!r}, {result!r}")
             self._record(command, error, result)
             if error is None:
-                self.acknowledged.append((command, result))
+                if not isinstance(result, Reply) or result.outcome != APPLIED:
+                    raise InvariantError("S5", f"{command!r} is answered {result!r}, another entry's result")
+                self.acknowledged.append((command, result.value))
+                if isinstance(result.value, int):
+                    self.acknowledged_position = max(self.acknowledged_position, result.value)
             elif isinstance(error, ProposalRefused):
                 self.refused.append(command)
                 self._follow(error)

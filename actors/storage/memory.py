@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -11,9 +12,10 @@ from pykka import ActorRef
 
 from raft.actor import ChunkRead, Persisted, SnapshotSaved
 from raft.entries import Entry
+from raft.membership import LARGEST_INCARNATION
 from raft.messages import SnapshotChunk
 from raft.ready import Restored, Write
-from raft.snapshots import ChunkRequest, Snapshot
+from raft.snapshot import ChunkRequest, Snapshot
 
 
 class MemoryStorage:
@@ -24,9 +26,18 @@ class MemoryStorage:
 
     Like a disk it takes its time. Whatever it is asked to do is done, in order, and reported, when the event loop comes
     round. What a crash overtakes is lost, and a download that is not yet installed with it.
+
+    Args:
+        is_witness: whether it is to serve a witness; it never serves the other kind of member (contract M8).
+
+    Attributes:
+        incarnation: drawn at random when the storage is made, so that a new one under an old member's id is told apart
+            from the one that knows what the member has promised (contract M6).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_witness: bool = False) -> None:
+        self._is_witness = is_witness
+        self.incarnation = 1 + secrets.randbelow(LARGEST_INCARNATION)
         self._term = 0
         self._vote: str | None = None
         self._base = (0, 0)  # index and term of the entry before the first one stored
@@ -40,7 +51,9 @@ class MemoryStorage:
     def load(self) -> Restored:
         """Return what is durable."""
         snapshot = self._snapshots[-1][0] if self._snapshots else None
-        return Restored(self._term, self._vote, tuple(self._entries), self._base, snapshot)
+        return Restored(
+            self._term, self._vote, tuple(self._entries), self._base, snapshot, self.incarnation, self._is_witness
+        )
 
     def open(self, mailbox: ActorRef[Any]) -> None:
         """Report to `mailbox` from now on."""

@@ -32,6 +32,17 @@ def raft_status(cluster, node):
     return cluster.status()[cluster.members.index(node)].raft
 
 
+def leader_status(cluster):
+    return raft_status(cluster, cluster.wait_for_leader(T))
+
+
+def voters(cluster):
+    """The voters of the configuration in force at the leader; none while there is no leader, or while it is joint."""
+    leader = cluster.leader()
+    configuration = raft_status(cluster, leader).configuration if leader else None
+    return configuration.voters if configuration and not configuration.joint else ()
+
+
 def contents(cluster):
     return [cluster.machine(member).items() for member in cluster.members]
 
@@ -44,10 +55,25 @@ def outcome(cluster, key, value):
     return "acknowledged"
 
 
+def outcome_without_session(cluster, command):
+    try:
+        cluster.propose(command, T, session=False)
+    except OutcomeUnknown as error:
+        return str(error)
+    return "acknowledged"
+
+
 class Counter:
     def __init__(self):
         self.total = 0
 
     def apply(self, command):
         self.total += int(command)
+        return self.total
+
+
+class ReadableCounter(Counter):
+    def read(self, query):
+        if query != "total":
+            raise ValueError(f"no such query: {query}")
         return self.total

@@ -61,7 +61,7 @@ def test_it_shows_itself(cluster):
     assert repr(cluster) == f"LocalCluster(3 nodes, {leader} leads, {down} down)"
     shown = repr(cluster.status())
     assert f"MemberStatus(id='{leader}', raft=Status('{leader}', 'leader', term=" in shown
-    assert f"MemberStatus(id='{down}', raft=None, failure=None)" in shown
+    assert f"MemberStatus(id='{down}', raft=None, failure=None, refused=None)" in shown
     cluster.close()
     assert repr(cluster) == "LocalCluster(3 nodes, closed)"
 

@@ -24,7 +24,6 @@ def test_it_shows_a_leader_lost_and_nothing_else():
     assert shown.count("✓") == 7
     assert re.search(r"✓ all \d+ acknowledged writes are read back", shown)
     assert "Everything held: no acknowledged write was lost." in shown
-    assert shown.count("?") <= 1
     for step in range(1, 9):
         assert f"\n{step}. " in shown
 
@@ -94,7 +93,7 @@ def test_what_goes_wrong_is_shown_and_not_raised(monkeypatch, logged):
     passed, shown = show(machine=Raising)
 
     assert passed is False
-    assert "✗ it went wrong: nobody took the command" in " ".join(shown.split())
+    assert "✗ it went wrong: the outcome is unknown: node n" in " ".join(shown.split())
     assert "Traceback" not in shown + "".join(logged)
 
 

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 SHOWN = {
     "local_cluster.py": ["leads; greeting is b'hello'", "leads; greeting is b'hello again'"],
+    "members.py": [
+        "3 nodes: n1, n2, n3",
+        "5 nodes: n1, n2, n3, n4, n5",
+        "leadership goes to n3",
+        "n1 has left: n2, n3, n4, n5",
+        "writes, all kept: True",
+    ],
     "own_state_machine.py": [
         "added wash, 1 waiting",
         "added dry, 2 waiting",
@@ -29,3 +37,16 @@ def test_the_example_runs_as_a_script(example):
     lines = ran.stdout.splitlines()
     assert len(lines) == len(SHOWN[example])
     assert all(expected in line for expected, line in zip(SHOWN[example], lines, strict=True))
+
+
+PIECES = re.findall(r"```python\n(.*?)```", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(PIECES)))
+def test_what_the_readme_shows_runs(number):
+    command = [sys.executable, "-c", PIECES[number]]
+    environment = {"PYTHONPATH": str(CHECKOUT)}
+
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (ran.returncode, ran.stderr) == (0, "")

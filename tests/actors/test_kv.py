@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors import kv, kv_commands
+from actors import kv, kv_commands, results
 from actors.kv import CONFLICT, DONE, INVALID, KeyValue, Result
 from actors.kv_commands import (
     CAS,
@@ -78,6 +78,22 @@ def test_cas_stores_only_where_it_finds_what_it_expects():
     assert store.apply(cas(b"a", None, b"3")) == Result(CONFLICT, b"1")
     assert store.apply(cas(b"a", b"1", b"2")) == Result(DONE)
     assert store.items() == [(b"a", b"2")]
+
+
+def test_a_get_is_a_query_too_and_nothing_else_is():
+    store = KeyValue()
+    store.apply(put(b"key", b"value"))
+
+    assert store.read(get(b"key")) == Result(DONE, b"value")
+    assert store.read(get(b"none")) == Result(DONE, None)
+    for query in (put(b"key", b"other"), delete(b"key"), cas(b"key", b"value", b"other")):
+        refused = store.read(query)
+        assert (refused.outcome, refused.problem) == (
+            INVALID,
+            "only a get is a query; what changes the store is a command",
+        )
+    assert store.read(b"\x09").problem == "there is no operation 9"
+    assert store.items() == [(b"key", b"value")]
 
 
 def test_items_are_in_order_of_key():
@@ -192,6 +208,15 @@ def test_a_large_value_in_small_pieces_comes_back():
     store.restore(whole[at : at + 200] for at in range(0, len(whole), 200))
 
     assert store.items() == [(b"k", bytes(MAX_VALUE_BYTES)), (b"l", b"1")]
+
+
+@given(commands | st.binary(max_size=3), contents)
+def test_a_result_comes_back_from_its_bytes(command, before):
+    store = store_of(before)
+
+    result = store.apply(command)
+
+    assert store.decode_result(store.encode_result(result)) == result
 
 
 # The encoding
@@ -313,7 +338,8 @@ for command in (
     put(b"a", b"1"), get(b"a"), cas(b"a", b"1", b"2"), cas(b"a", None, b"3"), cas(b"b", None, b""), get(b"b"),
     delete(b"a"), delete(b"a"), b"", b"\\x07", b"\\x01\\x00\\x01k\\xff\\xff\\xff\\xff", get(b"k") + b"!",
 ):
-    print(store.apply(command))
+    result = store.apply(command)
+    print(result, store.decode_result(store.encode_result(result)) == result, store.encode_result(result))
 print(store.items(), len(store))
 whole = b"".join(store.snapshot())
 for size in (1, 3, 100):
@@ -331,7 +357,7 @@ def test_boards_compute_the_same(micropython, tmp_path):
     package = tmp_path / "store"
     package.mkdir()
     (package / "__init__.py").touch()
-    for module in (kv, kv_commands):
+    for module in (kv, kv_commands, results):
         shutil.copy(module.__file__, package)
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
 

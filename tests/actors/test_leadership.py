@@ -1,11 +1,14 @@
 import gevent
 
 from actors.leadership import Leadership
-from raft.observer import MessageDropped, RoleChanged
+from raft.membership import Configuration
+from raft.observer import ConfigurationChanged, MessageDropped, RoleChanged
 
 
-def watch(*roles, members=("n1", "n2", "n3")):
-    leadership = Leadership(members)
+def watch(*roles, members=("n1", "n2", "n3"), configuration=None):
+    leadership = Leadership()
+    for member in members:
+        leadership.begin(member, configuration or Configuration(members))
     for role in roles:
         leadership.observe(RoleChanged(*role))
     return leadership
@@ -38,7 +41,7 @@ def test_a_leader_that_is_down_leads_no_more():
     assert leadership.leader() is None
 
 
-def test_only_changes_of_roles_wake():
+def test_only_changes_of_roles_and_configurations_wake():
     leadership = watch()
     seen = leadership.version
 
@@ -63,3 +66,36 @@ def test_a_change_that_came_before_is_not_missed():
     leadership.forget("n1")
 
     assert leadership.wait(seen, timeout=0) is True
+
+
+def test_witnesses_and_learners_are_counted_as_the_configuration_says():
+    roles = [("n1", 1, "leader", "n1"), ("n2", 1, "follower", "n1")]
+    with_learner = Configuration(("n1", "n3", "n4"), learners=("n2",))
+    with_witness = Configuration(("n1", "n2", "n3"), witnesses=("n2",))
+
+    assert watch(*roles, configuration=with_learner).leader() is None
+    assert watch(*roles, configuration=with_witness).leader() == "n1"
+
+
+def test_each_half_of_a_joint_configuration_must_agree():
+    joint = Configuration(("n1", "n4", "n5"), ("n1", "n2", "n3"))
+    leadership = watch(
+        ("n1", 1, "leader", "n1"), ("n2", 1, "follower", "n1"), members=joint.members, configuration=joint
+    )
+    assert leadership.leader() is None
+
+    leadership.observe(RoleChanged("n4", 1, "follower", "n1"))
+
+    assert leadership.leader() == "n1"
+
+
+def test_the_majority_is_that_of_the_configuration_in_force_at_the_leader():
+    leadership = watch(("n1", 1, "leader", "n1"), members=("n1",))
+    seen = leadership.version
+
+    leadership.observe(ConfigurationChanged("n1", 5, Configuration(("n1", "n2", "n3"))))
+
+    assert leadership.leader() is None
+    assert leadership.wait(seen, timeout=0) is True
+    leadership.observe(RoleChanged("n2", 1, "follower", "n1"))
+    assert leadership.leader() == "n1"

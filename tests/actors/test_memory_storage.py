@@ -8,7 +8,7 @@ from raft.entries import COMMAND, Entry
 from raft.membership import Configuration
 from raft.messages import SnapshotChunk
 from raft.ready import Write
-from raft.snapshots import ChunkRequest, Snapshot
+from raft.snapshot import ChunkRequest, Snapshot
 
 
 class Mailbox(GeventActor):
@@ -259,3 +259,13 @@ def test_a_crash_loses_the_download_under_way(storage):
     settle()
 
     assert b"".join(storage.read_snapshot(snapshot(9, 2))) == b"de"
+
+
+@pytest.mark.contract("M6")
+def test_each_storage_draws_an_incarnation_of_its_own_and_keeps_it(storage):
+    drawn = [MemoryStorage().load().incarnation for _ in range(100)]
+
+    assert len(set(drawn)) == 100
+    assert all(0 < incarnation < 2**64 for incarnation in drawn)
+    assert max(drawn) > 2**56
+    assert storage.load().incarnation == storage.load().incarnation == storage.incarnation

@@ -1,14 +1,27 @@
 """Nodes die, the network is cut, machines break: what a local cluster does then."""
 
+from functools import partial
+
 import gevent
 import pykka
 import pytest
 
-from actors import KeyValue, LocalCluster, NodeStopped, Unavailable
+from actors import KeyValue, LocalCluster, NodeStopped, Unavailable, kv_commands
 from actors.storage.memory import MemoryStorage
+from raft.actor import Propose
 from raft.entries import COMMAND
 from raft.errors import OutcomeUnknown
-from tests.actors.clusters import Counter, T, contents, level, others, outcome, raft_status, wait_until
+from tests.actors.clusters import (
+    Counter,
+    T,
+    contents,
+    level,
+    others,
+    outcome,
+    outcome_without_session,
+    raft_status,
+    wait_until,
+)
 
 # Nodes die and return
 
@@ -59,7 +72,7 @@ def test_without_a_majority_a_write_is_unavailable_or_unknown_and_never_done(clu
         cluster.kill(follower)
 
     with pytest.raises(OutcomeUnknown):
-        cluster.put("key", "2", T)  # the leader takes it, and steps down when it hears no echo
+        cluster.put("key", "2", timeout=1.5)  # the leader takes it, and steps down when it hears no echo
     with pytest.raises(Unavailable, match="is a majority of the members up and connected"):
         cluster.put("key", "3", timeout=0.1)
     with pytest.raises(Unavailable):
@@ -68,12 +81,12 @@ def test_without_a_majority_a_write_is_unavailable_or_unknown_and_never_done(clu
         cluster.wait_for_leader(timeout=0.1)
 
 
-def test_who_waits_for_the_leader_that_dies_learns_that_the_outcome_is_unknown(cluster):
+def test_without_a_session_who_waits_for_the_leader_that_dies_learns_that_the_outcome_is_unknown(cluster):
     cluster.put("key", "1", T)
     leader = cluster.wait_for_leader(T)
     last_index = raft_status(cluster, leader).last_index
     cluster.partition([leader])
-    write = gevent.spawn(outcome, cluster, "key", "2")
+    write = gevent.spawn(outcome_without_session, cluster, kv_commands.put(b"key", b"2"))
     wait_until(lambda: raft_status(cluster, leader).last_index > last_index)
 
     cluster.kill(leader)
@@ -105,7 +118,8 @@ def test_a_write_on_its_way_to_the_disk_is_lost_with_the_power(monkeypatch):
         cluster.wait_for_leader(T)
         with monkeypatch.context() as patched:
             patched.setattr(MemoryStorage, "write", write_and_lose_power)
-            assert outcome(cluster, "key", "1") == "the outcome is unknown: node n1 was killed; read before you retry"
+            told = outcome_without_session(cluster, kv_commands.put(b"key", b"1"))
+            assert told == "the outcome is unknown: node n1 was killed; read before you retry"
 
         cluster.restart("n1")
         assert cluster.get("key", T) is None
@@ -120,7 +134,7 @@ def test_a_leader_alone_steps_down_and_its_writes_are_unknown_and_undone(cluster
     cluster.partition([leader])
 
     with pytest.raises(OutcomeUnknown):
-        cluster.put("key", "2", T)
+        cluster.propose(kv_commands.put(b"key", b"2"), T, session=False)
     wait_until(lambda: raft_status(cluster, leader).role != "leader")
     cluster.put("other", "3", T)
     assert cluster.leader() != leader
@@ -203,7 +217,7 @@ def test_a_machine_that_raises_takes_its_node_down_and_the_cause_is_logged_once(
         cluster.machine(leader).broken = True
 
         with pytest.raises(OutcomeUnknown, match=f"node {leader} has failed: RuntimeError: the machine is broken"):
-            cluster.put("key", "2", T)
+            cluster.propose(kv_commands.put(b"key", b"2"), T, session=False)
 
         status = cluster.status()[cluster.members.index(leader)]
         assert (status.running, type(status.failure)) == (False, RuntimeError)
@@ -224,7 +238,7 @@ def test_a_machine_that_raises_everywhere_takes_all_nodes_down_and_nothing_hangs
     with LocalCluster(3, machine=Counter) as cluster:
         cluster.propose(b"1", T)
         with pytest.raises(OutcomeUnknown, match="invalid literal for int"):
-            cluster.propose(b"no number", T)
+            cluster.propose(b"no number", T, session=False)
         wait_until(lambda: not any(member.running for member in cluster.status()))
 
         for use in (lambda: cluster.propose(b"1", timeout=0.05), lambda: cluster.wait_for_leader(timeout=0.05)):
@@ -236,7 +250,7 @@ def test_a_machine_that_raises_everywhere_takes_all_nodes_down_and_nothing_hangs
 def test_a_command_that_makes_the_machine_raise_takes_the_node_down_again_after_a_restart(logged):
     with LocalCluster(1, machine=Counter) as cluster:
         with pytest.raises(OutcomeUnknown):
-            cluster.propose(b"no number", T)
+            cluster.propose(b"no number", T, session=False)
 
         cluster.restart("n1")
 
@@ -247,17 +261,15 @@ def test_a_command_that_makes_the_machine_raise_takes_the_node_down_again_after_
 def test_what_is_in_the_mailbox_of_a_node_that_fails_is_refused_with_the_cause(logged):
     class Failing:
         def apply(self, command):
-            behind.append(cluster._supervisors["n1"].propose(b"behind"))
+            behind.append(cluster._nodes.ask("n1", partial(Propose, b"behind")))
             raise ValueError("boom")
 
     behind = []
     with LocalCluster(1, machine=Failing) as cluster:
         with pytest.raises(OutcomeUnknown):
-            cluster.propose(b"command", T)
+            cluster.propose(b"command", T, session=False)
 
-        with pytest.raises(
-            NodeStopped, match=r"node n1 is down: ValueError: boom .* in apply\); restart it, or propose"
-        ):
+        with pytest.raises(NodeStopped, match=r"node n1 is down: ValueError: boom .* in apply\); restart it, or ask"):
             behind[0].get(timeout=T)
 
 

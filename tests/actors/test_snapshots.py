@@ -21,7 +21,7 @@ def cluster():
 
 
 def stored(cluster, node):
-    return cluster._storages[node].load()
+    return cluster._nodes[node].storage.load()
 
 
 def fill(cluster, count):
@@ -45,6 +45,7 @@ def test_who_was_away_too_long_catches_up_by_a_snapshot_and_logs_stay_short(clus
     wait_until(lambda: level(cluster))
 
     assert stored(cluster, away).base[0] > 400
+    assert raft_status(cluster, away).first_index == stored(cluster, away).base[0] + 1
     assert contents(cluster) == [filled(500)] * 3
     cluster.put("key 000", "value 0", T)  # any write tells the storage where its log begins now
     wait_until(lambda: all(len(stored(cluster, node).entries) <= 60 for node in cluster.members))

@@ -6,31 +6,44 @@ The scenario decides all that chance decides elsewhere, so two interpreters that
 is a text, one input a line. Messages stand in it by reference, as the nth that one node has sent to another: what is
 delivered is what *this* interpreter has made, and a difference, once there, grows.
 
-    voters NODE...              who takes part; likewise `outgoing NODE...` and `learners NODE...`
+    voters NODE...              who takes part; likewise `outgoing`, `learners` and `witnesses`
+    priorities NODE=NUMBER...   who of them shall lead rather
     config NAME=VALUE...        the settings of every node that starts after this line
+    disk NODE INCARNATION       it gets a new disk; 0, as without this line, for one without an incarnation
+    damage NODE PART            the disk of a stopped node forgets its `term`, or holds a `configuration` of nobody
     start NODE NOW SEED         a new node, or one that comes back with what its disk holds
+    join NODE NOW SEED          the same, but nobody tells it who takes part
     crash NODE NUMBER           it stops; of the writes still under way the disk keeps those up to NUMBER
-    damage NODE                 the disk of a stopped node forgets its term
     tick NODE NOW
     propose NODE NOW HEX        `-` is an empty command, `"text` one that is not of bytes
+    read NODE NOW HOW           `lease` or `quorum`; what comes of the ticket is an effect of some `ready`
+    stale NODE NOW              how old is what can be read without asking anybody?
+    status NODE
+    transfer NODE NOW TARGET    `None` lets the leader choose
+    change NODE NOW CHANGE...   the arguments of each `Change`, with colons in between; see `literal`
     saved NODE                  the snapshot that it began to save is durable
     persisted NODE NOW NUMBER   the write is durable, and so is every earlier one, even if its report is late
     applied NODE INDEX
+    piece NODE                  the oldest piece of a snapshot that was asked for is read
+    gone NODE                   it is not there any more
     deliver NODE NOW FROM N     the Nth message that FROM has sent to NODE arrives
     duplicate NODE NOW FROM N   the same, and it stays on its way
     lose NODE FROM N            it never arrives (any more)
-    forge NODE NOW KIND VALUE...  a message that no node has sent, with the values of its fields; see `literal`
+    forge NODE NOW INCARNATION CLUSTER KIND VALUE...
+                                a message that no node has sent: its signature, its fields; see `literal`
     ready NODE                  the node hands out its effects
 """
 
 import sys
 
 from raft import messages
+from raft.changes import Change
 from raft.config import Config
-from raft.entries import Entry
+from raft.entries import CONFIGURATION, Entry
 from raft.errors import RaftError
 from raft.membership import Configuration
 from raft.node import Node
+from raft.observer import DEBUG
 from raft.ready import Restored
 
 MASK = (1 << 30) - 1  # larger integers take memory of their own on 32-bit boards
@@ -63,7 +76,10 @@ class Digest:
         return f"{self._left:08x}{self._right:08x}"
 
     def take(self, value):
-        """Takes in a number, a text, bytes, None, a sequence of values, or an object with all its fields."""
+        """Takes in a number, a text, bytes, None, a sequence or dict of values, or an object with all its fields.
+
+        Of an error also what it says: every interpreter must tell people the same.
+        """
         kind = type(value)
         if value is None or kind is bool:
             self._mix(0 if value is None else 1 + value)
@@ -85,10 +101,21 @@ class Digest:
             self._mix(len(value))
             for element in value:
                 self.take(element)
+        elif kind is dict:
+            self._mix(8)
+            self._mix(len(value))
+            for key in sorted(value):
+                self.take(key)
+                self.take(value[key])
         else:
             self.take(kind.__name__)
             for field in sorted(value.__dict__) if isinstance(value, Exception) else kind.__slots__:
                 self.take(getattr(value, field))
+            if isinstance(value, Exception):
+                self.take(str(value))
+            elif isinstance(value, messages.Message):
+                self.take(value.incarnation)
+                self.take(value.cluster)
 
     def _mix(self, number):
         state = self._left ^ number
@@ -102,9 +129,10 @@ class Digest:
 
 
 class Disk:
-    """What the storage of one node holds, and the writes still under way. They take effect in order."""
+    """What the storage of one node holds, and what is still under way. Writes take effect in order."""
 
-    def __init__(self):
+    def __init__(self, incarnation):
+        self.incarnation = incarnation
         self.term = 0
         self.vote = None
         self.base = (0, 0)
@@ -112,6 +140,14 @@ class Disk:
         self.snapshot = None
         self.saving = None  # a snapshot on its way to the disk
         self.pending = []
+        self.reading = []  # the pieces of snapshots that were asked for and are not read yet
+
+    def stop(self, number):
+        """The node stops: of the writes under way only those up to this number take effect."""
+        self.complete(number)
+        self.pending = []
+        self.saving = None
+        self.reading = []
 
     def complete(self, number):
         """Every write up to this number takes effect."""
@@ -120,15 +156,16 @@ class Disk:
             if write.term is not None:
                 self.term = write.term
                 self.vote = write.vote
-            if write.entries:
-                del self.entries[write.entries[0].index - 1 - self.base[0] :]
-                self.entries.extend(write.entries)
             if write.install is not None:
                 self.snapshot = write.install
                 self.base = (write.install.index, write.install.term)
                 self.entries = []
-            elif write.base[0] > self.base[0]:
+                continue
+            if write.base[0] > self.base[0]:
                 self.cut(write.base)
+            if write.entries:
+                del self.entries[write.entries[0].index - 1 - self.base[0] :]
+                self.entries.extend(write.entries)
 
     def cut(self, base):
         """Drops the beginning of the log; all of it when it does not hold the entry where it is cut."""
@@ -156,7 +193,8 @@ class Replay:
         self.disks = {}
         self.flying = {}
         self._sent = {}
-        self._members = {"voters": (), "outgoing": (), "learners": ()}
+        self._members = {"voters": (), "outgoing": (), "learners": (), "witnesses": ()}
+        self._priorities = {}
         self._config = None
 
     def feed(self, line):
@@ -184,30 +222,51 @@ class Replay:
     def finish(self):
         """Looks once more at every node that is up."""
         for node in sorted(self.nodes):
-            self.effect("status", node, self.nodes[node].status())
+            self.on_status(node)
 
     # The inputs, as above
 
-    def on_config(self, *settings):
-        pairs = [setting.split("=") for setting in settings]
-        self._config = Config(**{name: int(value) for name, value in pairs})
+    def on_priorities(self, *wanted):
+        self._priorities = settings(wanted)
+
+    def on_config(self, *wanted):
+        self._config = Config(**settings(wanted))
+
+    def on_disk(self, node, incarnation):
+        self.disks[node] = Disk(int(incarnation))
+
+    def on_damage(self, node, part):
+        disk = self.disks[node]
+        if part == "term":
+            disk.term = 0
+        else:
+            nobody = b"1:0"
+            disk.entries.append(Entry(disk.base[0] + len(disk.entries) + 1, disk.term, CONFIGURATION, nobody))
 
     def on_start(self, node, now, seed):
         members = self._members
-        configuration = Configuration(members["voters"], members["outgoing"], members["learners"])
-        disk = self.disks.setdefault(node, Disk())
-        restored = Restored(disk.term, disk.vote, disk.entries, disk.base, disk.snapshot)
-        self.nodes[node] = Node(node, configuration, self._config, restored, int(seed), int(now))
+        configuration = Configuration(
+            members["voters"],
+            members["outgoing"],
+            members["learners"],
+            members["witnesses"],
+            priorities=self._priorities,
+        )
+        self._begin(node, configuration, now, seed)
+
+    def on_join(self, node, now, seed):
+        self._begin(node, None, now, seed)
+
+    def _begin(self, node, configuration, now, seed):
+        disk = self.disks.setdefault(node, Disk(0))
+        restored = Restored(disk.term, disk.vote, disk.entries, disk.base, disk.snapshot, disk.incarnation)
+        core = self.nodes[node] = Node(node, configuration, self._config, restored, int(seed), int(now))
+        core.watch.listen(DEBUG)
 
     def on_crash(self, node, number):
         self._up(node)
         del self.nodes[node]
-        self.disks[node].complete(int(number))
-        self.disks[node].pending = []
-        self.disks[node].saving = None
-
-    def on_damage(self, node):
-        self.disks[node].term = 0
+        self.disks[node].stop(int(number))
 
     def on_tick(self, node, now):
         self._up(node).tick(int(now))
@@ -215,6 +274,22 @@ class Replay:
     def on_propose(self, node, now, command):
         data = command if command[0] == '"' else hex_bytes(command)
         self.effect("index", node, self._up(node).propose(data, int(now)))
+
+    def on_read(self, node, now, how):
+        self.effect("read", node, self._up(node).read(int(now), how == "lease"))
+
+    def on_stale(self, node, now):
+        self.effect("stale", node, self._up(node).staleness_ms(int(now)))
+
+    def on_status(self, node):
+        self.effect("status", node, self._up(node).status())
+
+    def on_transfer(self, node, now, target):
+        self.effect("transfer", node, self._up(node).transfer_leadership(literal(target), int(now)))
+
+    def on_change(self, node, now, *changes):
+        wanted = [Change(*[literal(part) for part in change.split(":")]) for change in changes]
+        self.effect("change", node, self._up(node).change_membership(wanted, int(now)))
 
     def on_persisted(self, node, now, number):
         self.disks[node].complete(int(number))
@@ -232,6 +307,21 @@ class Replay:
         self._up(node).snapshots.saved(disk.saving)
         disk.saving = None
 
+    def on_piece(self, node):
+        request = self._asked_for(node)
+        # What is in a snapshot is nothing to the core, so any bytes do.
+        content = b"snapshot of entry %d" % request.snapshot.index
+        end = request.offset + request.limit_bytes
+        self._up(node).snapshots.chunk_read(request, content[request.offset : end], end >= len(content))
+
+    def on_gone(self, node):
+        self._up(node).snapshots.chunk_read(self._asked_for(node), None, False)
+
+    def _asked_for(self, node):
+        if not self.disks[node].reading:
+            raise Outdated(f"{node} reads no snapshot")
+        return self.disks[node].reading.pop(0)
+
     def on_deliver(self, node, now, sender, number):
         self._up(node).step(self._land(sender, node, number), int(now))
 
@@ -243,8 +333,12 @@ class Replay:
     def on_lose(self, node, sender, number):
         self._land(sender, node, number)
 
-    def on_forge(self, node, now, kind, *fields):
-        message = None if kind == "None" else getattr(messages, kind)(*[literal(field) for field in fields])
+    def on_forge(self, node, now, incarnation, cluster, kind, *fields):
+        message = None
+        if kind != "None":
+            message = getattr(messages, kind)(*[literal(field) for field in fields])
+            message.incarnation = int(incarnation)
+            message.cluster = int(cluster)
         self._up(node).step(message, int(now))
 
     def on_ready(self, node):
@@ -264,7 +358,9 @@ class Replay:
                 self.effect("store", node, chunk)
             for request in ready.chunk_requests:
                 self.effect("read for " + request.receiver, node, request)
-                self.send(node, request.receiver, self._chunk(node, request))
+                self.disks[node].reading.append(request)
+            for answer in ready.answers:
+                self.effect("answer", node, answer)
             if ready.restore is not None:
                 self.effect("restore", node, ready.restore)
                 core.snapshots.restored(ready.restore)
@@ -275,13 +371,6 @@ class Replay:
             self.effect("save", node, self.disks[node].saving)
         self.effect("deadline", node, core.deadline)
         self.effect("work", node, core.has_work)
-
-    def _chunk(self, node, request):
-        """The piece asked for. What is in a snapshot is nothing to the core, so any bytes do."""
-        content = b"snapshot of entry %d" % request.snapshot.index
-        end = request.offset + request.limit_bytes
-        data = content[request.offset : end]
-        return messages.SnapshotChunk(node, request.term, request.snapshot, request.offset, data, end >= len(content))
 
     def send(self, sender, receiver, message):
         """Puts a message on its way and returns its number."""
@@ -307,8 +396,14 @@ def hex_bytes(text):
     return b"" if text == "-" else bytes.fromhex(text)
 
 
+def settings(texts):
+    """The dict of some `NAME=NUMBER`."""
+    pairs = [text.split("=") for text in texts]
+    return {name: int(value) for name, value in pairs}
+
+
 def literal(text):
-    """The value of one field of a forged message.
+    """The value of one field of a forged message, or of a change.
 
     `None`, `True`, `False`, an integer, `()` for no entries, entries as `INDEX:TERM:KIND:HEX,...`, else a text.
     """

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from raft.messages import HigherTerm
+from tests.micropython.replay import Digest
 from tests.micropython.scenarios.reached import MARKS, watch
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -37,6 +39,13 @@ def replay(interpreter, scenario, **options):
     done = run(interpreter, "tests.micropython.replay", FOLDER / scenario, **options)
     assert done.returncode == 0, done.stderr or done.stdout
     return done.stdout
+
+
+def digest(value):
+    """The digest of one value."""
+    taken = Digest()
+    taken.take(value)
+    return str(taken)
 
 
 @cache
@@ -70,8 +79,9 @@ def test_actors_take_the_same_steps(micropython):
 
     assert here.returncode == there.returncode == 0, here.stderr + there.stderr + there.stdout
     assert there.stdout == here.stdout
-    for outcome in ("NotLeader", "did one", "StorageFailed", "OutcomeUnknown", "did two"):
-        assert outcome in here.stdout
+    outcomes = "NotLeader", "b: did one", "d: (0, None)", "d: 1", "b: 7", "b: d", "d: a", "a: 10", "ReadFailed"
+    for outcome in (*outcomes, "StorageFailed", "OutcomeUnknown", "b: did two"):
+        assert outcome in here.stdout.replace("\n", ", ")
 
 
 def test_scenarios_reach_what_can_go_wrong():
@@ -85,9 +95,11 @@ def test_scenarios_reach_what_can_go_wrong():
 @pytest.mark.parametrize(
     ("file", "line", "changed"),
     [
-        ("entries.py", "NOOP = 0 ", "NOOP = 2 "),
-        ("node.py", "        return self.role.deadline\n", "        return (self.role.deadline or 0) + 1\n"),
+        ("entries.py", "NOOP = 0 ", "NOOP = 3 "),
+        ("node.py", "        return deadline\n", "        return deadline and deadline + 1\n"),
         ("errors.py", "self.sent_term = sent_term\n", "self.sent_term = sent_term + 1\n"),
+        ("errors.py", "the outcome is unknown: ", "the outcome is not known: "),
+        ("transfer.py", "node.answer(self.ticket, error, leader)", "node.answer(self.ticket, error, self.target)"),
         ("observer.py", "self.stuck = stuck\n", "self.stuck = not stuck\n"),
     ],
 )
@@ -101,6 +113,19 @@ def test_digest_tells_a_changed_effect(file, line, changed, copy):
 
     assert [effects for _, effects in after] == [effects for _, effects in before]
     assert [digest for digest, _ in after] != [digest for digest, _ in before]
+
+
+def test_digest_takes_in_who_signed_a_message():
+    messages = [HigherTerm("a", 1) for _ in range(3)]
+    messages[1].incarnation = 1 << 63
+    messages[2].cluster = 1
+
+    assert len({digest(message) for message in messages}) == 3
+
+
+def test_digest_takes_in_a_dict_in_order_of_its_keys():
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert len({digest(value) for value in ({}, {"a": 1}, {"b": 1}, {"a": 2}, {"a": 1, "b": 1})}) == 5
 
 
 def test_digest_tells_an_order_that_only_one_interpreter_keeps(copy, micropython):

@@ -1,4 +1,4 @@
-"""Deliberate bugs in the core, each one that a real implementation had or easily could have.
+"""Deliberate bugs in the core and in the client sessions, each one that a real implementation had or easily could have.
 
 A mutation is a set of replacements in the source; each must fit exactly once, so that a mutation cannot go stale
 unnoticed. The simulator must find each of them: that is how we know that its checks can fail. (Bugs that only a message
@@ -8,58 +8,43 @@ roles.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from .members_and_reads import MEMBERS_AND_READS
+from .mutation import Mutation, in_actors, in_core
 
-
-@dataclass(frozen=True)
-class Mutation:
-    """A deliberate bug.
-
-    Attributes:
-        name: what the bug is.
-        edits: (file, what stands there, what the bug puts in its place).
-    """
-
-    name: str
-    edits: tuple[tuple[str, str, str], ...]
-
-
-def _one(name: str, file: str, before: str, after: str) -> Mutation:
-    return Mutation(name, ((f"raft/{file}.py", before, after),))
-
+__all__ = ["MUTATIONS", "Mutation"]
 
 MUTATIONS = (
-    _one(
+    in_core(
         "vote not persisted",
         "node",
         "return Write(number, self.term, self.vote, entries, base, install)",
         "return Write(number, self.term, None, entries, base, install)",
     ),
-    _one(
+    in_core(
         "vote taken back on stepping down",
         "node",
         "        if isinstance(self.role, Follower):\n",
         "        self.vote = None\n        if isinstance(self.role, Follower):\n",
     ),
-    _one(
+    in_core(
         "vote request before it is durable",
         "candidate",
-        "node.send_when_durable(voter, request)",
-        "node.send(voter, request)",
+        "node.outbox.send_when_durable(voter, request)",
+        "node.outbox.send(voter, request)",
     ),
-    _one(
+    in_core(
         "vote reply before it is durable",
         "role",
-        "node.send_when_durable(message.sender, VoteReply(",
-        "node.send(message.sender, VoteReply(",
+        "node.outbox.send_when_durable(message.sender, VoteReply(",
+        "node.outbox.send(message.sender, VoteReply(",
     ),
-    _one(
+    in_core(
         "acknowledgement before it is durable",
         "follower",
-        "node.send_when_durable(message.sender, AppendAccepted(node.id, node.term, verified))",
-        "node.send(message.sender, AppendAccepted(node.id, node.term, verified))",
+        "node.outbox.send_when_durable(message.sender, AppendAccepted(node.id, node.term, verified))",
+        "node.outbox.send(message.sender, AppendAccepted(node.id, node.term, verified))",
     ),
-    _one(
+    in_core(
         "duplicate votes counted",
         "candidate",
         "        self.votes.setdefault(message.sender, message.granted)\n",
@@ -67,57 +52,59 @@ MUTATIONS = (
         "        repeated = message.sender in self.votes and silent\n"
         "        self.votes[silent[0] if repeated else message.sender] = message.granted\n",
     ),
-    _one(
+    in_core(
         "late votes of an older term counted",
         "node",
         "            return False\n        if isinstance(message, VoteRequest) and",
         '            return message.handler == "on_vote_reply"\n        if isinstance(message, VoteRequest) and',
     ),
-    _one(
+    in_core(
         "votes twice in a term",
         "role",
         "            node.vote is None and self.leader is None",
         "            self.leader is None",
     ),
-    _one(
+    in_core(
         "candidate's log not compared",
         "log",
         "return last_term > own_term or (last_term == own_term and last_index >= self.last_index)",
         "return True",
     ),
-    _one(
+    in_core(
         "half of the voters are a majority",
         "quorum",
         "return size // 2 + 1",
         "return (size + 1) // 2 - 1 or 1",
     ),
-    _one(
+    in_core(
         "stickiness off",
         "follower",
         "return self.heard_ms is not None and",
         "return False and",
     ),
-    _one("leader never checks its quorum", "leader", "> node.config.election_timeout_ms:", "> 1 << 60:"),
-    _one("pre-vote raises the term", "node", "elif not message.binds_term or", "elif"),
-    _one(
+    in_core(
+        "leader never checks its quorum", "leader", "self._woke_ms) > self._patience_ms:", "self._woke_ms) > 1 << 60:"
+    ),
+    in_core("pre-vote raises the term", "node", "            not message.binds_term or message", "            message"),
+    in_core(
         "stale leader is not told of the higher term",
         "node",
         "            if isinstance(message, (Append, Heartbeat, SnapshotChunk, VoteRequest)):",
         "            if False:",
     ),
-    _one(
+    in_core(
         "no no-op at the start of a term",
         "leader",
-        '        self.node.log.append(self.node.term, NOOP, b"", self._stamp(now))\n',
+        '        self.append(NOOP, b"", now)\n',
         "",
     ),
-    _one(
+    in_core(
         "commit by counting old terms",
         "leader",
         "if index > log.commit_index and log.term_at(index) == self.node.term:",
         "if index > log.commit_index:",
     ),
-    _one(
+    in_core(
         "leader counts its own unsynced entries",
         "leader",
         "match = {self.node.id: log.durable_index}",
@@ -126,7 +113,11 @@ MUTATIONS = (
     Mutation(
         "match index from heartbeat",
         (
-            ("raft/follower.py", "message.round, node.log.settled_index)", "message.round, node.log.last_index)"),
+            (
+                "raft/follower.py",
+                "message.round, node.log.settled_index, promise_ms)",
+                "message.round, node.log.last_index, promise_ms)",
+            ),
             (
                 "raft/leader.py",
                 "        progress.retry_lost(now, config.retry_ms, config.election_timeout_ms)\n",
@@ -136,7 +127,7 @@ MUTATIONS = (
             ),
         ),
     ),
-    _one(
+    in_core(
         "truncation without conflict",
         "log",
         "        known = self.last_index\n",
@@ -144,20 +135,20 @@ MUTATIONS = (
         "            self._truncate(entries[0].index)\n"
         "        known = self.last_index\n",
     ),
-    _one("no truncation on conflict", "log", "            if own.term != entry.term:", "            if False:"),
-    _one(
+    in_core("no truncation on conflict", "log", "            if own.term != entry.term:", "            if False:"),
+    in_core(
         "applies before its own disk has it",
         "log",
         "return min(self.commit_index, self.durable_index)",
         "return self.commit_index",
     ),
-    _one(
+    in_core(
         "truncated entries still count as durable",
         "log",
         "        self.durable_index = min(self.durable_index, first - 1)\n",
         "",
     ),
-    _one(
+    in_core(
         "completions out of order count",
         "writes",
         """        while finished < len(self._pending) and self._pending[finished][0] in self._completed:
@@ -170,13 +161,13 @@ MUTATIONS = (
         self.done = number
 """,
     ),
-    _one(
+    in_core(
         "vote requests are heard beside a leader",
         "node",
-        "if isinstance(message, VoteRequest) and self.role.hears_leader(now):",
-        "if False:",
+        "            if self.role.hears_leader(now):\n",
+        "            if False:\n",
     ),
-    _one(
+    in_core(
         "pre-vote request raises the voter's term",
         "role",
         "        node = self.node\n        granted = (\n",
@@ -185,58 +176,60 @@ MUTATIONS = (
         "            node.become_follower(message.term, None, now)\n"
         "        granted = (\n",
     ),
-    _one(
+    in_core(
         "pending bytes leak on truncation",
         "log",
         "            self.unsettled_bytes -= entry.size_bytes\n        del",
         "            pass\n        del",
     ),
-    _one("echo reports what is not on the own disk", "follower", "node.log.settled_index)", "node.log.commit_index)"),
-    _one(
+    in_core(
+        "echo reports what is not on the own disk", "follower", "node.log.settled_index,", "node.log.commit_index,"
+    ),
+    in_core(
         "committed commands are answered twice",
         "actor",
         "                    reply(None, result)\n",
         "                    reply(None, result)\n                    reply(None, result)\n",
     ),
-    _one(
+    in_core(
         "commands are answered with another's result",
         "actor",
         "                    reply(None, result)\n",
-        "                    reply(None, (result or 0) + 1)\n",
+        "                    reply(None, getattr(self, 'last', result))\n                    self.last = result\n",
     ),
-    _one(
+    in_core(
         "proposers are not answered", "actor", "                    reply(None, result)\n", "                    pass\n"
     ),
-    _one(
+    in_core(
         "packing skips an entry",
         "log",
         "            if size_bytes > max_bytes and i > start:\n                stop = i\n",
         "            if size_bytes > max_bytes and i > start:\n                start += 1\n",
     ),
-    _one(
+    in_core(
         "lost appends are not sent again",
         "leader",
         "        progress.retry_lost(now, config.retry_ms, config.election_timeout_ms)\n",
         "",
     ),
-    _one(
+    in_core(
         "lost commit notices are not sent again", "progress", "self.told_commit = min(self.told_commit, commit)", "pass"
     ),
-    _one(
+    in_core(
         "refused pre-vote does not tell the term",
         "candidate",
         "        elif message.term > self.node.term:",
         "        elif False:",
     ),
-    _one(
+    in_core(
         "log cut off beyond the snapshot",
         "snapshots",
         "self._node.log.compact(snapshot.index - self._node.config.snapshot_tail_entries)",
         "self._node.log.compact(self._node.log.applied_index)",
     ),
-    _one("snapshot taken below the commit index", "follower", "if snapshot.index <= log.commit_index or", "if"),
-    _one("chunks are taken at any offset", "snapshots", "if chunk.offset == download.size_bytes:", "if True:"),
-    _one(
+    in_core("snapshot taken below the commit index", "follower", "if snapshot.index <= log.commit_index or", "if"),
+    in_core("chunks are taken at any offset", "snapshots", "if chunk.offset == download.size_bytes:", "if True:"),
+    in_core(
         "snapshot acknowledged before it is installed",
         "follower",
         "        if node.snapshots.installing is None:\n            received",
@@ -244,16 +237,69 @@ MUTATIONS = (
         "            node.send_when_durable(message.sender, AppendAccepted(node.id, node.term, snapshot.index))\n"
         "        else:\n            received",
     ),
-    _one(
+    in_core(
         "state machine not restored from an installed snapshot",
         "actor",
         "                self._machine.restore(self._storage.read_snapshot(ready.restore))\n",
         "",
     ),
-    _one(
+    in_core(
         "lost chunks are not sent again",
         "progress",
         "if self._probe_sent_ms is not None and now",
         "if self.state == PROBE and self._probe_sent_ms is not None and now",
     ),
+    in_core(
+        "log time by the clock of each leader",
+        "leader",
+        "        stamp_ms = self._first_stamp_ms + now - self._elected_ms\n",
+        "        stamp_ms = now\n",
+    ),
+    in_actors(
+        "session command applied again",
+        "session_table",
+        "        if kept is not None:\n            return kept\n",
+        "",
+    ),
+    in_actors(
+        "session command applied again after its reply was dropped",
+        "session_table",
+        "if sequence < session.lowest:\n            return Reply(ANSWERED)",
+        "if False:\n            return Reply(ANSWERED)",
+    ),
+    in_actors(
+        "session window not checked",
+        "session_table",
+        "if sequence >= session.lowest + self._limits.window:",
+        "if False:",
+    ),
+    in_actors(
+        "session replies not bounded by bytes",
+        "session_table",
+        "if session.reply_bytes >= self._limits.session_reply_bytes and sequence > session.lowest:",
+        "if False:",
+    ),
+    in_actors(
+        "session replies not in the snapshot",
+        "session_table",
+        "session.lowest, sorted(session.replies.items()))",
+        "session.lowest, [])",
+    ),
+    in_actors(
+        "lowest unanswered sequence not in the snapshot",
+        "session_table",
+        "session = Session(used_ms, lowest)",
+        "session = Session(used_ms)",
+    ),
+    in_actors(
+        "session expires by the time since it was opened", "session_table", "        session.used_ms = now_ms\n", ""
+    ),
+    in_actors("restored session never expires", "session_table", "        self._by_use = table._by_use\n", ""),
+    in_actors(
+        "sessions expire only when one is opened",
+        "sessions",
+        "        table.expire(entry.stamp_ms)\n",
+        '        if entry.data == b"\\x01":\n            table.expire(entry.stamp_ms)\n',
+    ),
+    *MEMBERS_AND_READS,
 )

@@ -22,10 +22,11 @@ class Disk:
     reports them, in any order.
     """
 
-    def __init__(self, term=0, vote=None, log=()):
+    def __init__(self, term=0, vote=None, log=(), incarnation=0):
         self.term = term
         self.vote = vote
         self.entries = list(entries(*log))
+        self.incarnation = incarnation
         self.instant = True
         self.writes = []  # begun and not yet in effect, oldest first
         self.completed = set()  # numbers of those that are reported as complete out of order
@@ -58,21 +59,27 @@ class Cluster:
 
     Args:
         voters, learners: ids, one letter each.
+        parts: what else the first configuration says.
+        bound: whether each disk has an incarnation (contract M6).
         seed: of everything that is drawn.
         disks: what a member has on its disk before it first starts, by id.
         checked: whether the invariants are checked after each event.
         settings: of every node's `Config`.
     """
 
-    def __init__(self, voters="abc", learners="", seed=1, disks=(), checked=True, **settings):
+    def __init__(self, voters="abc", learners="", seed=1, disks=(), checked=True, parts=(), bound=False, **settings):
         self.now = 0
         self.seed = seed
-        self.configuration = Configuration(tuple(voters), learners=tuple(learners))
+        self.configuration = Configuration(tuple(voters), learners=tuple(learners), **dict(parts))
         self.config = Config(**settings)
-        self.ids = self.configuration.members
-        self.disks = {id: Disk() for id in self.ids} | dict(disks)
+        self.ids = self.configuration.members  # of all that ever took part
+        self.witnesses = list(self.configuration.witnesses)  # of all that ever took part
+        self.bound = bound
+        self.incarnations = 0  # drawn so far
+        self.disks = {id: self.new_disk() for id in self.ids} | dict(disks)
         self.nodes = {}  # those that run
         self.applied = {id: [] for id in self.ids}  # entries applied in this run of the node
+        self.answers = {id: [] for id in self.ids}  # what this run of the node has answered
         self.links = {}  # (sender, receiver) -> messages under way, oldest first
         self.cut = set()  # links that lose everything
         self.sent = []  # (sender, receiver, message), all that was ever sent
@@ -83,15 +90,28 @@ class Cluster:
 
     # Members
 
+    def new_disk(self):
+        self.incarnations += 1
+        return Disk(incarnation=1000 + self.incarnations if self.bound else 0)
+
+    def join(self, *ids, witnesses=""):
+        """Start members that nobody has heard of yet, and that have heard of nobody."""
+        self.witnesses += witnesses
+        for id in ids:
+            self.ids = tuple(sorted({*self.ids, id}))
+            self.disks[id] = self.new_disk()
+            self.start(id)
+
     def start(self, id):
         disk = self.disks[id]
         self.starts += 1
         self.applied[id] = []
+        self.answers[id] = []
         self.nodes[id] = Node(
             id,
-            self.configuration,
+            self.configuration if id in self.configuration.members else None,
             self.config,
-            Restored(disk.term, disk.vote, tuple(disk.entries)),
+            Restored(disk.term, disk.vote, tuple(disk.entries), incarnation=disk.incarnation),
             seed=self.seed * 1000 + self.starts,
             now=self.now,
         )
@@ -107,6 +127,15 @@ class Cluster:
     def restart(self, id, survivors=0):
         if id in self.nodes:
             self.crash(id, survivors)
+        return self.start(id)
+
+    def wipe(self, id):
+        """A member comes back with an empty disk."""
+        if id in self.nodes:
+            self.crash(id)
+        self.disks[id] = self.new_disk()
+        if self.invariants is not None:
+            self.invariants.disks.pop(id, None)
         return self.start(id)
 
     def role(self, id):
@@ -142,6 +171,31 @@ class Cluster:
             self.nodes[id].propose(command, self.now)
         self.collect(id)
 
+    def read(self, id, by_lease=False):
+        """Read at a member; return the ticket."""
+        ticket = self.nodes[id].read(self.now, by_lease)
+        if self.invariants is not None:
+            self.invariants.read_asked(self.nodes[id], ticket)
+        self.collect(id)
+        return ticket
+
+    def transfer(self, id, target=None):
+        """Ask a leader to hand over; return the ticket."""
+        ticket = self.nodes[id].transfer_leadership(target, self.now)
+        self.collect(id)
+        return ticket
+
+    def change(self, id, *changes):
+        """Ask a leader to change the membership; return the ticket."""
+        ticket = self.nodes[id].change_membership(list(changes), self.now)
+        self.collect(id)
+        return ticket
+
+    def answered(self, id, ticket):
+        """What a ticket was answered with, each time: the kind of the error, or the value."""
+        answers = [answer for answer in self.answers[id] if answer.ticket == ticket]
+        return [answer.value if answer.error is None else type(answer.error) for answer in answers]
+
     def tick(self, id):
         self.nodes[id].tick(self.now)
         self.collect(id)
@@ -158,8 +212,11 @@ class Cluster:
     def collect(self, id):
         """Carry out what a member asks for."""
         node = self.nodes[id]
-        ready = node.ready()
+        ready = self._ready(node)
         while ready is not None:
+            self.answers[id] += ready.answers
+            if self.invariants is not None:
+                self.invariants.answered(node, ready.answers)
             if ready.write is not None:
                 disk = self.disks[id]
                 disk.writes.append(ready.write)
@@ -174,8 +231,13 @@ class Cluster:
             if ready.committed:
                 self.applied[id] += ready.committed
                 node.applied(ready.committed[-1].index)
-            ready = node.ready()
+            ready = self._ready(node)
         self._check()
+
+    def _ready(self, node):
+        if self.invariants is not None:
+            self.invariants.note_commit(node)  # before the node goes on to another configuration
+        return node.ready()
 
     def _check(self):
         if self.invariants is not None:
@@ -271,3 +333,9 @@ class Cluster:
         self.propose(id, *commands)
         self.settle()
         assert self.nodes[id].status().commit_index == self.nodes[id].log.last_index
+
+
+def with_logs(logs, term, **settings):
+    """A cluster whose members begin with these logs, by id, all in one term."""
+    disks = {id: Disk(term, None, log) for id, log in logs.items()}
+    return Cluster("".join(sorted(logs)), disks=disks, **settings)

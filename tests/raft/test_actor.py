@@ -6,13 +6,15 @@ from raft.errors import InvalidCommand, NotLeader, OutcomeUnknown, Overloaded, S
 from raft.membership import Configuration
 from raft.messages import Append, AppendAccepted, Heartbeat, HeartbeatEcho, HigherTerm, PreVoteReply, VoteReply
 from raft.node import Node
-from raft.observer import RoleChanged
+from raft.observer import ESSENTIAL, RoleChanged
 from raft.ready import Restored
 from tests.raft.member import entries
 
 
 class Surroundings:
     """All six ports at once, in memory; they record what the actor did with them, in order."""
+
+    level = ESSENTIAL
 
     def __init__(self):
         self.now = 0
@@ -364,7 +366,7 @@ def test_losing_and_regaining_leadership_within_one_turn_still_tells_the_propose
     # A lone voter cannot be deposed by messages: move its term by hand, as a runtime never could.
     stage.node.become_follower(stage.node.term + 1, None, stage.ports.now)
     stage.node.become_candidate(stage.ports.now)
-    stage.node.become_leader(stage.ports.now)
+    stage.node.become_leader(stage.ports.now, {"a": 0})
 
     stage.turn(stage.propose(b"y"))
 

@@ -5,11 +5,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from raft.config import Config
-from raft.entries import COMMAND, Entry
+from raft.entries import COMMAND, CONFIGURATION, Entry
 from raft.errors import FatalError, InvalidConfig, InvalidRestore, NotLeader, ProposalRefused
 from raft.membership import Configuration
 from raft.messages import (
     LIMIT,
+    MESSAGES,
     Append,
     AppendAccepted,
     AppendRejected,
@@ -19,12 +20,21 @@ from raft.messages import (
     Message,
     PreVoteReply,
     PreVoteRequest,
+    ReadReply,
+    ReadRequest,
+    SnapshotChunk,
+    SnapshotReceived,
+    TimeoutNow,
     VoteReply,
     VoteRequest,
+    WrongIncarnation,
 )
 from raft.node import Node
 from raft.ready import Restored
-from tests.raft.member import Member, entries, picture
+from raft.snapshot import Snapshot
+from tests.raft.member import Member, entries, picture, signed
+
+ABC = Configuration(("a", "b", "c"))
 
 
 def follower():
@@ -59,6 +69,7 @@ EVERY_ROLE = pytest.mark.parametrize(
 
 NO_MESSAGES = [None, 7, "vote for me", b"\x00", [], {}, object(), Heartbeat, Message(), Entry(1, 1, COMMAND, b"")]
 
+
 MALFORMED = [
     PreVoteRequest("b", 9, -1, 3, 2),
     PreVoteRequest("b", 9, 7, 3, 0),
@@ -83,6 +94,7 @@ MALFORMED = [
     Append("b", 9, 3, 2, 0, (Entry(4, 9, 99, b""),)),
     Append("b", 9, 3, 2, 0, (Entry(4, 9, COMMAND, "text"),)),
     Append("b", 9, 1, 1, 0, (Entry(2.0, 1, COMMAND, b""),)),
+    Append("b", 9, 3, 2, 0, (Entry(4, 9, CONFIGURATION, b"abc"),)),
     AppendAccepted("b", 3, -1),
     AppendAccepted("b", 3, None),
     AppendRejected("b", 3, 0, 0, 0),
@@ -96,6 +108,27 @@ MALFORMED = [
     Heartbeat("b" * 65, 9, 1),
     HeartbeatEcho("b", 3, 0, 0),
     HeartbeatEcho("b", 3, 1, -1),
+    Heartbeat("b", 9, 1, -1),
+    Heartbeat("b", 9, 1, 0, None),
+    HeartbeatEcho("b", 3, 1, 0, -1),
+    VoteRequest("b", 9, 3, 2, 1),
+    TimeoutNow("b", 9, -1),
+    TimeoutNow("b", 9, None),
+    ReadRequest("b", 9, 7, 0),
+    ReadRequest("b", 9, "7", 1),
+    ReadReply("b", 9, 7, 1, -1),
+    ReadReply("b", 9, -7, 1, 1),
+    WrongIncarnation("b", 9, 0),
+    WrongIncarnation("b", 9, 1 << 64),
+    SnapshotChunk("b", 9, None, 0, b"", True),
+    SnapshotReceived("b", 9, 0, 0, 0),
+    signed(HigherTerm("b", 9), incarnation=-1),
+    signed(HigherTerm("b", 9), incarnation=1 << 64),
+    signed(HigherTerm("b", 9), incarnation=None),
+    signed(PreVoteReply("b", 9, 7, False), incarnation=1.0),
+    signed(HigherTerm("b", 9), cluster=-1),
+    signed(HigherTerm("b", 9), cluster="c"),
+    signed(HigherTerm("b", 9), cluster=1 << 64),
     HigherTerm("b", 0),
     HigherTerm("b", True),
     HigherTerm("b", LIMIT + 1),
@@ -114,8 +147,18 @@ def said_by(sender):
         AppendRejected(sender, 9, 3, 0, 0),
         Heartbeat(sender, 9, 1),
         HeartbeatEcho(sender, 9, 1, 0),
+        SnapshotChunk(sender, 9, Snapshot(9, 8, 0, ABC), 0, b"abc", True),
+        SnapshotReceived(sender, 9, 9, 0, 3),
         HigherTerm(sender, 9),
+        ReadRequest(sender, 9, 7, 1),
+        ReadReply(sender, 9, 7, 1, 3),
+        TimeoutNow(sender, 9, 3),
+        WrongIncarnation(sender, 9, 7),
     ]
+
+
+def test_something_of_every_kind_is_said():
+    assert tuple(type(message) for message in said_by("b")) == MESSAGES
 
 
 @EVERY_ROLE
@@ -131,7 +174,7 @@ def test_what_is_no_message_is_dropped_and_counted(role, thing):
 
 
 @EVERY_ROLE
-@pytest.mark.parametrize("message", MALFORMED, ids=lambda message: repr(message)[:60])
+@pytest.mark.parametrize("message", MALFORMED, ids=lambda message: type(message).__name__)
 def test_a_malformed_message_is_dropped_and_counted(role, message):
     member = role()
     before = picture(member.node)
@@ -142,8 +185,16 @@ def test_a_malformed_message_is_dropped_and_counted(role, message):
     assert picture(member.node) == before
 
 
+# Members that have not heard of each other yet must elect, and follow, each other all the same (thesis section 4.2.2).
+FROM_ANYONE = (PreVoteRequest, VoteRequest, Append, Heartbeat, SnapshotChunk, WrongIncarnation)
+
+
 @EVERY_ROLE
-@pytest.mark.parametrize("message", said_by("z"), ids=lambda message: type(message).__name__)
+@pytest.mark.parametrize(
+    "message",
+    [message for message in said_by("z") if not isinstance(message, FROM_ANYONE)],
+    ids=lambda message: type(message).__name__,
+)
 def test_a_message_of_a_stranger_is_dropped_and_counted(role, message):
     member = role()
     before = picture(member.node)
@@ -151,6 +202,50 @@ def test_a_message_of_a_stranger_is_dropped_and_counted(role, message):
     assert member.hear(message) == []
 
     assert member.node.dropped == {"stranger": 1}
+    assert picture(member.node) == before
+
+
+@pytest.mark.contract("M5")
+@EVERY_ROLE
+@pytest.mark.parametrize("position", [4, 7, 9], ids=["append", "heartbeat", "chunk"])
+def test_a_leader_that_a_member_has_not_heard_of_yet_is_followed(role, position):
+    member = role()
+
+    member.hear(said_by("z")[position])
+
+    assert (member.role, member.node.term, member.node.role.leader) == ("follower", 9, "z")
+    assert member.node.dropped == {}
+
+
+@pytest.mark.contract("M5")
+@pytest.mark.parametrize("role", [pre_candidate, candidate], ids=lambda role: role.__name__)
+def test_a_candidate_that_a_member_has_not_heard_of_yet_gets_its_vote(role):
+    member = role()
+
+    assert member.hear(PreVoteRequest("z", 9, 7, 9, 8)) == [("z", PreVoteReply("a", member.node.term, 7, True))]
+    assert member.hear(VoteRequest("z", 9, 9, 8)) == [("z", VoteReply("a", 9, True))]
+
+
+@pytest.mark.contract("E6")
+@pytest.mark.parametrize("role", [follower, leader], ids=lambda role: role.__name__)
+def test_a_stranger_gets_no_vote_from_who_hears_its_leader(role):
+    member = role()
+    if member.role == "leader":
+        member.hear(HeartbeatEcho("b", member.node.term, 1, 0))
+    term = member.node.term
+
+    assert member.hear(PreVoteRequest("z", 9, 7, 9, 8)) == [("z", PreVoteReply("a", term, 7, False))]
+    assert member.hear(VoteRequest("z", 9, 9, 8)) == []
+    assert (member.node.term, member.node.dropped) == (term, {"leader is heard": 1})
+
+
+@EVERY_ROLE
+def test_a_refusal_of_an_incarnation_changes_nothing_whoever_it_comes_from(role):
+    member = role()
+    before = picture(member.node)
+
+    assert member.hear(WrongIncarnation("z", 9, 7), WrongIncarnation("b", 9, 7)) == []
+
     assert picture(member.node) == before
 
 
@@ -203,6 +298,11 @@ def test_a_proposal_that_a_leader_cannot_take_is_refused(command):
         {"window_messages": 0},
         {"max_append_entries": None},
         {"max_apply_entries": True},
+        {"max_pending_reads": 0},
+        {"lease_promise_ms": 1001},
+        {"lease_promise_ms": -1},
+        {"max_clock_drift_ppm": 500_001},
+        {"quiescent_timeouts": 1.0},
         {"verbose": 1},
     ],
     ids=repr,
@@ -218,6 +318,14 @@ def test_absurd_settings_are_refused_by_name(settings):
 def test_an_absurd_id_is_refused_by_name(id):
     with pytest.raises(InvalidConfig) as refusal:
         Node(id, Configuration(("a", "b", "c")))
+
+    assert refusal.value.field == "id"
+
+
+@pytest.mark.parametrize("id", ["", "b" * 65, None, 7, b"a"], ids=lambda id: repr(id)[:9])
+def test_an_absurd_id_of_a_member_that_joins_is_refused_by_name(id):
+    with pytest.raises(InvalidConfig) as refusal:
+        Node(id, None)
 
     assert refusal.value.field == "id"
 
@@ -254,6 +362,15 @@ ANYTHING = st.one_of(
     st.builds(Heartbeat, SENDER, NUMBER, NUMBER),
     st.builds(HeartbeatEcho, SENDER, NUMBER, NUMBER, NUMBER),
     st.builds(HigherTerm, SENDER, NUMBER),
+    st.builds(Heartbeat, SENDER, NUMBER, NUMBER, NUMBER, NUMBER),
+    st.builds(HeartbeatEcho, SENDER, NUMBER, NUMBER, NUMBER, NUMBER),
+    st.builds(VoteRequest, SENDER, NUMBER, NUMBER, NUMBER, FLAG),
+    st.builds(TimeoutNow, SENDER, NUMBER, NUMBER),
+    st.builds(ReadRequest, SENDER, NUMBER, NUMBER, NUMBER),
+    st.builds(ReadReply, SENDER, NUMBER, NUMBER, NUMBER, NUMBER),
+    st.builds(WrongIncarnation, SENDER, NUMBER, NUMBER),
+    st.builds(SnapshotReceived, SENDER, NUMBER, NUMBER, NUMBER, NUMBER),
+    st.builds(signed, st.builds(HigherTerm, SENDER, NUMBER), incarnation=NUMBER, cluster=NUMBER),
     st.sampled_from(NO_MESSAGES[:8]),
 )
 

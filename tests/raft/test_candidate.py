@@ -215,20 +215,23 @@ def test_requests_for_votes_wait_until_term_and_vote_are_durable():
 
 @pytest.mark.contract("E1")
 def test_requests_for_votes_wait_until_every_entry_they_advertise_is_durable():
-    # Arrange: entry 3 is being written, and the disk is slow.
+    # Arrange: entries 3 and 4 are being written; the disk is slow, but it does not stand still (contract D4).
     member = Member("a", term=2, log=(1, 2))
     member.stalled = True
-    member.hear(Append("b", 2, 2, 2, 0, entries(2, first=3)))
+    for index in (3, 4):
+        member.hear(Append("b", 2, index - 1, 2, 0, entries(2, first=index)))
+    member.wait(ELECTION_TIMEOUT_MS)
+    member.complete(1)
     member.campaign()
-    assert (member.role, [write.number for write in member.writes]) == ("candidate", [1, 2])
+    assert (member.role, [write.number for write in member.writes]) == ("candidate", [2, 3])
 
     # Act: the write of term and vote is reported first.
-    early = member.complete(2)
-    late = member.complete(1)
+    early = member.complete(3)
+    late = member.complete(2)
 
     # Assert
     assert early == []
-    assert late == [("b", VoteRequest("a", 3, 3, 2)), ("c", VoteRequest("a", 3, 3, 2))]
+    assert late == [("b", VoteRequest("a", 3, 4, 2)), ("c", VoteRequest("a", 3, 4, 2))]
 
 
 @pytest.mark.contract("E1")
@@ -268,8 +271,11 @@ def test_the_own_vote_does_not_count_by_the_completion_of_an_earlier_write():
     member = Member("a", voters="a", learners="l")
     member.lead()
     member.stalled = True
+    member.propose(b"w")
     member.propose(b"x")
     member.hear(HigherTerm("l", 9))
+    member.wait(ELECTION_TIMEOUT_MS)
+    member.complete(member.writes[0].number)  # the disk does not stand still (contract D4)
     member.time_out()
     assert (member.role, member.node.term) == ("candidate", 10)
     entry, term, vote = [write.number for write in member.writes]

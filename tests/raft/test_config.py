@@ -16,6 +16,10 @@ FIELDS = [
     ("max_entry_bytes", 8 * 1024 * 1024, 1, LIMIT),
     ("max_uncommitted_bytes", 64 * 1024 * 1024, 1, LIMIT),
     ("max_apply_entries", 4096, 1, 2**20),
+    ("max_pending_reads", 4096, 1, 2**20),
+    ("lease_promise_ms", 0, 0, 3_600_000),
+    ("max_clock_drift_ppm", 10_000, 0, 500_000),
+    ("quiescent_timeouts", 0, 0, 1000),
     ("snapshot_entries", 10_000, 1, LIMIT),
     ("snapshot_bytes", 64 * 1024 * 1024, 1, LIMIT),
     ("snapshot_tail_entries", 1000, 0, LIMIT),
@@ -25,11 +29,13 @@ EACH_FIELD = pytest.mark.parametrize(("field", "default", "smallest", "largest")
 
 
 def config_with(field, value):
-    """A config with one field set, and the other of the two timeouts such that they fit each other."""
+    """A config with one field set, and what it is bounded by such that they fit each other."""
     if field == "election_timeout_ms":
         return Config(election_timeout_ms=value, heartbeat_interval_ms=1)
     if field == "heartbeat_interval_ms":
         return Config(heartbeat_interval_ms=value, election_timeout_ms=3_600_000)
+    if field == "lease_promise_ms":
+        return Config(lease_promise_ms=value, election_timeout_ms=3_600_000)
     return Config(**{field: value})
 
 
@@ -53,7 +59,7 @@ def test_the_bounds_themselves_are_allowed(field, default, smallest, largest):
 
 @EACH_FIELD
 def test_a_value_out_of_bounds_is_refused_by_name_and_bound(field, default, smallest, largest):
-    for value in (smallest - 1, largest + 1, -default, 10**30, float(default), str(default), None, True, [default]):
+    for value in (smallest - 1, largest + 1, -default - 1, 10**30, float(default), str(default), None, True, [default]):
         with pytest.raises(InvalidConfig) as refusal:
             config_with(field, value)
 
@@ -71,6 +77,16 @@ def test_a_heartbeat_interval_is_at_most_a_third_of_the_election_timeout():
 
     assert refusal.value.field == "heartbeat_interval_ms"
     assert refusal.value.bound == "at most a third of election_timeout_ms (299)"
+
+
+def test_a_promise_lasts_at_most_an_election_timeout():
+    assert Config(election_timeout_ms=300, lease_promise_ms=300).lease_promise_ms == 300
+
+    with pytest.raises(InvalidConfig) as refusal:
+        Config(election_timeout_ms=300, lease_promise_ms=301)
+
+    assert refusal.value.field == "lease_promise_ms"
+    assert refusal.value.bound == "at most election_timeout_ms (300)"
 
 
 def test_a_misspelt_field_is_refused_with_the_list_of_fields():

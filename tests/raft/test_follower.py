@@ -10,8 +10,10 @@ from raft.messages import (
     HigherTerm,
     PreVoteReply,
     PreVoteRequest,
+    TimeoutNow,
     VoteReply,
     VoteRequest,
+    WrongIncarnation,
 )
 from tests.raft.member import ELECTION_TIMEOUT_MS, Member, entries, only, terms
 
@@ -343,7 +345,9 @@ def test_a_vote_that_is_granted_restarts_the_timer():
         pytest.param(PreVoteReply("b", 2, 77, True), id="a pre-vote reply"),
         pytest.param(HeartbeatEcho("b", 2, 1, 0), id="an echo"),
         pytest.param(Heartbeat("b", 2, 0), id="a malformed heartbeat"),
-        pytest.param(Heartbeat("z", 2, 1), id="a stranger's heartbeat"),
+        pytest.param(HeartbeatEcho("z", 2, 1, 0), id="a stranger's echo"),
+        pytest.param(TimeoutNow("b", 2, 3), id="an order to campaign from who does not lead"),
+        pytest.param(WrongIncarnation("z", 2, 7), id="a refusal of its incarnation"),
     ],
 )
 def test_nothing_else_restarts_the_timer(message):

@@ -383,8 +383,8 @@ def test_a_leader_beats_at_every_interval():
     member = settled_leader()
 
     assert only(Heartbeat, member.wait(99)) == []
-    assert member.wait(1) == [("b", Heartbeat("a", 2, 2)), ("c", Heartbeat("a", 2, 2))]
-    assert member.wait(100) == [("b", Heartbeat("a", 2, 3)), ("c", Heartbeat("a", 2, 3))]
+    assert member.wait(1) == [("b", Heartbeat("a", 2, 2, commit=2)), ("c", Heartbeat("a", 2, 2, commit=2))]
+    assert member.wait(100) == [("b", Heartbeat("a", 2, 3, commit=2)), ("c", Heartbeat("a", 2, 3, commit=2))]
 
 
 @pytest.mark.contract("E11")

@@ -6,7 +6,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from raft.entries import COMMAND, NOOP, OVERHEAD_BYTES, Entry
 from raft.errors import CommittedEntryConflict, InvalidRestore
 from raft.log import Log
+from raft.membership import Configuration
+from raft.snapshot import Snapshot
 from tests.raft.member import entries, terms
+
+ABC = Configuration(("a", "b", "c"))
 
 
 def log_of(*own_terms, commit=0):
@@ -539,7 +543,7 @@ def test_the_sum_of_applied_bytes_grows_with_what_is_handed_out():
 def test_a_crash_between_snapshot_and_cut_keeps_the_entries_behind_the_same_entry():
     log = Log(entries(1, 1, 2, 2, 3))
 
-    log.start_at_snapshot(3, 2, 0)
+    log.start_at_snapshot(Snapshot(3, 2, 0, ABC))
 
     assert (log.commit_index, log.applied_index, log.last_index, log.last_term) == (3, 3, 5, 3)
     assert terms(log)[-2:] == [2, 3]
@@ -557,7 +561,7 @@ def test_a_crash_between_snapshot_and_cut_keeps_the_entries_behind_the_same_entr
 def test_a_crash_between_snapshot_and_cut_discards_a_log_that_does_not_fit(stored):
     log = Log(entries(*stored))
 
-    log.start_at_snapshot(3, 2, 55)
+    log.start_at_snapshot(Snapshot(3, 2, 55, ABC))
 
     assert (log.base_index, log.base_term, log.last_index, log.last_term) == (3, 2, 3, 2)
     assert (log.commit_index, log.applied_index, log.durable_index, log.last_stamp_ms) == (3, 3, 3, 55)
@@ -568,13 +572,13 @@ def test_a_crash_between_snapshot_and_cut_discards_a_log_that_does_not_fit(store
 
 def test_a_log_that_begins_behind_its_snapshot_is_refused():
     with pytest.raises(InvalidRestore, match="begins behind entry 4, the snapshot ends with 3"):
-        Log(entries(2, first=5), 4, 2).start_at_snapshot(3, 2, 0)
+        Log(entries(2, first=5), 4, 2).start_at_snapshot(Snapshot(3, 2, 0, ABC))
 
 
 def test_a_restored_log_with_a_base_counts_from_there():
     log = Log(entries(2, 3, first=5), 4, 2)
 
-    log.start_at_snapshot(4, 2, 0)
+    log.start_at_snapshot(Snapshot(4, 2, 0, ABC))
 
     assert (log.base_index, log.applied_index, log.last_index, log.durable_index) == (4, 4, 6, 6)
     assert not log.has_unstaged
@@ -592,10 +596,11 @@ def test_an_installed_snapshot_takes_the_place_of_the_whole_log():
     log = log_of(1, 1, 1, 1, 1, 1, 1, 1, 1, commit=2)
     log.take_committed(1)
 
-    log.replace_by_snapshot(7, 3, 44)
+    log.replace_by_snapshot(Snapshot(7, 3, 44, ABC))
 
     assert (log.base_index, log.base_term, log.last_index, log.last_term) == (7, 3, 7, 3)
     assert (log.commit_index, log.applied_index, log.durable_index, log.last_stamp_ms) == (7, 7, 7, 44)
+    assert log.configurations.newest == ABC
     assert (log.unsettled_bytes, log.has_committed, log.has_unstaged) == (0, False, False)
     log.check()
     log.merge(entries(3, first=8), "b")
@@ -609,6 +614,6 @@ def test_an_installed_snapshot_begins_the_count_of_applied_bytes_anew():
     log.take_committed(3)
     log.applied_to(3)
 
-    log.replace_by_snapshot(7, 3, 0)
+    log.replace_by_snapshot(Snapshot(7, 3, 0, ABC))
 
     assert log.applied_bytes == 0

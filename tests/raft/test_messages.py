@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raft.entries import COMMAND, NOOP, Entry
+from raft.entries import COMMAND, CONFIGURATION, NOOP, Entry
 from raft.membership import Configuration
 from raft.messages import (
     LIMIT,
@@ -16,13 +16,17 @@ from raft.messages import (
     Message,
     PreVoteReply,
     PreVoteRequest,
+    ReadReply,
+    ReadRequest,
     SnapshotChunk,
     SnapshotReceived,
+    TimeoutNow,
     VoteReply,
     VoteRequest,
+    WrongIncarnation,
 )
 from raft.role import Role
-from raft.snapshots import Snapshot
+from raft.snapshot import Snapshot
 from tests.raft.member import entries
 
 ABC = Configuration(("a", "b", "c"))
@@ -50,21 +54,34 @@ WELL_FORMED = [
     SnapshotReceived("b", 4, 9, 0, 0),
     HigherTerm("b", 4),
     HigherTerm("b" * 64, 4),
+    VoteRequest("b", 4, 9, 3, True),
+    Append("b", 4, 0, 0, 0, (Entry(1, 1, CONFIGURATION, ABC.encode()),)),
+    Heartbeat("b", 4, 1, LIMIT, LIMIT),
+    HeartbeatEcho("b", 4, 1, 0, LIMIT),
+    ReadRequest("b", 4, 0, 1),
+    ReadReply("b", 4, 0, 1, 0),
+    TimeoutNow("b", 4, 0),
+    WrongIncarnation("b", 4, 1),
+    WrongIncarnation("b", 4, (1 << 64) - 1),
 ]
 # In each the fields hold distinct values, so that mixing two of them up shows.
 SAMPLES = [
     PreVoteRequest("b", 4, 77, 9, 3),
     PreVoteReply("b", 4, 77, True),
-    VoteRequest("b", 4, 9, 3),
+    VoteRequest("b", 4, 9, 3, True),
     VoteReply("b", 4, True),
     Append("b", 4, 9, 3, 8, entries(4, first=10)),
     AppendAccepted("b", 4, 9),
     AppendRejected("b", 4, 9, 5, 2),
-    Heartbeat("b", 4, 7),
-    HeartbeatEcho("b", 4, 7, 9),
+    Heartbeat("b", 4, 7, 9, 8),
+    HeartbeatEcho("b", 4, 7, 9, 8),
     SnapshotChunk("b", 4, SNAPSHOT, 7, b"abc", True),
     SnapshotReceived("b", 4, 9, 3, 7),
     HigherTerm("b", 4),
+    ReadRequest("b", 4, 77, 3),
+    ReadReply("b", 4, 77, 3, 9),
+    TimeoutNow("b", 4, 9),
+    WrongIncarnation("b", 4, 9),
 ]
 POSITION = "the snapshot is of no position that a log of this term can have"
 NO_NUMBER = [None, -1, 1.0, True, "1", b"1", [], LIMIT + 1, 10**40]
@@ -116,7 +133,12 @@ def test_messages_of_two_kinds_are_never_equal():
 
 
 def test_a_message_shows_all_its_fields():
-    assert repr(VoteRequest("b", 4, 9, 3)) == "VoteRequest(sender='b', term=4, last_index=9, last_term=3)"
+    assert (
+        repr(VoteRequest("b", 4, 9, 3)) == "VoteRequest(sender='b', term=4, last_index=9, last_term=3, transfer=False)"
+    )
+    message = HigherTerm("b", 4)
+    message.incarnation, message.cluster = 255, 4096
+    assert repr(message) == "HigherTerm(sender='b', term=4) of ff in 1000"
 
 
 @pytest.mark.parametrize("message", SAMPLES, ids=show)
@@ -125,8 +147,35 @@ def test_every_message_has_a_handler_of_its_own(message):
     assert len({kind.handler for kind in MESSAGES}) == len(MESSAGES)
 
 
-def test_only_pre_votes_are_not_bound_to_a_term():
-    assert [kind for kind in MESSAGES if not kind.binds_term] == [PreVoteRequest, PreVoteReply]
+def test_only_pre_votes_and_refusals_of_a_member_are_not_bound_to_a_term():
+    assert [kind for kind in MESSAGES if not kind.binds_term] == [PreVoteRequest, PreVoteReply, WrongIncarnation]
+
+
+@pytest.mark.contract("M5")
+def test_a_member_that_is_not_known_yet_may_lead_and_campaign_but_not_answer():
+    assert [kind for kind in MESSAGES if kind.from_anyone] == [
+        PreVoteRequest,
+        VoteRequest,
+        Append,
+        Heartbeat,
+        SnapshotChunk,
+        WrongIncarnation,
+    ]
+
+
+@pytest.mark.contract("M6")
+@pytest.mark.parametrize("message", SAMPLES, ids=show)
+@pytest.mark.parametrize("field", ["incarnation", "cluster"])
+def test_every_message_says_which_incarnation_of_which_cluster_speaks(message, field):
+    other = changed(message, "sender", "b")
+    assert getattr(other, field) == 0
+    setattr(other, field, (1 << 64) - 1)
+    assert other.problem() is None
+    assert other != message
+
+    for absurd in (-1, 1 << 64, None, True, 1.0, "1"):
+        setattr(other, field, absurd)
+        assert other.problem() == f"{field} is no number of 64 bits"
 
 
 @pytest.mark.parametrize("message", SAMPLES, ids=show)
@@ -152,6 +201,9 @@ NUMBERS = [
 @pytest.mark.parametrize(("message", "field"), NUMBERS, ids=show)
 @pytest.mark.parametrize("value", NO_NUMBER, ids=show)
 def test_a_number_that_is_none_is_a_problem(message, field, value):
+    if field == "bound" and value == LIMIT + 1:
+        return  # an incarnation has 64 bits
+
     assert changed(message, field, value).problem() is not None
 
 
@@ -174,6 +226,16 @@ def test_an_answer_that_is_neither_yes_nor_no_is_a_problem(message, granted):
         (Heartbeat("b", 4, 0), "round is no positive number"),
         (HeartbeatEcho("b", 4, 0, 0), "round or commit is no number"),
         (SnapshotReceived("b", 4, 0, 0, 0), "index, offset or size is no number"),
+        (Heartbeat("b", 4, 1, -1), "commit or pause is no number"),
+        (Heartbeat("b", 4, 1, 0, -1), "commit or pause is no number"),
+        (HeartbeatEcho("b", 4, 1, 0, -1), "the promise is no number"),
+        (VoteRequest("b", 4, 9, 3, 1), "transfer is no boolean"),
+        (VoteRequest("b", 4, 9, 3, None), "transfer is no boolean"),
+        (TimeoutNow("b", 4, -1), "last_index is no number"),
+        (ReadRequest("b", 4, 7, 0), "nonce or number is no number"),
+        (ReadReply("b", 4, 7, 0, 9), "nonce, number or index is no number"),
+        (WrongIncarnation("b", 4, 0), "bound is no incarnation"),
+        (WrongIncarnation("b", 4, 1 << 64), "bound is no incarnation"),
         (SnapshotChunk("b", 4, None, 0, b"", True), "snapshot is no Snapshot"),
         (SnapshotChunk("b", 4, (9, 3, 88, ABC), 0, b"", True), "snapshot is no Snapshot"),
         (SnapshotChunk("b", 4, Snapshot(9, 3, 88, "abc"), 0, b"", True), "snapshot is no Snapshot"),
@@ -216,6 +278,9 @@ def test_fields_that_contradict_each_other_are_a_problem(message, problem):
         ((Entry(10, 4, COMMAND, b"", -1),), "a stamp is no number"),
         ((Entry(10, 4, COMMAND, b"", 1.0),), "a stamp is no number"),
         ((Entry(10, 4, COMMAND, None),), "an entry is of no known kind or its data are no bytes"),
+        ((Entry(10, 4, CONFIGURATION, b""),), "an entry holds no configuration"),
+        ((Entry(10, 4, CONFIGURATION, b"a b c"),), "an entry holds no configuration"),
+        ((Entry(10, 4, CONFIGURATION, ABC.encode()[:-1]),), "an entry holds no configuration"),
     ],
     ids=repr,
 )
@@ -267,6 +332,9 @@ def messages_full_of_garbage(draw):
     for field in message.FIELDS:
         if draw(st.booleans()):
             message = changed(message, field, draw(GARBAGE_BY_FIELD.get(field, GARBAGE)))
+    for field in ("incarnation", "cluster"):
+        if draw(st.integers(0, 5)) == 0:
+            setattr(message, field, draw(GARBAGE))
     return message
 
 
@@ -275,6 +343,16 @@ def test_no_garbage_makes_the_check_raise(message):
     problem = message.problem()
 
     assert problem is None or type(problem) is str
+
+
+@pytest.mark.parametrize("field", ["incarnation", "cluster"])
+@pytest.mark.parametrize("garbage", [None, 1.5, "1", b"1", [1], -1, True], ids=show)
+def test_a_message_of_a_speaker_that_is_none_can_be_shown(field, garbage):
+    message = HigherTerm("b", 4)
+    message.incarnation = 1
+    setattr(message, field, garbage)
+
+    assert repr(message).startswith("HigherTerm(sender='b', term=4)")
 
 
 @given(messages_full_of_garbage())
@@ -297,5 +375,5 @@ def test_what_passes_the_check_has_the_types_that_a_codec_needs(message):
             assert type(value) is bytes
         else:
             assert type(value) in (int, bool)
-            assert (type(value) is bool) == (field in ("granted", "last"))
-            assert 0 <= value <= LIMIT
+            assert (type(value) is bool) == (field in ("granted", "last", "transfer"))
+            assert 0 <= value <= ((1 << 64) - 1 if field == "bound" else LIMIT)

@@ -238,7 +238,7 @@ def test_changes_of_role_are_told():
 def test_refused_messages_are_counted_and_told():
     member = Member("a")
 
-    member.hear(Heartbeat("z", 1, 1), Heartbeat("b", 1, 0), Heartbeat("z", 1, 1))
+    member.hear(HigherTerm("z", 1), Heartbeat("b", 1, 0), HigherTerm("z", 1))
 
     assert member.node.dropped == {"stranger": 2, "malformed": 1}
     told = [(event.reason, event.detail) for event in member.events if isinstance(event, MessageDropped)]

@@ -1,4 +1,4 @@
-"""The promises about replication, on whole clusters."""
+"""The promises about replication, on whole clusters; R3 and the Figures of the paper are in `test_figures.py`."""
 
 import pytest
 from hypothesis import given, settings
@@ -7,16 +7,9 @@ from hypothesis import strategies as st
 from raft.entries import OVERHEAD_BYTES
 from raft.errors import CommittedEntryConflict, Overloaded
 from raft.messages import Append, AppendAccepted, AppendRejected
-from raft.observer import FollowerHealth
-from tests.raft.cluster import Cluster, Disk
+from raft.observer import ESSENTIAL, FollowerHealth
+from tests.raft.cluster import Cluster, with_logs
 from tests.raft.member import ELECTION_TIMEOUT_MS, Member, entries, terms
-
-
-def with_logs(logs, term, **settings):
-    """A cluster whose members begin with these logs, by id, all in one term."""
-    disks = {id: Disk(term, None, log) for id, log in logs.items()}
-    return Cluster("".join(sorted(logs)), disks=disks, **settings)
-
 
 # R1
 
@@ -104,108 +97,7 @@ def test_a_follower_with_a_longer_log_acknowledges_and_commits_only_what_the_lea
     assert cluster.log("c") == [1, 3]
 
 
-# R3
-
-
-def figure_8():
-    """The paper's Figure 8 at (c): a leads again, and its old entry 2 is on a majority, for it has reached c."""
-    logs = {"a": (1, 2), "b": (1, 2), "c": (1,), "d": (1,), "e": (1, 3)}
-    cluster = with_logs(logs, term=3, max_append_entries=1)
-    cluster.crash("d")
-    cluster.crash("e")
-    cluster.now += 2 * ELECTION_TIMEOUT_MS
-    cluster.tick("a")
-    while cluster.log("c") != [1, 2]:
-        for link in cluster.under_way():
-            cluster.deliver(*link)
-    # What follows entry 2 on the way to c is lost.
-    cluster.links[("a", "c")].clear()
-    for sender in "bc":
-        while cluster.links.get((sender, "a")):
-            cluster.deliver(sender, "a")
-    cluster.links[("a", "c")].clear()
-    assert (cluster.leader, cluster.term) == ("a", 4)
-    assert [cluster.log(id)[:2] for id in "abc"] == [[1, 2]] * 3
-    assert cluster.nodes["a"].role.progress["c"].match_index == 2
-    return cluster
-
-
-@pytest.mark.contract("R3", "S4")
-def test_figure_8_an_old_entry_on_a_majority_is_not_committed_and_may_be_overwritten():
-    # P13
-    cluster = figure_8()
-    assert cluster.nodes["a"].log.commit_index == 0
-
-    cluster.crash("a")
-    cluster.crash("b")
-    cluster.start("d")
-    cluster.start("e")
-    cluster.run_until_leader()
-    assert cluster.leader == "e", "no other log is as up to date as those of a majority"
-    cluster.run(ELECTION_TIMEOUT_MS)
-
-    assert cluster.log("c") == cluster.log("e") == [1, 3, cluster.term]
-
-
-@pytest.mark.contract("R3", "S4")
-def test_figure_8_with_an_entry_of_its_own_term_on_a_majority_the_old_one_is_committed_for_good():
-    cluster = figure_8()
-
-    for _ in range(3):
-        cluster.now += 200
-        cluster.tick("a")
-        cluster.settle()
-    assert cluster.nodes["a"].log.commit_index == 3
-
-    cluster.crash("a")
-    cluster.start("d")
-    cluster.start("e")
-    cluster.run_until_leader()
-    assert cluster.leader in "bc"
-    cluster.run(2 * ELECTION_TIMEOUT_MS)
-    assert cluster.log("e")[:3] == [1, 2, 4]
-
-
 # R4
-
-# The paper's Figure 7. The leader of term 8, and six members that may follow it.
-LEADER_OF_8 = (1, 1, 1, 4, 4, 5, 5, 6, 6, 6)
-FIGURE_7 = {
-    "a": (1, 1, 1, 4, 4, 5, 5, 6, 6),
-    "b": (1, 1, 1, 4),
-    "c": (1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6),
-    "d": (1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7),
-    "e": (1, 1, 1, 4, 4, 4, 4),
-    "f": (1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3),
-}
-
-
-@pytest.mark.contract("R4")
-def test_figure_7_the_seven_logs_converge_within_three_round_trips_each():
-    # P15
-    # Arrange
-    cluster = with_logs({"s": LEADER_OF_8, **FIGURE_7}, term=7)
-    cluster.now += 2 * ELECTION_TIMEOUT_MS
-    cluster.tick("s")
-    while cluster.leader is None:
-        for link in cluster.under_way():
-            cluster.deliver(*link)
-    assert (cluster.leader, cluster.term) == ("s", 8)
-
-    # Act: one round trip is all that the leader has sent, then all answers to it.
-    round_trips = {}
-    for round_trip in range(1, 11):
-        for id in FIGURE_7:
-            for link in (("s", id), (id, "s")):
-                for _ in range(len(cluster.links.get(link, ()))):
-                    cluster.deliver(*link)
-            if cluster.log(id) == cluster.log("s"):
-                round_trips.setdefault(id, round_trip)
-
-    # Assert
-    assert cluster.log("s") == [*LEADER_OF_8, 8]
-    assert sorted(round_trips) == sorted(FIGURE_7)
-    assert max(round_trips.values()) <= 3, round_trips
 
 
 @pytest.mark.contract("R4")
@@ -426,6 +318,7 @@ def test_a_follower_whose_disk_is_stuck_is_reported_although_its_heartbeats_succ
 
 def observe_events_of(cluster, id, reports):
     """Gather what a node reports about the health of its followers."""
+    cluster.nodes[id].watch.listen(ESSENTIAL)
     ready = cluster.nodes[id].ready
 
     def observed():

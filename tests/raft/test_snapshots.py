@@ -13,87 +13,11 @@ from raft.messages import (
 )
 from raft.progress import REPLICATE, SNAPSHOT
 from raft.ready import Restored
-from raft.snapshots import ChunkRequest, Snapshot
-from tests.raft.member import Member, entries, only, terms
+from raft.snapshot import ChunkRequest, Snapshot
+from tests.raft.keeper import Keeper
+from tests.raft.member import entries, only, terms
 
 ABC = Configuration(("a", "b", "c"))
-
-
-class Keeper(Member):
-    """A member with a state machine, a list of commands, and a storage that keeps snapshots.
-
-    Unless `by_hand`, it stores a snapshot as soon as one is due, and restores its state machine as soon as told.
-    """
-
-    def __init__(self, id="a", by_hand=False, **arguments):
-        super().__init__(id, **arguments)
-        self.by_hand = by_hand
-        self.state = []
-        self.stored = {}  # content by snapshot
-        self.received = b""
-        self.installs = []
-        self.requests = []
-        self.restores = []
-        self.taken = []
-        self.longest_log = 0
-
-    def effects(self):
-        sent = []
-        node = self.node
-        ready = node.ready()
-        while ready is not None:
-            for chunk in ready.chunks:
-                self.received = chunk.data if chunk.offset == 0 else self.received + chunk.data
-            if ready.write is not None:
-                self.writes.append(ready.write)
-                if ready.write.install is not None:
-                    self.installs.append(ready.write.install)
-                    self.stored[ready.write.install] = self.received
-            sent += ready.messages
-            self.requests += ready.chunk_requests
-            self.applied += ready.committed
-            self.state += [entry.data for entry in ready.committed if entry.data]
-            self.events += ready.events
-            if ready.committed:
-                node.applied(ready.committed[-1].index)
-            if ready.restore is not None:
-                self.restores.append(ready.restore)
-                if not self.by_hand:
-                    self.restore()
-            if not self.stalled:
-                for write in self.writes:
-                    node.persisted(write.number, self.now)
-                self.writes = []
-            if node.snapshots.is_due and not self.by_hand:
-                self.save()
-            self.longest_log = max(self.longest_log, node.log.last_index - node.log.base_index)
-            node.check()
-            ready = node.ready()
-        return sent
-
-    def save(self):
-        snapshot = self.node.snapshots.describe()
-        self.stored[snapshot] = b"\n".join(self.state)
-        self.taken.append(snapshot)
-        self.node.snapshots.saved(snapshot)
-        return snapshot
-
-    def restore(self):
-        snapshot = self.restores[-1]
-        self.state = self.stored[snapshot].split(b"\n")
-        self.node.snapshots.restored(snapshot)
-
-    def read(self):
-        """Read all chunks that are wanted; return what is sent."""
-        sent = []
-        for request in self.requests:
-            content = self.stored[request.snapshot]
-            end = request.offset + request.limit_bytes
-            piece = content[request.offset : end]
-            chunk = SnapshotChunk(self.id, request.term, request.snapshot, request.offset, piece, end >= len(content))
-            sent.append((request.receiver, chunk))
-        self.requests = []
-        return sent
 
 
 def asked(member):
@@ -117,7 +41,7 @@ def leader(**settings):
 
 def echo(member, follower="c", commit=0):
     """The follower echoes the newest round."""
-    return member.hear(HeartbeatEcho(follower, 2, member.node.role._round, commit))
+    return member.hear(HeartbeatEcho(follower, 2, member.node.role.round, commit))
 
 
 def progress(member, follower="c"):
@@ -352,13 +276,13 @@ def test_a_snapshot_that_is_gone_is_begun_anew_with_the_newest():
 
     first = member.node.role.progress["c"].snapshot
     newest = member.node.snapshots.newest
-    member.node.snapshots.gone(ChunkRequest("c", 1, first, 0, 10))
-    member.node.snapshots.gone(ChunkRequest("b", 2, first, 0, 10))
-    member.node.snapshots.gone(ChunkRequest("c", 2, newest, 0, 10))
+    member.node.snapshots.chunk_read(ChunkRequest("c", 1, first, 0, 10), None, False)
+    member.node.snapshots.chunk_read(ChunkRequest("b", 2, first, 0, 10), None, False)
+    member.node.snapshots.chunk_read(ChunkRequest("c", 2, newest, 0, 10), None, False)
     member.effects()
     assert asked(member) == []
 
-    member.node.snapshots.gone(ChunkRequest("c", 2, first, 0, 10))
+    member.node.snapshots.chunk_read(ChunkRequest("c", 2, first, 0, 10), None, False)
     member.effects()
     assert asked(member) == [("c", 5, 0)]
 

@@ -1,11 +1,12 @@
-"""Anything that can happen to a cluster, in any order; the invariants S1 to S8 hold after each step."""
+"""Anything that can happen to a cluster, in any order; its invariants hold after each step."""
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from raft.errors import ProposalRefused
+from raft.changes import LEARNER, REMOVED, VOTER, Change
+from raft.errors import ProposalRefused, ReadFailed, TransferRefused
 from tests.raft.cluster import Cluster
 
 # Small enough for every limit to be met.
@@ -138,14 +139,107 @@ class AnythingHappens(RuleBasedStateMachine):
         assert {len(cluster.applied[id]) for id in cluster.ids} == {cluster.nodes[cluster.leader].log.last_index}
 
 
-@pytest.mark.contract("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "R1", "R9")
-def test_the_invariants_hold_whatever_happens():
+class MembersChangeToo(AnythingHappens):
+    """As above; and members join, leave, are promoted and demoted, leaders hand over, and everybody is read."""
+
+    @initialize(witness=st.booleans(), leases=st.booleans())
+    def begin(self, witness, leases):
+        self.cluster = Cluster(
+            "abc",
+            parts={"witnesses": ("c",) if witness else ()},
+            bound=True,
+            lease_promise_ms=1000 if leases else 0,
+            **TIGHT,
+        )
+        self.proposed = 0
+        self.cluster.run(1000)
+        self.cluster.elect("a")
+        self.cluster.run(300)
+        self.cluster.join("d", "e")
+
+    def leaders(self):
+        return [id for id in self.running() if self.cluster.role(id) == "leader"]
+
+    @precondition(lambda self: self.leaders())
+    @rule(
+        data=st.data(),
+        parts=st.dictionaries(st.sampled_from("abcde"), st.sampled_from([VOTER, VOTER, LEARNER, REMOVED]), min_size=1),
+        hops=st.integers(0, 3),
+    )
+    def change_members(self, data, parts, hops):
+        id = self.pick(data, self.leaders())
+        disks = self.cluster.disks
+        changes = []
+        for member, part in parts.items():
+            witness = True if member in self.cluster.witnesses else None
+            changes.append(Change(member, part, incarnation=disks[member].incarnation, witness=witness))
+        try:
+            self.cluster.change(id, *changes)
+        except ProposalRefused:
+            self.cluster.collect(id)
+        for _ in range(hops):
+            self.deliver_everything_under_way()
+
+    @precondition(lambda self: self.leaders())
+    @rule(data=st.data(), to=st.sampled_from([None, *"abcde"]))
+    def hand_over(self, data, to):
+        id = self.pick(data, self.leaders())
+        try:
+            self.cluster.transfer(id, to)
+        except TransferRefused:
+            self.cluster.collect(id)
+
+    @precondition(lambda self: self.running())
+    @rule(data=st.data(), by_lease=st.booleans(), count=st.integers(1, 3))
+    def read(self, data, by_lease, count):
+        id = self.pick(data, self.running())
+        for _ in range(count):
+            try:
+                self.cluster.read(id, by_lease)
+            except ReadFailed:
+                self.cluster.collect(id)
+
+    def teardown(self):
+        if not hasattr(self, "cluster"):
+            return
+        # With all members back and all links whole somebody leads, no change is half done, and nobody waits for a read.
+        cluster = self.cluster
+        for id in cluster.ids:
+            cluster.disks[id].instant = True
+            if id not in cluster.nodes:
+                cluster.start(id)
+            cluster.complete(id)
+        cluster.run_until_leader()
+        cluster.run(20_000)
+        leader = cluster.nodes[cluster.leader]
+        assert not leader.configuration.joint
+        assert leader.log.commit_index == leader.log.last_index
+        for id in leader.configuration.members:
+            assert len(cluster.applied[id]) == leader.log.last_index, f"{id} has not applied everything"
+            assert cluster.nodes[id].configuration == leader.configuration
+        assert not any(node.reads.wait for node in cluster.nodes.values())
+        for answers in cluster.answers.values():
+            tickets = [answer.ticket for answer in answers]
+            assert len(tickets) == len(set(tickets)), "something was answered twice"
+
+
+def run(machine, examples):
     run_state_machine_as_test(
-        AnythingHappens,
+        machine,
         settings=settings(
-            max_examples=200,
+            max_examples=examples,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
     )
+
+
+@pytest.mark.contract("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "R1", "R9")
+def test_the_invariants_hold_whatever_happens():
+    run(AnythingHappens, 200)
+
+
+@pytest.mark.contract("S1", "S4", "S5", "S8", "L1", "L2", "L3", "M1", "M2", "M3", "M7", "M8", "E10")
+def test_the_invariants_hold_whatever_happens_while_members_change():
+    run(MembersChangeToo, 100)

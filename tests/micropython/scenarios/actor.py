@@ -1,17 +1,35 @@
-"""Three actors, two elections, commands and a broken disk, with a digest of all that the ports see:
+"""Four actors: elections, commands, reads, a new member, another leader, and a broken disk; a digest of what ports see:
 
     python3 -m tests.micropython.scenarios.actor
 
 What it prints must be the same on every interpreter.
 """
 
-from raft.actor import Persisted, Propose, RaftActor, StorageBroke, Tick
+from raft.actor import (
+    LEASE,
+    LINEARIZABLE,
+    STALE,
+    ChangeMembership,
+    Persisted,
+    Propose,
+    RaftActor,
+    Read,
+    StorageBroke,
+    Tick,
+    TransferLeadership,
+)
+from raft.changes import REMOVED, VOTER, Change
+from raft.config import Config
 from raft.errors import RaftError, StorageFailed
 from raft.membership import Configuration
 from raft.node import Node
+from raft.observer import DEBUG
+from raft.ready import Restored
 from tests.micropython.replay import Digest
 
-MEMBERS = ("a", "b", "c")
+FOUNDERS = ("a", "b", "c")
+MEMBERS = ("a", "b", "c", "d")  # the last one joins
+CONFIG = Config(lease_promise_ms=900, quiescent_timeouts=2)
 TURN_MS = 5
 
 
@@ -19,7 +37,7 @@ class Cluster:
     """The members, their mailboxes, and one clock.
 
     Attributes:
-        outcomes: what became of every proposal, and of every actor that stopped.
+        outcomes: what became of all that was asked, and of every actor that stopped.
     """
 
     def __init__(self):
@@ -48,6 +66,21 @@ class Cluster:
         for member in self.members:
             member.mailbox.append(Propose(command, member.reply))
 
+    def read(self, consistency):
+        """Reads at every member that is up."""
+        for member in self.members:
+            member.mailbox.append(Read(b"how many", consistency, member.reply))
+
+    def transfer(self, target):
+        """Asks every member that is up to hand over."""
+        for member in self.members:
+            member.mailbox.append(TransferLeadership(target, member.reply))
+
+    def change(self, change):
+        """Asks every member that is up to change who takes part."""
+        for member in self.members:
+            member.mailbox.append(ChangeMembership([change], member.reply))
+
     def leader(self):
         """Returns the member that leads, of those that are up."""
         return [member for member in self.members if member.actor and member.actor.node.role.name == "leader"][0]
@@ -56,12 +89,16 @@ class Cluster:
 class Member:
     """One actor with its mailbox; it is all of its ports itself."""
 
+    level = DEBUG
+
     def __init__(self, cluster, id, seed):
         self.cluster = cluster
         self.id = id
         self.mailbox = []
         self.alarm = None
-        node = Node(id, Configuration(MEMBERS), None, None, seed)
+        self.applied = 0
+        founding = Configuration(FOUNDERS) if id in FOUNDERS else None
+        node = Node(id, founding, CONFIG, Restored(incarnation=(1 << 63) + seed), seed)
         self.actor = RaftActor(node, self, self, self, self, self, self)
         self.actor.on_start()
 
@@ -84,10 +121,10 @@ class Member:
             self.actor = None
 
     def reply(self, error, result):
-        """Takes an answer to a proposal."""
+        """Takes an answer to something asked."""
         self.cluster.effect(self, "error", error)
         self.cluster.effect(self, "result", result)
-        self.cluster.outcomes.append(type(error).__name__ if isinstance(error, RaftError) else result.decode())
+        self.cluster.outcomes.append(type(error).__name__ if isinstance(error, RaftError) else f"{self.id}: {result}")
 
     # The ports
 
@@ -109,7 +146,12 @@ class Member:
 
     def apply(self, entry):
         self.cluster.effect(self, "apply", entry)
-        return b"did " + entry.data
+        self.applied += 1
+        return "did " + entry.data.decode()
+
+    def read(self, query):
+        self.cluster.effect(self, "query", query)
+        return self.applied
 
     def observe(self, event):
         self.cluster.effect(self, "event", event)
@@ -122,12 +164,25 @@ def main():
     cluster.run(3000)
     cluster.propose(b"one")
     cluster.run(100)
+    for consistency in (LINEARIZABLE, LEASE, STALE):
+        cluster.read(consistency)
+    cluster.run(100)
+    cluster.change(Change("d", VOTER, "host-d"))
+    cluster.run(1000)
+    cluster.transfer("d")
+    cluster.run(1000)
+    cluster.transfer("a")
+    cluster.run(1000)
+    cluster.change(Change("d", REMOVED))
+    cluster.read(LEASE)
+    cluster.run(5000)  # long enough to become quiescent
     leader = cluster.leader()
     leader.mailbox.append(Propose(b"lost", leader.reply))
     leader.mailbox.append(StorageBroke("no space left"))
-    cluster.run(3000)
+    cluster.run(9000)
     cluster.propose(b"two")
-    cluster.run(200)
+    cluster.read(LINEARIZABLE)
+    cluster.run(5000)
     print(cluster.digest, cluster.effects, ", ".join(cluster.outcomes))
 
 

@@ -1,0 +1,185 @@
+"""The client with a session: whatever it asks for is applied once, however often it had to ask.
+
+It opens a session with its first command, and sends each command under that session and a sequence of its own, the same
+for every retry. Several greenlets may call at once; their commands are under way together, within the window that the
+cluster keeps. A session that has long been idle is not used again but replaced, before the cluster can have forgotten
+it: nothing that was sent under it is still waited for, so there is nothing in it to lose.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.lock import BoundedSemaphore
+
+from raft.actor import Propose
+
+from .client import Client, Deadline, Pause
+from .errors import ResultNotKept, SessionExpired, Unavailable
+from .session_commands import in_session, register
+from .session_table import APPLIED, CROWDED, EXPIRED, FULL, REGISTERED, UNSUPPORTED, Reply, SessionLimits
+
+
+class _Session:
+    """A session and the commands under way in it."""
+
+    def __init__(self, id: int, opened_s: float, window: int) -> None:
+        self.id = id
+        self.used_s = opened_s  # a moment before the cluster last used it, by this process's clock
+        self.expired = False
+        self._window = window
+        self._next = 1
+        self._under_way: dict[int, None] = {}  # in order
+        self._changed: Event | None = None  # what those wait for who find no room
+
+    @property
+    def lowest(self) -> int:
+        """The lowest sequence that is under way, or the next one when none is."""
+        return next(iter(self._under_way), self._next)
+
+    def begin(self, deadline: Deadline) -> int | None:
+        """Return a new sequence once there is room in the window, or None when the time is up before."""
+        while self._next - self.lowest >= self._window:
+            if self._changed is None:
+                self._changed = Event()
+            if not self._changed.wait(deadline.left_s):
+                return None
+        sequence = self._next
+        self._next += 1
+        self._under_way[sequence] = None
+        return sequence
+
+    def end(self, sequence: int) -> None:
+        """The caller has its answer, or does not wait for it any more."""
+        del self._under_way[sequence]
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+
+class SessionClient:
+    """Gets commands done exactly once.
+
+    Args:
+        client: finds the leader.
+        limits: those of the cluster.
+        decode: returns the result that was encoded as bytes.
+    """
+
+    def __init__(self, client: Client, limits: SessionLimits, decode: Callable[[bytes], Any]) -> None:
+        self._client = client
+        self._limits = limits
+        self._decode = decode
+        self._session: _Session | None = None
+        self._opening = BoundedSemaphore(1)
+
+    def call(self, command: bytes, timeout: float) -> Any:
+        """Get a command applied once and return what the state machine made of it.
+
+        Args:
+            command: the command for the state machine.
+            timeout: seconds, 0 or more.
+
+        Raises:
+            InvalidConfig: when the timeout is no number of seconds.
+            EntryTooLarge: no node will ever take it.
+            Unavailable: the time is up, and the command had no effect.
+            OutcomeUnknown: the time is up after a node had taken it; it may yet take effect, once.
+            SessionExpired: an `OutcomeUnknown` too: the cluster has forgotten whether it was applied.
+            ResultNotKept: it was applied, and its result cannot be told.
+        """
+        deadline = Deadline(timeout)
+        session, sequence = self._begin(deadline)
+        try:
+            return self._call(session, sequence, command, deadline)
+        finally:
+            session.end(sequence)
+
+    def _begin(self, deadline: Deadline) -> tuple[_Session, int]:
+        while True:
+            session = self._open(deadline)
+            sequence = session.begin(deadline)
+            if sequence is None:
+                raise Unavailable(
+                    "no earlier command of the session was answered",
+                    deadline.timeout_s,
+                    {},
+                    f"at most {self._limits.window} are under way at once",
+                )
+            if not session.expired:
+                return session, sequence
+            session.end(sequence)  # it expired while this one waited for room; nothing was sent under it
+
+    def _open(self, deadline: Deadline) -> _Session:
+        """Return the session to use, a new one if need be."""
+        session = self._usable()
+        if session is None:
+            # Without waiting at first: with a timeout of 0 a semaphore that is free must not look taken.
+            if not self._opening.acquire(blocking=False) and not self._opening.acquire(timeout=deadline.left_s):
+                raise Unavailable("another caller has not opened the session", deadline.timeout_s, {})
+            try:
+                session = self._usable()
+                if session is None:
+                    session = self._session = self._register(deadline)
+            finally:
+                self._opening.release()
+        return session
+
+    def _usable(self) -> _Session | None:
+        """Return the present session if it certainly has not expired."""
+        session = self._session
+        # Log time runs no faster than this clock. Half the timeout leaves room for clocks that are not quite alike.
+        if session is None or session.expired or time.monotonic() - session.used_s > self._limits.timeout_ms / 2000:
+            return None
+        return session
+
+    def _register(self, deadline: Deadline) -> _Session:
+        pause = Pause(deadline)
+        while True:
+            asked_s = time.monotonic()
+            # When one attempt too many takes effect, a session that nobody uses expires some time.
+            reply: Reply = self._client.ask(partial(Propose, register()), deadline, read_only=True)
+            if reply.outcome == REGISTERED:
+                assert type(reply.value) is int
+                return _Session(reply.value, asked_s, self._limits.window)
+            assert reply.outcome == CROWDED, reply
+            if not deadline.left_s:
+                raise Unavailable(
+                    f"no session could be opened beside {self._limits.sessions} others",
+                    deadline.timeout_s,
+                    {},
+                    "wait until some expire, or allow more in SessionLimits",
+                )
+            gevent.sleep(pause.take_s())
+
+    def _call(self, session: _Session, sequence: int, command: bytes, deadline: Deadline) -> Any:
+        pause = Pause(deadline)
+        while True:
+            sent_s = time.monotonic()
+            data = in_session(session.id, sequence, session.lowest, command)
+            reply: Reply = self._client.ask(partial(Propose, data), deadline, once=True)
+            if reply.outcome == EXPIRED:
+                session.expired = True
+                raise SessionExpired(session.id)
+            session.used_s = max(session.used_s, sent_s)
+            if reply.outcome == APPLIED:
+                assert type(reply.value) is bytes
+                return self._decode(reply.value)
+            if reply.outcome == UNSUPPORTED:
+                raise ResultNotKept(str(reply.value))
+            # This answer is of a later term than any attempt that was in doubt, and no entry of an older term can
+            # follow it in a log: the command has not been applied, and is not unless it is sent again.
+            assert reply.outcome == FULL, reply
+            if not deadline.left_s:
+                raise Unavailable(
+                    "the replies kept for clients took too many bytes",
+                    deadline.timeout_s,
+                    {},
+                    "let commands return less, or allow more in SessionLimits",
+                )
+            gevent.sleep(pause.take_s())

@@ -1,0 +1,101 @@
+"""Exactly-once for any state machine: a machine around a machine that applies a command of a session once.
+
+A client that did not hear what became of its command sends it again, under the same session and sequence. When that
+command has been applied before, by whichever leader, the reply of that time is given again and the machine does not see
+it (Ongaro's thesis, section 6.3). What decides is part of the replicated state, so every member decides alike.
+
+Keeps to what MicroPython understands: boards run this file too.
+"""
+
+from . import results
+from .session_commands import PLAIN, REGISTER, MalformedCommand, decode
+from .session_table import APPLIED, EXPIRED, INVALID, UNSUPPORTED, Reader, Reply, SessionLimits, SessionTable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from raft.entries import Entry
+
+    from .ports import ReadableMachine, SnapshotMachine, StateMachine
+
+
+class SessionMachine:
+    """Applies entries of the log to a user's state machine. Implements the machine port of the core.
+
+    It has no `snapshot`, so the core never asks for one and keeps the whole log. It has `read` if the machine has: then
+    queries go to the machine as they are, since what changes nothing needs no session.
+
+    The result of a command in a session is kept as bytes: by the machine's own `encode_result(result)`, if it has that
+    method, else by `results.encode`. One that cannot be encoded is answered by `UNSUPPORTED`, to the first asker as to
+    those that retry, on every member; the command has been applied all the same.
+
+    Args:
+        machine: the user's.
+        limits: how much is remembered of clients; the same on every member.
+    """
+
+    def __init__(self, machine: "StateMachine", limits: SessionLimits) -> None:
+        self._machine = machine
+        self._table = SessionTable(limits)
+        self._encode: Callable[[object], bytes] = getattr(machine, "encode_result", results.encode)
+        if callable(getattr(machine, "read", None)):
+            readable: ReadableMachine = machine  # type: ignore[assignment]
+            self.read = readable.read
+
+    def apply(self, entry: "Entry") -> Reply:
+        """Apply a committed entry and return what it came to. Raises only what the user's machine does."""
+        table = self._table
+        table.expire(entry.stamp_ms)
+        try:
+            command = decode(entry.data)
+        except MalformedCommand as error:
+            return Reply(INVALID, str(error))
+        if command.kind == PLAIN:
+            return Reply(APPLIED, self._machine.apply(command.payload))
+        if command.kind == REGISTER:
+            return table.register(entry.index, entry.stamp_ms)
+        session = table.use(command.session, command.lowest, entry.stamp_ms)
+        if session is None:
+            return Reply(EXPIRED)
+        reply = table.answer(session, command.sequence)
+        if reply is None:
+            reply = self._encoded(self._machine.apply(command.payload))
+            table.keep(session, command.sequence, reply)
+        return reply
+
+    def _encoded(self, result: object) -> Reply:
+        try:
+            encoded = self._encode(result)
+        except results.UnsupportedResult as error:
+            return Reply(UNSUPPORTED, str(error))
+        if type(encoded) is not bytes:
+            return Reply(UNSUPPORTED, f"encode_result returned a {type(encoded).__name__}, not bytes")
+        return Reply(APPLIED, encoded)
+
+
+class SnapshotSessionMachine(SessionMachine):
+    """The same for a state machine that can be snapshotted: a snapshot holds the sessions and the machine."""
+
+    def __init__(self, machine: "SnapshotMachine", limits: SessionLimits) -> None:
+        SessionMachine.__init__(self, machine, limits)
+        self._snapshots = machine
+
+    def snapshot(self) -> "Iterable[bytes]":
+        """Return what `restore` needs to come to the present state."""
+        return _one_after_the_other(self._table.snapshot(), self._snapshots.snapshot())
+
+    def restore(self, chunks: "Iterable[bytes]") -> None:
+        """Come to the state of which `snapshot` returned these bytes.
+
+        Raises:
+            MalformedSnapshot: when they hold no sessions, and whatever the user's machine raises.
+        """
+        reader = Reader(chunks)
+        self._table.restore(reader)
+        self._snapshots.restore(reader.rest())
+
+
+def _one_after_the_other(first: "Iterable[bytes]", second: "Iterable[bytes]") -> "Iterator[bytes]":
+    yield from first
+    yield from second

@@ -1,0 +1,236 @@
+"""Events of the level `INFO`: elections, transfers of leadership, snapshots, changes of membership."""
+
+from .event import INFO, Event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .membership import Configuration
+
+
+class CampaignBegun(Event):
+    """The node asks others to elect it.
+
+    Attributes:
+        node: id of the node.
+        term: the term that it wants to lead.
+        kind: "pre-vote" when it asks whether it would be elected, "vote" when it asks to be, "transfer" when its leader
+            told it to ask.
+    """
+
+    __slots__ = ("kind", "node", "term")
+    FIELDS = ("node", "term", "kind")
+    level = INFO
+
+    def __init__(self, node: str, term: int, kind: str) -> None:
+        self.node = node
+        self.term = term
+        self.kind = kind
+
+
+class CampaignWon(Event):
+    """The node is elected, and leads.
+
+    Attributes:
+        node: id of the node.
+        term: the term that it leads.
+        voters: the members that voted for it, itself among them, in order.
+    """
+
+    __slots__ = ("node", "term", "voters")
+    FIELDS = ("node", "term", "voters")
+    level = INFO
+
+    def __init__(self, node: str, term: int, voters: "tuple[str, ...]") -> None:
+        self.node = node
+        self.term = term
+        self.voters = voters
+
+
+class CampaignLost(Event):
+    """The node gives up a campaign; another may follow.
+
+    Attributes:
+        node: id of the node.
+        term: the term that it wanted to lead.
+        reason: why, a short fixed text.
+    """
+
+    __slots__ = ("node", "reason", "term")
+    FIELDS = ("node", "term", "reason")
+    level = INFO
+
+    def __init__(self, node: str, term: int, reason: str) -> None:
+        self.node = node
+        self.term = term
+        self.reason = reason
+
+
+class LeadershipLost(Event):
+    """The node leads no more.
+
+    Attributes:
+        node: id of the node.
+        term: the term that it led.
+        reason: why, a short fixed text.
+    """
+
+    __slots__ = ("node", "reason", "term")
+    FIELDS = ("node", "term", "reason")
+    level = INFO
+
+    def __init__(self, node: str, term: int, reason: str) -> None:
+        self.node = node
+        self.term = term
+        self.reason = reason
+
+
+class TransferBegun(Event):
+    """The leader begins to hand over, on request or by itself (contract L3).
+
+    Attributes:
+        node: id of the node.
+        term: the term that it leads.
+        target: the member that shall lead.
+    """
+
+    __slots__ = ("node", "target", "term")
+    FIELDS = ("node", "term", "target")
+    level = INFO
+
+    def __init__(self, node: str, term: int, target: str) -> None:
+        self.node = node
+        self.term = term
+        self.target = target
+
+
+class TransferEnded(Event):
+    """It is known how a transfer ended.
+
+    Attributes:
+        node: id of the node that began it.
+        target: the member that was to lead.
+        leader: who leads now, as far as the node knows.
+        succeeded: whether that is the target, in a later term.
+    """
+
+    __slots__ = ("leader", "node", "succeeded", "target")
+    FIELDS = ("node", "target", "leader", "succeeded")
+    level = INFO
+
+    def __init__(self, node: str, target: str, leader: "str | None", succeeded: bool) -> None:
+        self.node = node
+        self.target = target
+        self.leader = leader
+        self.succeeded = succeeded
+
+
+class SnapshotTaken(Event):
+    """A snapshot of the node's state machine is durable.
+
+    Attributes:
+        node: id of the node.
+        index: the last entry that it covers.
+        term: the term of that entry.
+    """
+
+    __slots__ = ("index", "node", "term")
+    FIELDS = ("node", "index", "term")
+    level = INFO
+
+    def __init__(self, node: str, index: int, term: int) -> None:
+        self.node = node
+        self.index = index
+        self.term = term
+
+
+class SnapshotOffered(Event):
+    """The leader begins to send a snapshot, since its log lacks what a member needs (contract N2).
+
+    Attributes:
+        node: id of the node.
+        follower: the member.
+        index: the last entry that the snapshot covers.
+    """
+
+    __slots__ = ("follower", "index", "node")
+    FIELDS = ("node", "follower", "index")
+    level = INFO
+
+    def __init__(self, node: str, follower: str, index: int) -> None:
+        self.node = node
+        self.follower = follower
+        self.index = index
+
+
+class SnapshotInstalled(Event):
+    """The leader's snapshot has replaced the node's log and state machine.
+
+    Attributes:
+        node: id of the node.
+        index: the last entry that it covers.
+        term: the term of that entry.
+    """
+
+    __slots__ = ("index", "node", "term")
+    FIELDS = ("node", "index", "term")
+    level = INFO
+
+    def __init__(self, node: str, index: int, term: int) -> None:
+        self.node = node
+        self.index = index
+        self.term = term
+
+
+class ChangeBegun(Event):
+    """The leader begins a change of membership; each step of it that enters the log is a `ConfigurationChanged`.
+
+    Attributes:
+        node: id of the node.
+        target: the `Configuration` that it shall end with.
+    """
+
+    __slots__ = ("node", "target")
+    FIELDS = ("node", "target")
+    level = INFO
+
+    def __init__(self, node: str, target: "Configuration") -> None:
+        self.node = node
+        self.target = target
+
+
+class CaughtUp(Event):
+    """A future voter is near enough to the leader's log to vote (contract M4).
+
+    Attributes:
+        node: id of the node.
+        member: its id.
+        match_index: how far its log is known to equal the leader's.
+    """
+
+    __slots__ = ("match_index", "member", "node")
+    FIELDS = ("node", "member", "match_index")
+    level = INFO
+
+    def __init__(self, node: str, member: str, match_index: int) -> None:
+        self.node = node
+        self.member = member
+        self.match_index = match_index
+
+
+class ChangeEnded(Event):
+    """A change of membership is over for the leader that began it.
+
+    Attributes:
+        node: id of the node.
+        index: the entry that ended it, which is committed; 0 when it has failed.
+        reason: why it has failed; empty when it has not.
+    """
+
+    __slots__ = ("index", "node", "reason")
+    FIELDS = ("node", "index", "reason")
+    level = INFO
+
+    def __init__(self, node: str, index: int, reason: str) -> None:
+        self.node = node
+        self.index = index
+        self.reason = reason

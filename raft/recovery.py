@@ -1,0 +1,43 @@
+"""The last resort after a majority of the voters is lost for good (contract M9).
+
+Raft cannot go on then, and must not: what the lost members had acknowledged may be nowhere else. Whoever decides to
+live with that makes one survivor the only member of a *new* cluster. Everything in its log counts as committed from
+then on; what it did not hold is lost. The new cluster has an id of its own, so that members of the old one that turn up
+after all are refused. They can rejoin with an empty disk only.
+"""
+
+from .entries import CONFIGURATION, Entry
+from .errors import InvalidConfig
+from .log import Log
+from .membership import LARGEST_INCARNATION, Configuration
+from .ready import Restored, Write
+
+
+def found_new_cluster_and_lose_what_others_held(
+    survivor: str, configuration: Configuration, restored: Restored, cluster: int
+) -> Write:
+    """Return the write by which a survivor becomes the only member of a new cluster.
+
+    The survivor must be down. Its storage carries out the write, which adds a configuration entry of a new term to the
+    log: there stands what was done. When the node starts again it elects itself, and others can be added.
+
+    Args:
+        survivor: id of the member; best the one with the longest log of the highest term.
+        configuration: as for `Node`.
+        restored: what its storage holds.
+        cluster: the id of the new cluster, 1 to 2**64 - 1, drawn at random.
+
+    Raises:
+        InvalidConfig: when the survivor is no full member, or the id is out of its bounds or that of the old cluster.
+        InvalidRestore: when what storage holds contradicts itself.
+    """
+    log = Log.restored(restored, configuration)
+    old = log.configurations.newest
+    if survivor not in old.members or survivor in old.witnesses:
+        raise InvalidConfig("survivor", survivor, "a member that is no witness")
+    if type(cluster) is not int or not 1 <= cluster <= LARGEST_INCARNATION or cluster == old.cluster:
+        raise InvalidConfig("cluster", cluster, "a number from 1 to 2**64 - 1 that is not the old cluster's")
+    new = old.replaced(voters=(survivor,), outgoing=(), learners=(), cluster=cluster)
+    term = restored.term + 1
+    entry = Entry(log.last_index + 1, term, CONFIGURATION, new.encode(), log.last_stamp_ms)
+    return Write(1, term, None, (entry,), restored.base)
