@@ -31,6 +31,7 @@ FOUNDERS = ("a", "b", "c")
 MEMBERS = ("a", "b", "c", "d")  # the last one joins
 CONFIG = Config(lease_promise_ms=900, quiescent_timeouts=2)
 TURN_MS = 5
+FIRST_INCARNATION = 1 << 63
 
 
 class Cluster:
@@ -98,7 +99,7 @@ class Member:
         self.alarm = None
         self.applied = 0
         founding = Configuration(FOUNDERS) if id in FOUNDERS else None
-        node = Node(id, founding, CONFIG, Restored(incarnation=(1 << 63) + seed), seed)
+        node = Node(id, founding, CONFIG, Restored(incarnation=FIRST_INCARNATION + seed), seed)
         self.actor = RaftActor(node, self, self, self, self, self, self)
         self.actor.on_start()
 
@@ -167,7 +168,7 @@ def main():
     for consistency in (LINEARIZABLE, LEASE, STALE):
         cluster.read(consistency)
     cluster.run(100)
-    cluster.change(Change("d", VOTER, "host-d"))
+    cluster.change(Change("d", VOTER, "host-d", FIRST_INCARNATION + 3))
     cluster.run(1000)
     cluster.transfer("d")
     cluster.run(1000)
