@@ -47,6 +47,7 @@ class Recovery:
         self._cluster = cluster
         self._gone = gone
         self._timeout_us = cluster.setting.config.election_timeout_ms * 1000
+        self._settled: list[Host] = []  # those that were seen to have everything
 
     def elect(self) -> None:
         """Run until a majority follows a leader."""
@@ -66,9 +67,10 @@ class Recovery:
     def converge(self) -> None:
         """Run until all members have the same log, and have applied it."""
         self._run_while_alive(self._converged, "the logs differ")
+        self._settled = self._members()  # a change of membership under way may yet bring others
 
     def check_told(self, told: Iterable[Told], at_most_once: Iterable[bytes] = ()) -> None:
-        """Check that every member has applied what was acknowledged, once, and nothing that was refused.
+        """Check that all that converged have applied what was acknowledged, once, and nothing that was refused.
 
         Args:
             told: everybody who proposed commands.
@@ -76,7 +78,7 @@ class Recovery:
         """
         everybody = list(told)
         once = list(at_most_once)
-        for host in self._members():
+        for host in self._settled:
             if not host.is_witness:
                 _check_told(host, everybody, once)
 

@@ -157,5 +157,5 @@ class AnySchedule(RuleBasedStateMachine):
 
 TestAnySchedule = AnySchedule.TestCase
 TestAnySchedule.settings = settings(
-    max_examples=1200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=600, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
