@@ -117,9 +117,9 @@ class Reconfiguration:
             self._follow_rounds(now)
         if not committed or not leader.has_committed:
             return True
-        if node.transfer is not None:
-            return True  # an entry more, and the target's log would not be long enough any more
         if self._target is not None and not self._catching_up:
+            if node.transfer is not None:
+                return True  # with an entry more the target's log would not be long enough any more
             # Who was bound to an incarnation meanwhile stays bound.
             bound = dict(self._target.incarnations)
             bound.update(known.newest.incarnations)

@@ -65,8 +65,14 @@ class WitnessMode:
 
     def limit(self) -> int:
         """Return the last entry that a witness may be sent now."""
-        log = self._leader.node.log
-        return log.last_index if self._sends_all else min(log.commit_index, self._held_by_full_voters())
+        node = self._leader.node
+        configuration = node.configuration
+        if not self._sends_all:
+            return min(node.log.commit_index, self._held_by_full_voters())
+        if configuration.votes(node.id):
+            return node.log.last_index
+        # A leader that is removed must not leave behind a witness that is ahead of everybody who can be elected.
+        return max([self._leader.match_of(voter) for voter in configuration.voters if configuration.may_lead(voter)])
 
     def sent(self, last_index: int) -> None:
         """Note how far a witness was sent."""

@@ -185,9 +185,9 @@ class Host:
             self._world.faults["lost-write"] += self.disk.crash()
             actor.behaviour.abandon("the node crashed")
 
-    def prepare_to_join(self) -> None:
+    def prepare_to_join(self, may_lose_disk: bool) -> None:
         """Get ready to be added: as a new machine, or sometimes as one that comes back with what it had."""
-        if self.starts and not self.disk.is_new and self._world.chance.happens(0.5):
+        if may_lose_disk and self.starts and not self.disk.is_new and self._world.chance.happens(0.5):
             self.crash()
             self.lose_disk()
         if self.actor is None:
