@@ -108,8 +108,9 @@ class Operator:
         return changes
 
     def _is_remembered(self, host: Host) -> bool:
-        """Whether somebody has not heard of the host's removal: it would not believe its id's next life."""
-        return any(host.id in other.node.configuration.members for other in self._hosts if other.starts)
+        """Whether somebody else has not heard of the host's removal: it would not believe its id's next life."""
+        others = [other for other in self._hosts if other is not host and other.starts]
+        return any(host.id in other.node.configuration.members for other in others)
 
     def _change_of(self, host: Host, part: str) -> Change:
         if part == REMOVED:
