@@ -67,8 +67,6 @@ class Leader(Role):
         self._stuck: "list[str]" = []  # followers reported as unhealthy
         self.round = 0
         self._round_sent_ms: "list[int]" = []  # when each of the last rounds was sent, the newest last
-        # A lone round echoed within an election timeout is enough to stay; older rounds are of no use.
-        self._rounds_kept = 2 * node.config.election_timeout_ms // node.config.heartbeat_interval_ms + 2
         # Log time goes on from the last stamp in the log, by this leader's own clock (contract C1).
         self._first_stamp_ms = node.log.last_stamp_ms
         self._elected_ms = now

@@ -126,7 +126,8 @@ class Node:
     def tick(self, now: int) -> None:
         """Let time pass: campaign, send heartbeats or step down if the deadline has come."""
         now = self._pass_time(now)
-        self.reads.give_up(now)
+        if self.reads.wait:
+            self.reads.give_up(now)
         if self.transfer is not None and self.transfer.settle(self, now):
             self.transfer = None
         if self.role.deadline is not None and now >= self.role.deadline:

@@ -81,9 +81,10 @@ class Reconfiguration:
             raise TransferInProgress(node.transfer.target)
         if not leader.has_committed:
             raise TermNotCommitted(node.term)
-        if self._target is not None or known.newest.joint or known.newest_index > node.log.commit_index:
-            is_in_log = known.newest.joint or known.newest_index > node.log.commit_index
-            raise ChangeInProgress(known.newest_index if is_in_log else 0)
+        if known.newest.joint or known.newest_index > node.log.commit_index:
+            raise ChangeInProgress(known.newest_index)
+        if self._target is not None:
+            raise ChangeInProgress(0)
         configuration = known.newest
         target = changed(configuration, changes)
         if target == configuration:

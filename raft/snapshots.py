@@ -75,9 +75,10 @@ class Snapshots:
         covered = 0 if self.newest is None else self.newest.index
         if self.installing is not None or log.applied_index <= covered:
             return False
-        if not log.configurations.at(log.applied_index).members:
+        if log.applied_index - covered < config.snapshot_entries and log.applied_bytes < config.snapshot_bytes:
             return False
-        return log.applied_index - covered >= config.snapshot_entries or log.applied_bytes >= config.snapshot_bytes
+        # A member that joins does not know yet who takes part, and a snapshot must say so (contract N4).
+        return bool(log.configurations.at(log.applied_index).members)
 
     def describe(self) -> Snapshot:
         """Return what a snapshot of the state machine as it is now is of (contract N4), and begin to count anew."""
