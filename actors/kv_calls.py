@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from raft.actor import LEASE, LINEARIZABLE
@@ -13,7 +14,7 @@ from .kv import DONE, INVALID, Result
 from .stale_read import StaleRead
 
 
-class KeyValueCalls:
+class KeyValueCalls(ABC):
     """The replicated key-value store; a base of whatever can propose commands and read.
 
     A write that is in doubt is sent again, and takes effect once.
@@ -104,17 +105,17 @@ class KeyValueCalls:
 
     # What it stands on
 
+    @abstractmethod
     def propose(self, command: bytes, timeout: float = 5.0) -> Any:
         """Get a command applied once, and return what the store answered."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, query: Any, timeout: float = 5.0, *, consistency: str = LINEARIZABLE) -> Any:
         """Return what the store answers to a query."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_stale(self, query: Any, timeout: float = 5.0, *, node: str | int | None = None) -> StaleRead[Any]:
         """Return what one node's store answers to a query."""
-        raise NotImplementedError
 
-    def _check_key_value(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _check_key_value(self) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import partial
 
 import gevent
@@ -26,7 +27,7 @@ from .errors import NodeStopped, UnknownNode
 from .local_nodes import LocalNodes
 
 
-class MemberCalls:
+class MemberCalls(ABC):
     """Changes of membership and transfers of leadership; a base of `LocalCluster`.
 
     Every call finds the leader by itself. A change says what shall be in the end, so it is asked for again while it is
@@ -241,5 +242,5 @@ class MemberCalls:
             return False
         return not [voter for voter in node.configuration.voters if voter != id and node.configuration.may_lead(voter)]
 
-    def _check_open(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _check_open(self) -> None: ...
