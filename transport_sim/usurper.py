@@ -4,7 +4,8 @@ Stickiness and check-quorum hide most mistakes in a lease: the old leader steps 
 So one voter is first kept from hearing its leader until it wants to campaign. Then the leader is no longer heard by
 anybody, what was on its way to it arrives late, and all other voters are restarted, so that they have forgotten whom
 they follow. What is left to protect the old leader's lease are the promises (contract L2), also those from before the
-restart (E10).
+restart (E10). Or the leader is asked to hand over, and hears nothing any more once it has told its successor to
+campaign: no promise holds against that, so it must have no lease any more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from collections.abc import Callable
 
 from .cluster import Cluster
 from .host import Host
+
+LOOK_US = 2_000  # how often it looks whether the moment has come
+READS = 100  # at the old leader, in one attack
 
 
 class Usurper:
@@ -57,46 +61,75 @@ class Usurper:
             self._scheduler.after(self._timeout_us, self._isolate)
 
     def _isolate(self) -> None:
-        """Keep one voter from hearing the leader, and the leader from hearing it."""
+        """Choose who shall be elected, and how."""
         if self._stopped:
             return
         leader = self._cluster.leader()
         voters = leader.node.configuration.voters if leader is not None else ()
         others = [host for host in self._hosts if host.id in voters and host is not leader and not host.is_witness]
         if leader is None or not others:
-            self._pause(False)
-            self._again()
+            self._end(None)
             return
         usurper = self._chance.pick(others)
+        if self._chance.happens(0.3):
+            leader.transfer(usurper.id, lambda error, result: None)
+            self._await_order(leader, usurper, self._scheduler.now_us + self._timeout_us)
+            return
         self._network.cut = {(leader.id, usurper.id), (usurper.id, leader.id)}
-        wait_us = 2 * self._timeout_us + self._chance.between(0, self._timeout_us)
-        self._scheduler.after(wait_us, self._slow_down, leader)
-        self._scheduler.after(wait_us + self._timeout_us // 4, self._strike, leader, usurper)
+        self._scheduler.after(2 * self._timeout_us, self._slow_down, leader)
+        self._scheduler.after(9 * self._timeout_us // 4, self._await_campaign, leader, usurper, 3 * self._timeout_us)
 
     def _slow_down(self, leader: Host) -> None:
         self._network.late[leader.id] = self._timeout_us * 3 // 4
 
+    def _await_campaign(self, leader: Host, usurper: Host, patience_us: int) -> None:
+        """Strike so that the usurper campaigns just when all promises are over, and not before."""
+        node = usurper.node
+        promise_ms = node.config.lease_promise_ms
+        left_ms = 0 if node.role.deadline is None else node.role.deadline - usurper.now_ms
+        soon_ms = promise_ms + node.config.election_timeout_ms // 8
+        if patience_us <= 0 or (node.role.name == "pre-candidate" and promise_ms < left_ms <= soon_ms):
+            self._strike(leader, usurper)
+        else:
+            self._scheduler.after(LOOK_US, self._await_campaign, leader, usurper, patience_us - LOOK_US)
+
     def _strike(self, leader: Host, usurper: Host) -> None:
-        """Silence the leader, let the others forget it, and read where it still believes to lead."""
+        """Silence the leader, and let the others forget it."""
         if self._stopped or leader.actor is None or leader.node.leading is None:
             self._end(leader)
             return
-        self._cluster.faults["usurper"] += 1
-        self._pause(False)
         others = [host for host in self._hosts if host is not leader]
         self._network.cut = {(leader.id, host.id) for host in others} | {(usurper.id, leader.id)}
         for host in others:
             if host is not usurper and host.actor is not None:
                 host.crash()
                 host.start()
+        self._read_at(leader, usurper)
+
+    def _await_order(self, leader: Host, usurper: Host, latest_us: int) -> None:
+        """Let the leader hear nothing any more once it has told the usurper to campaign (contract L3)."""
+        leading = leader.node.leading
+        if self._stopped or leader.actor is None or leading is None or self._scheduler.now_us > latest_us:
+            self._end(leader)
+        elif leading.succession.told:
+            self._network.cut = {(host.id, leader.id) for host in self._hosts if host is not leader}
+            self._read_at(leader, usurper)
+        else:
+            self._scheduler.after(LOOK_US // 10, self._await_order, leader, usurper, latest_us)
+
+    def _read_at(self, leader: Host, usurper: Host) -> None:
+        """Read where the old leader still believes to lead, while others write."""
+        self._cluster.faults["usurper"] += 1
+        self._pause(False)
         end = self._propose(usurper)
-        for moment in range(40):
-            self._scheduler.after(moment * self._timeout_us // 20, self._read, leader)
+        for moment in range(READS):
+            self._scheduler.after(moment * 2 * self._timeout_us // READS, self._read, leader)
         self._scheduler.after(2 * self._timeout_us, end)
         self._scheduler.after(2 * self._timeout_us, self._end, leader)
 
-    def _end(self, leader: Host) -> None:
-        self._network.in_time(leader.id)
+    def _end(self, leader: Host | None) -> None:
+        if leader is not None:
+            self._network.in_time(leader.id)
         self._pause(False)
         if not self._stopped:
             self._network.heal()
