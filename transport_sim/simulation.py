@@ -144,7 +144,7 @@ class Simulation:
         self.reader = Reader(scheduler, chance, hosts, chance.pick(pauses_us), self._acknowledged_commands, record)
         self.operator = Operator(scheduler, chance, hosts, faults, self.leader, record)
         self._usurper: Usurper | None = None
-        if "usurper" in self._kinds and len(members) > 2 and chance.happens(0.3):
+        if "usurper" in self._kinds and len(members) > 2 and chance.happens(0.5):
             self._usurper = Usurper(cluster, self.reader.read_by_lease, self._propose_to, self._pause)
         self._injector = Injector(scheduler, chance, self.network, hosts, faults, self.leader, self.faults)
         cluster.role_changed = self._injector.role_changed

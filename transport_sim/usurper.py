@@ -53,7 +53,7 @@ class Usurper:
         self._stopped = True
 
     def _again(self) -> None:
-        self._scheduler.after(self._timeout_us * self._chance.between(3, 10), self._prepare)
+        self._scheduler.after(self._timeout_us * self._chance.between(1, 4), self._prepare)
 
     def _prepare(self) -> None:
         if not self._stopped:
@@ -76,20 +76,19 @@ class Usurper:
             self._await_order(leader, usurper, self._scheduler.now_us + self._timeout_us)
             return
         self._network.cut = {(leader.id, usurper.id), (usurper.id, leader.id)}
-        self._scheduler.after(2 * self._timeout_us, self._slow_down, leader)
-        self._scheduler.after(9 * self._timeout_us // 4, self._await_campaign, leader, usurper, 3 * self._timeout_us)
-
-    def _slow_down(self, leader: Host) -> None:
-        self._network.late[leader.id] = self._timeout_us * 3 // 4
+        self._scheduler.after(2 * self._timeout_us, self._await_campaign, leader, usurper, 3 * self._timeout_us)
 
     def _await_campaign(self, leader: Host, usurper: Host, patience_us: int) -> None:
-        """Strike so that the usurper campaigns just when all promises are over, and not before."""
+        """Strike so that the usurper campaigns about when the promises of those restarted are over."""
         node = usurper.node
-        promise_ms = node.config.lease_promise_ms
+        timeout_ms = node.config.election_timeout_ms
         left_ms = 0 if node.role.deadline is None else node.role.deadline - usurper.now_ms
-        soon_ms = promise_ms + node.config.election_timeout_ms // 8
-        if patience_us <= 0 or (node.role.name == "pre-candidate" and promise_ms < left_ms <= soon_ms):
-            self._strike(leader, usurper)
+        # Between half a promise, before which restarted voters must not forget it, and a little more than a whole one.
+        promise_ms = node.config.lease_promise_ms
+        least_ms, most_ms = timeout_ms // 4 + promise_ms // 2, timeout_ms // 4 + promise_ms + timeout_ms // 8
+        if patience_us <= 0 or (node.role.name == "pre-candidate" and least_ms < left_ms <= most_ms):
+            self._network.late[leader.id] = self._timeout_us * 3 // 4
+            self._scheduler.after(self._timeout_us // 4, self._strike, leader, usurper)
         else:
             self._scheduler.after(LOOK_US, self._await_campaign, leader, usurper, patience_us - LOOK_US)
 
