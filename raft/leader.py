@@ -175,11 +175,16 @@ class Leader(Role):
             node.become_follower(node.term, None, now, "the own disk stands still")
         else:
             self._pause_ms = self._next_pause_ms(now)
+            self.deadline = now + (self._pause_ms or node.config.heartbeat_interval_ms)
             self.beat(now)
             self.succession.yield_to_higher_priority(now)
 
     def beat(self, now: int) -> None:
-        """Send a round of heartbeats."""
+        """Send a round of heartbeats.
+
+        It leaves the deadline alone: reads bring rounds of their own, however many, and must not keep the leader from
+        looking at its quorum and its disk.
+        """
         node = self.node
         self.round += 1
         self._round_sent_ms.append(now)
@@ -191,7 +196,6 @@ class Leader(Role):
             node.outbox.send(follower, heartbeat)
         self._report_health(now)
         self.witness_mode.beat()
-        self.deadline = now + (self._pause_ms or node.config.heartbeat_interval_ms)
         self._read_rounds.round_sent(self.round)
         self._note_echo()
 
@@ -200,6 +204,7 @@ class Leader(Role):
         if self._pause_ms:
             self._pause_ms = 0
             self._woke_ms = now
+            self.deadline = now + self.node.config.heartbeat_interval_ms
             self.beat(now)
 
     def _next_pause_ms(self, now: int) -> int:

@@ -3,7 +3,8 @@
 A witness votes by the log that it holds, so what it holds in advance of the full voters can keep them from being
 elected when the leader fails. Therefore, in *normal* mode, a witness is sent only what the full voters have committed
 by themselves, and any one of two full voters and a witness may be lost for good. When a full voter that is needed for
-that is not heard, the leader is in *degraded* mode: it sends the witness its whole log, and counts it.
+that is not heard, the leader is in *degraded* mode: it sends the witness all that is on some full voter's disk, its own
+included, and counts it.
 
 Safety never rests on this: a witness is counted by what it holds, in any mode, like every voter.
 """
@@ -65,14 +66,13 @@ class WitnessMode:
 
     def limit(self) -> int:
         """Return the last entry that a witness may be sent now."""
-        node = self._leader.node
-        configuration = node.configuration
+        leader = self._leader
+        configuration = leader.node.configuration
         if not self._sends_all:
-            return min(node.log.commit_index, self._held_by_full_voters())
-        if configuration.votes(node.id):
-            return node.log.last_index
-        # A leader that is removed must not leave behind a witness that is ahead of everybody who can be elected.
-        return max([self._leader.match_of(voter) for voter in configuration.voters if configuration.may_lead(voter)])
+            return min(leader.node.log.commit_index, self._held_by_full_voters())
+        # What no full voter has on its disk, the leader included, might be lost with the leader, and then the witness
+        # would be ahead of everybody who could be elected, for ever.
+        return max([leader.match_of(member) for member in configuration.members if configuration.may_lead(member)])
 
     def sent(self, last_index: int) -> None:
         """Note how far a witness was sent."""

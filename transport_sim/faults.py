@@ -110,6 +110,9 @@ class Injector:
         kinds: the kinds that may happen.
         leader: returns the host that leads, or None.
         counts: every fault is counted here by its kind.
+
+    Attributes:
+        held: whether nothing new is injected for a while.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class Injector:
         self._counts = counts
         self._mean_pause_us = chance.pick((300_000, 1_000_000, 3_000_000))
         self._stopped = False
+        self.held = False
         actions = {
             "partition": self._partition,
             "one-way": self._one_way,
@@ -169,7 +173,12 @@ class Injector:
 
     def role_changed(self, host: Host, role: str) -> None:
         """A node took on a role: in the middle of an election trouble hurts most."""
-        if role not in ("candidate", "leader") or self._stopped or not self._chance.happens(self._worst_moments):
+        if (
+            role not in ("candidate", "leader")
+            or self._stopped
+            or self.held
+            or not self._chance.happens(self._worst_moments)
+        ):
             return
         self._counts["worst-moment"] += 1
         self._scheduler.after(self._chance.between(0, 5_000), self._hit, host)
@@ -195,7 +204,8 @@ class Injector:
     def _inject(self) -> None:
         if self._stopped:
             return
-        self._chance.pick(self._actions)()
+        if not self.held:
+            self._chance.pick(self._actions)()
         self._again()
 
     def _victim(self) -> Host:

@@ -263,13 +263,16 @@ class Checker:
 
     def _check_step(self, host: Host, index: int) -> None:
         """From one configuration to the next one voter changes, or a joint one lies between: quorums share a member."""
-        before = host.node.log.configurations.at(index - 1)
-        after = host.node.log.configurations.at(index)
+        node, log = host.node, host.node.log
+        before, after = log.configurations.at(index - 1), log.configurations.at(index)
         one_by_one = len(set(before.voters) ^ set(after.voters)) <= 1 and before.outgoing == after.outgoing
         entered = not before.joint and after.outgoing == before.voters
         left = before.joint and not after.joint and after.voters == before.voters
         if before.members and not (one_by_one or entered or left):
             raise InvariantError("M1", f"entry {index} of {host.id} leads from {before!r} to {after!r}")
+        led = node.leads(log.term_at(index) or 0) and halves_of(before) != halves_of(after)
+        if led and log.term_at(log.commit_index) != node.term:
+            raise InvariantError("M2", f"{host.id} changes members and has committed nothing in term {node.term}")
 
     def _check_election(self, host: Host, shadow: Shadow) -> None:
         term = host.node.term

@@ -57,6 +57,15 @@ class Operator:
         """Ask for nothing any more."""
         self._stopped = True
 
+    def role_changed(self, host: Host, role: str) -> None:
+        """A node took on a role: sometimes a new leader is asked for a change before it has committed anything."""
+        if role == "leader" and self._change in self._actions and not self._stopped and self._chance.happens(0.2):
+            self._scheduler.after(self._chance.between(0, 2_000), self._ask_new_leader, host)
+
+    def _ask_new_leader(self, host: Host) -> None:
+        if host.actor is not None and not self._stopped:
+            self._change(host)
+
     def _again(self) -> None:
         self._scheduler.after(self._chance.long_tailed(50_000, self._mean_pause_us), self._act)
 

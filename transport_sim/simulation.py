@@ -145,9 +145,9 @@ class Simulation:
         self.operator = Operator(scheduler, chance, hosts, faults, self.leader, record)
         self._usurper: Usurper | None = None
         if "usurper" in self._kinds and len(members) > 2 and chance.happens(0.5):
-            self._usurper = Usurper(cluster, self.reader.read_by_lease, self._propose_to, self._pause)
+            self._usurper = Usurper(cluster, self.reader.read_by_lease, self._propose_to, self._pause, self._hold)
         self._injector = Injector(scheduler, chance, self.network, hosts, faults, self.leader, self.faults)
-        cluster.role_changed = self._injector.role_changed
+        cluster.role_changed = self._role_changed
 
     def _draw_setting(self, chance: Chance, nodes: int) -> Setting:
         kinds = self._kinds
@@ -267,6 +267,10 @@ class Simulation:
     def _violation(self, invariant: str, message: str) -> Violation:
         return Violation(self.seed, invariant, f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)")
 
+    def _role_changed(self, host: Host, role: str) -> None:
+        self._injector.role_changed(host, role)
+        self.operator.role_changed(host, role)
+
     def _pause(self, paused: bool) -> None:
         """Let nobody propose anything or change members for a while, or go on."""
         for client in self.clients:
@@ -274,6 +278,10 @@ class Simulation:
         for asker in self.session_clients:
             asker.paused = paused
         self.operator.paused = paused
+
+    def _hold(self, held: bool) -> None:
+        """Let no other faults happen for a while, or go on."""
+        self._injector.held = held
 
     def _propose_to(self, host: Host) -> Callable[[], None]:
         """Begin to propose commands to a host; return what ends it."""

@@ -27,6 +27,7 @@ class Usurper:
         read: reads at a host by its lease.
         propose: begins to propose commands to a host; returns what ends it.
         pause: lets everybody ask for nothing new, or go on: who has missed entries is elected by nobody.
+        hold: keeps all other faults off, or lets them happen again.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Usurper:
         read: Callable[[Host], None],
         propose: Callable[[Host], Callable[[], None]],
         pause: Callable[[bool], None],
+        hold: Callable[[bool], None],
     ) -> None:
         self._cluster = cluster
         self._scheduler = cluster.scheduler
@@ -45,6 +47,7 @@ class Usurper:
         self._read = read
         self._propose = propose
         self._pause = pause
+        self._hold = hold
         self._stopped = False
         self._again()
 
@@ -58,6 +61,7 @@ class Usurper:
     def _prepare(self) -> None:
         if not self._stopped:
             self._pause(True)
+            self._hold(True)
             self._scheduler.after(self._timeout_us, self._isolate)
 
     def _isolate(self) -> None:
@@ -130,6 +134,7 @@ class Usurper:
         if leader is not None:
             self._network.in_time(leader.id)
         self._pause(False)
+        self._hold(False)
         if not self._stopped:
             self._network.heal()
             self._again()

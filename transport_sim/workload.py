@@ -52,12 +52,14 @@ class Client:
         self._target = chance.pick(hosts)
         self._proposed = 0
         self._stopped = False
+        self._is_fixed = False  # whether it proposes to one host only
         self.paused = False
         self._again()
 
     def aim_at(self, host: Host) -> None:
-        """Propose to this host first."""
+        """Propose to this host only, whoever leads."""
         self._target = host
+        self._is_fixed = True
 
     def stop(self) -> None:
         """Propose nothing any more."""
@@ -76,7 +78,7 @@ class Client:
             self._proposed += 1
             padding = b"." * self._chance.between(0, self._padding)
             command = f"{self.name}-{self._proposed}".encode() + padding
-            if not self._target.propose(plain(command), self._reply_to(command)):
+            if not self._target.propose(plain(command), self._reply_to(command)) and not self._is_fixed:
                 self._target = self._chance.pick(self._hosts)
         self._again()
 
@@ -102,6 +104,8 @@ class Client:
         return reply
 
     def _follow(self, refusal: ProposalRefused) -> None:
+        if self._is_fixed:
+            return
         hinted = refusal.leader if isinstance(refusal, NotLeader) else None
         for host in self._hosts:
             if host.id == hinted:

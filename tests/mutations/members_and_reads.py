@@ -51,12 +51,20 @@ MEMBERS_AND_READS = (
         "        committed = known.newest_index <= node.log.commit_index\n",
         "        committed = known.newest.joint or known.newest_index <= node.log.commit_index\n",
     ),
-    in_core(
+    Mutation(
         "change before the term has committed anything",
-        "reconfiguration",
-        "        if not leader.has_committed:\n            raise TermNotCommitted(node.term)\n"
-        "        if self._target is not None or known.newest.joint or known.newest_index > node.log.commit_index:\n",
-        "        if self._target is not None or known.newest.joint:\n",
+        (
+            (
+                "raft/reconfiguration.py",
+                "        if not leader.has_committed:\n            raise TermNotCommitted(node.term)\n",
+                "",
+            ),
+            (
+                "raft/reconfiguration.py",
+                "        if not committed or not leader.has_committed:\n",
+                "        if not committed:\n",
+            ),
+        ),
     ),
     in_core(
         "joint configuration is never left",

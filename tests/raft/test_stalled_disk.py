@@ -35,6 +35,23 @@ def test_a_leader_whose_write_is_older_than_an_election_timeout_gives_way():
     assert (member.role, member.node.term, member.node.role.leader) == ("follower", 2, None)
 
 
+@pytest.mark.contract("D4")
+def test_steady_reads_do_not_keep_a_leader_from_looking_at_its_disk():
+    # Reads bring rounds of heartbeats of their own, more often than the interval.
+    member = leading()
+    member.stalled = True
+    member.propose(b"x")
+
+    for _ in range(3 * ELECTION_TIMEOUT_MS * 10 // BEAT_MS):
+        if member.role == "leader":
+            member.node.read(member.now)
+            member.effects()
+            member.echo("bc")
+        member.wait(BEAT_MS // 10)
+
+    assert member.role == "follower"
+
+
 @pytest.mark.contract("D4", "L3")
 def test_it_has_its_best_successor_campaign_at_once():
     member = leading("abcd")

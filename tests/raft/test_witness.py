@@ -172,6 +172,22 @@ def test_in_a_joint_configuration_each_half_needs_its_full_voters():
 
 
 @pytest.mark.contract("M8")
+def test_even_in_degraded_mode_a_witness_is_never_ahead_of_every_full_voters_disk():
+    # A leader that crashed then would come back with less than the witness holds, and never be elected again.
+    member = normal_leader()
+    pass_time(member, ELECTION_TIMEOUT_MS + 2 * BEAT_MS, echoing="w")
+    assert member.node.role.witness_mode.degraded
+    member.stalled = True
+    member.sent.clear()
+
+    member.propose(b"x")
+    assert sent_to("w", member) == []
+
+    member.complete()
+    assert sent_to("w", member) == [member.node.log.last_index]
+
+
+@pytest.mark.contract("M8")
 def test_the_status_of_a_leader_shows_the_mode():
     member = normal_leader()
     assert member.node.status().witness_mode == NORMAL
