@@ -147,6 +147,24 @@ class Durability:
         bound: int = configuration.incarnations.get(host.id, incarnation)
         return bound == incarnation
 
+    def is_remembered(self, id: str) -> bool:
+        """Whether another host goes by a configuration with this member, or would after a crash, or a truncation.
+
+        It would not believe the next life of that id, see the limit that docs/adr/0013 states.
+        """
+        for other in self._hosts:
+            shadow = self._shadows[other]
+            known = [shadow.configuration]
+            if shadow.disk_configurations is not None:
+                chain = shadow.disk_chain
+                kept = min(len(chain), len(self._committed)) - 1
+                while chain[kept] != self._committed[kept]:
+                    kept -= 1
+                known += [shadow.disk_configurations.newest, shadow.disk_configurations.at(kept)]
+            if other != id and any(id in configuration.members for configuration in known):
+                return True
+        return False
+
     def configurations(self) -> list[Configuration]:
         """Return every configuration that may be in force somewhere."""
         known = []

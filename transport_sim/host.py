@@ -185,9 +185,10 @@ class Host:
             self._world.faults["lost-write"] += self.disk.crash()
             actor.behaviour.abandon("the node crashed")
 
-    def prepare_to_join(self, may_lose_disk: bool) -> None:
-        """Get ready to be added: as a new machine, or sometimes as one that comes back with what it had."""
-        if may_lose_disk and self.starts and not self.disk.is_new and self._world.chance.happens(0.5):
+    def prepare_to_join(self) -> None:
+        """Get ready to be added: as it was, or with a new disk once everybody has heard of its removal."""
+        may_lose_disk = self.starts and not self.disk.is_new and not self._world.checker.is_remembered(self.id)
+        if may_lose_disk and self._world.chance.happens(0.5):
             self.crash()
             self.lose_disk()
         if self.actor is None:

@@ -388,6 +388,10 @@ class Checker:
         self._durability.lost(host, self._known_at_first(host))
         self._votes = {key: vote for key, vote in self._votes.items() if key[0] != host.id}
 
+    def is_remembered(self, id: str) -> bool:
+        """Whether another host has not heard, or not durably, that a former member was removed."""
+        return self._durability.is_remembered(id)
+
     def configurations(self) -> list[Configuration]:
         """Return every configuration that may be in force somewhere."""
         return self._durability.configurations()

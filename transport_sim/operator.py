@@ -112,14 +112,9 @@ class Operator:
                     continue
                 voters.remove(host.id)
             if part != REMOVED and host.id not in members:
-                host.prepare_to_join(may_lose_disk=not self._is_remembered(host))
+                host.prepare_to_join()
             changes.append(self._change_of(host, part))
         return changes
-
-    def _is_remembered(self, host: Host) -> bool:
-        """Whether somebody else has not heard of the host's removal: it would not believe its id's next life."""
-        others = [other for other in self._hosts if other is not host and other.starts]
-        return any(host.id in other.node.configuration.members for other in others)
 
     def _change_of(self, host: Host, part: str) -> Change:
         if part == REMOVED:
