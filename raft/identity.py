@@ -73,7 +73,7 @@ class Identity:
             node.drop("another cluster", sender)
         elif sender == node.id or (sender not in node.configuration.members and not message.from_anyone):
             node.drop("stranger", sender)
-        elif bound and message.incarnation != bound:
+        elif bound and message.incarnation != bound and not self._is_behind(message):
             node.drop("wrong incarnation", sender)
             if not isinstance(message, WrongIncarnation):
                 node.outbox.send(sender, WrongIncarnation(node.id, max(node.term, 1), bound))
@@ -82,6 +82,15 @@ class Identity:
                 node.role.on_unbound(message, now)
             return True
         return False
+
+    def _is_behind(self, message: "Message") -> bool:
+        """Whether a leader speaks who may know of a later binding than this node does.
+
+        Members that know the binding have elected it, and it is written in its log. A node that holds an entry of the
+        leader's term holds all that the leader's log had before (S3), so its own binding counts; one that does not
+        may miss just the entries that the leader is about to send.
+        """
+        return message.from_leader and message.term > self._node.log.last_term
 
     def draw(self) -> int:
         """Draw the id of a new cluster: 64 bits, never 0."""

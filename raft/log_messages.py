@@ -21,6 +21,7 @@ class Append(Message):
     FIELDS = ("sender", "term", "prev_index", "prev_term", "commit", "entries")
     handler = "on_append"
     from_anyone = True
+    from_leader = True
 
     def __init__(
         self, sender: str, term: int, prev_index: int, prev_term: int, commit: int, entries: "tuple[Entry, ...]"
@@ -130,6 +131,7 @@ class SnapshotChunk(Message):
     FIELDS = ("sender", "term", "snapshot", "offset", "data", "last")
     handler = "on_snapshot_chunk"
     from_anyone = True
+    from_leader = True
 
     def __init__(self, sender: str, term: int, snapshot: Snapshot, offset: int, data: bytes, last: bool) -> None:
         self.sender = sender

@@ -33,6 +33,7 @@ class Message:
     handler = ""
     binds_term = True
     from_anyone = False
+    from_leader = False
     incarnation = 0
     cluster = 0
     sender: str

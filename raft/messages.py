@@ -5,7 +5,7 @@ Every class lists its fields in `FIELDS`, in the order of the constructor's argu
 that a node can drop it before it changes anything. `binds_term` is false for those that neither raise a term nor are
 refused for theirs: pre-votes (contract E3) and refusals of a whole member (M6). `from_anyone` is true for those that a
 member must believe although it has not heard of the sender yet: its configuration may be older than the sender's
-(thesis section 4.2.2).
+(thesis section 4.2.2). `from_leader` is true for those that only an elected leader sends.
 
 Beside their fields all messages carry who speaks: `incarnation` and `cluster`, 0 while there is none. The node sets
 them when it sends.

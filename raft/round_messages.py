@@ -16,6 +16,7 @@ class Heartbeat(Message):
     FIELDS = ("sender", "term", "round", "commit", "pause_ms")
     handler = "on_heartbeat"
     from_anyone = True
+    from_leader = True
 
     def __init__(self, sender: str, term: int, round: int, commit: int = 0, pause_ms: int = 0) -> None:
         self.sender = sender

@@ -150,7 +150,7 @@ class Durability:
     def is_remembered(self, id: str) -> bool:
         """Whether another host goes by a configuration with this member, or would after a crash, or a truncation.
 
-        It would not believe the next life of that id, see the limit that docs/adr/0013 states.
+        It would not vote for the next life of that id, see the limit that docs/adr/0013 states.
         """
         for other in self._hosts:
             shadow = self._shadows[other]

@@ -1,13 +1,26 @@
 """The simulator finds every deliberate bug: that is how we know that its checks can fail."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.mutations.mutations import MUTATIONS
 from tests.mutations.run import hunt
 
 
+@pytest.fixture(scope="module")
+def hunts(request):
+    """The hunts for all chosen mutations, under way on every core: each takes a process of its own."""
+    chosen = [item.callspec.params["mutation"] for item in request.session.items if item.path == request.path]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        under_way = {mutation.name: pool.submit(hunt, mutation, seeds=200) for mutation in chosen}
+        yield under_way
+        pool.shutdown(cancel_futures=True)
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_the_simulator_finds_it_within_200_seeds(mutation):
-    catch = hunt(mutation, seeds=200)
+def test_the_simulator_finds_it_within_200_seeds(mutation, hunts):
+    catch = hunts[mutation.name].result()
 
     assert catch.seeds is not None, f"{mutation.name!r} was not found"

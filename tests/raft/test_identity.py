@@ -122,9 +122,9 @@ SAID_BY_B = [
     PreVoteReply("b", 9, 7, False),
     VoteRequest("b", 9, 9, 8, transfer=True),
     VoteReply("b", 9, True),
-    Append("b", 9, 0, 0, 1, entries(9)),
+    Append("b", 1, 1, 1, 1, ()),
     AppendAccepted("b", 1, 2),
-    Heartbeat("b", 9, 1),
+    Heartbeat("b", 1, 1),
     HeartbeatEcho("b", 1, 1, 0),
     HigherTerm("b", 9),
     SnapshotReceived("b", 1, 1, 0, 1),
@@ -134,11 +134,11 @@ SAID_BY_B = [
 
 
 def bound_follower():
-    return Member("a", term=1, configuration=bound(a=OWN, b=OF_B), incarnation=OWN)
+    return Member("a", term=1, log=(1,), configuration=bound(a=OWN, b=OF_B), incarnation=OWN)
 
 
 def bound_candidate():
-    return candidate(configuration=bound(a=OWN, b=OF_B))
+    return candidate(log=(1,), term=1, configuration=bound(a=OWN, b=OF_B))
 
 
 @pytest.mark.contract("M6")
@@ -157,6 +157,18 @@ def test_what_another_incarnation_says_changes_nothing_and_is_answered_so(begin,
     assert member.node.dropped == {"wrong incarnation": 1}
 
 
+@pytest.mark.contract("M6", "R5")
+@pytest.mark.parametrize("begin", [bound_follower, bound_candidate, leader], ids=lambda begin: begin.__name__)
+def test_a_leader_of_a_later_term_than_all_of_the_log_may_be_bound_by_what_is_still_missing(begin):
+    for message in (Heartbeat("b", 9, 1), Append("b", 9, 1, 1, 1, ())):
+        member = begin()
+
+        member.hear(signed(message, incarnation=OTHER))
+
+        assert (member.node.term, member.role, member.node.role.leader) == (9, "follower", "b")
+        assert member.node.dropped == {}
+
+
 @pytest.mark.contract("M6")
 def test_refusals_are_not_refused_in_turn():
     member = bound_follower()
@@ -169,10 +181,10 @@ def test_refusals_are_not_refused_in_turn():
 def test_a_vote_of_another_incarnation_never_elects():
     member = bound_candidate()
 
-    member.hear(signed(VoteReply("b", 1, True), incarnation=OTHER))
+    member.hear(signed(VoteReply("b", 2, True), incarnation=OTHER))
     assert member.role == "candidate"
 
-    member.hear(signed(VoteReply("b", 1, True), incarnation=OF_B))
+    member.hear(signed(VoteReply("b", 2, True), incarnation=OF_B))
     assert member.role == "leader"
 
 

@@ -409,6 +409,24 @@ def test_a_node_with_an_empty_disk_under_its_old_id_is_refused_until_it_is_added
         cluster.run_until(lambda: cluster.host("n3").machine.commands == cluster.host("n1").machine.commands)
 
 
+@pytest.mark.contract("M5", "M6")
+def test_who_joins_follows_a_leader_that_is_bound_anew_only_at_the_end_of_its_log():
+    """What n4 receives first says that n1 is another incarnation than the one that sends it."""
+    with Scenario(spares=1, max_append_entries=1) as cluster:
+        cluster.elect("n2")
+        cluster.expect_success(*[cluster.propose() for _ in range(5)])
+        cluster.lose_disk("n1")
+        cluster.restart("n1")
+        cluster.expect_success(cluster.remove("n1"))
+        cluster.expect_success(cluster.add("n1"))
+        cluster.elect("n1")
+
+        cluster.expect_success(cluster.add("n4"))
+
+        assert cluster.leader() == "n1"
+        assert cluster.node("n4").log.commit_index > 5
+
+
 @pytest.mark.contract("M6")
 def test_a_node_that_has_forgotten_its_vote_elects_nobody():
     """n3 votes for n2 and forgets it. Its second vote, in the same term, would make n1 a second leader."""
