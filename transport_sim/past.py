@@ -36,9 +36,11 @@ def give_past(chance: Chance, disks: Mapping[str, SimDisk]) -> None:
             disks[voter].term = term
             disks[voter].vote = leader
         _reign(chance, disks, leader, term)
+    longest = max(_end(disk) for disk in disks.values())
     for member in sorted(disks):
-        if chance.happens(0.3):  # it campaigned, and was not heard
-            disks[member].term = max(disks[member].term, TERMS) + chance.between(1, 2)
+        # It campaigned, and was not heard. Those ahead in term and behind in log are the ones that others depend on.
+        if chance.happens(0.6 if _end(disks[member]) < longest else 0.1):
+            disks[member].term = max(disks[member].term, TERMS) + chance.between(1, 3)
             disks[member].vote = member
 
 

@@ -130,8 +130,10 @@ class Simulation:
         self.config = cluster.setting.config
         configuration = cluster.setting.configuration
         members = [host for host in hosts if host.id in configuration.members]
+        is_calm = False  # whether all the trouble lies in the past, so that no election of the run clears it away
         if "crash" in self._kinds and not configuration.witnesses and chance.happens(0.3):
             give_past(chance, {host.id: host.disk for host in members})
+            is_calm = chance.happens(0.4)
         pauses_us = (50_000, 200_000, 1_000_000)
         scheduler = self.scheduler
         record = cluster.record
@@ -144,9 +146,10 @@ class Simulation:
         self.reader = Reader(scheduler, chance, hosts, chance.pick(pauses_us), self._acknowledged_commands, record)
         self.operator = Operator(scheduler, chance, hosts, faults, self.leader, record)
         self._usurper: Usurper | None = None
-        if "usurper" in self._kinds and len(members) > 2 and chance.happens(0.5):
+        if "usurper" in self._kinds and len(members) > 2 and not is_calm and chance.happens(0.5):
             self._usurper = Usurper(cluster, self.reader.read_by_lease, self._propose_to, self._pause, self._hold)
         self._injector = Injector(scheduler, chance, self.network, hosts, faults, self.leader, self.faults)
+        self._injector.held = is_calm
         cluster.role_changed = self._role_changed
 
     def _draw_setting(self, chance: Chance, nodes: int) -> Setting:
