@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from actors.session_table import SessionLimits
 from raft.config import Config
@@ -25,6 +25,9 @@ from .invariants import Checker
 from .network import Network, Weather
 from .scheduler import Scheduler
 from .shadow import InvariantError
+
+if TYPE_CHECKING:
+    from .traces.recording import Recorder
 
 
 @dataclass
@@ -70,6 +73,7 @@ class Cluster:
         network, checker: as their names say.
         hosts: all of them, in the order of the setting.
         role_changed: called as role_changed(host, role) when a node takes on a role; may be replaced.
+        trace: where everything is recorded, or None; a recorder enters itself.
         witness_degraded: how often a leader began to send a witness its whole log.
     """
 
@@ -77,8 +81,9 @@ class Cluster:
         self.chance = chance
         self.setting = setting
         self.scheduler = Scheduler()
-        self.faults: Counter[str] = Counter()
+        self.faults = chance.ledger.faults
         self.role_changed: Callable[[Host, str], None] = lambda host, role: None
+        self.trace: Recorder | None = None
         self.witness_degraded = 0
         self._degraded: set[str] = set()
         self._digest = hashlib.blake2b(digest_size=16)
@@ -87,7 +92,7 @@ class Cluster:
         self.checker = Checker(
             setting.configuration, setting.ids, config.election_timeout_ms, longest_pause_ms, setting.limits
         )
-        self.network = Network(self.scheduler, chance, setting.weather, self._deliver, self.faults)
+        self.network = Network(self.scheduler, chance, setting.weather, self._deliver)
         self.world = World(
             scheduler=self.scheduler,
             chance=chance,
@@ -104,15 +109,14 @@ class Cluster:
             role_changed=lambda host, role: self.role_changed(host, role),
             broke=self._broke,
         )
-        self.hosts = [
-            Host(id, number, self.world, id in setting.witnesses, self._drift_ppm(id))
-            for number, id in enumerate(setting.ids)
-        ]
+        self.hosts = [Host(id, self.world, id in setting.witnesses, self._drift_ppm(id)) for id in setting.ids]
         self._host = {host.id: host for host in self.hosts}
 
     def _drift_ppm(self, id: str) -> int:
         drift_ppm = self.setting.drift_ppm
-        return self.chance.between(-drift_ppm, drift_ppm) if drift_ppm else self.setting.drifts_ppm.get(id, 0)
+        if not drift_ppm:
+            return self.setting.drifts_ppm.get(id, 0)
+        return self.chance.fork(f"drift {id}").between(-drift_ppm, drift_ppm)
 
     def host(self, id: str) -> Host:
         """Return the host of this id."""
@@ -151,12 +155,16 @@ class Cluster:
 
     # What the network and the hosts report
 
-    def _deliver(self, receiver: str, message: Message) -> None:
-        self._host[receiver].receive(message)
+    def _deliver(self, receiver: str, message: Message) -> bool:
+        return self._host[receiver].receive(message)
 
     def _turn_ended(self, host: Host) -> None:
         """Check the host, and take its state and the time into the digest."""
-        self.checker.turn_ended(host)
+        try:
+            self.checker.turn_ended(host)
+        finally:
+            if self.trace is not None:
+                self.trace.turn_ended(host)
         node = host.node
         log = node.log
         leader = node.leading

@@ -106,7 +106,7 @@ class SimDisk(Storage):
         """Begin a write."""
         speed = self.speed
         done_us = self._scheduler.now_us + self._chance.long_tailed(speed.least_us, speed.usual_us)
-        if self._chance.happens(speed.stall):
+        if self._chance.strikes("stall", speed.stall):
             done_us += speed.stall_us
         if not self._chance.happens(speed.hasty):
             self._last_done_us = done_us = max(done_us, self._last_done_us)

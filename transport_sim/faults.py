@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from raft.membership import Configuration
@@ -109,7 +108,6 @@ class Injector:
         hosts: all of them, in order.
         kinds: the kinds that may happen.
         leader: returns the host that leads, or None.
-        counts: every fault is counted here by its kind.
 
     Attributes:
         held: whether nothing new is injected for a while.
@@ -123,7 +121,6 @@ class Injector:
         hosts: Sequence[Host],
         kinds: Sequence[str],
         leader: Callable[[], Host | None],
-        counts: Counter[str],
     ) -> None:
         self._scheduler = scheduler
         self._chance = chance
@@ -131,7 +128,7 @@ class Injector:
         self._hosts = hosts
         self._kinds = kinds
         self._leader = leader
-        self._counts = counts
+        self._faults = chance.ledger.faults
         self._mean_pause_us = chance.pick((300_000, 1_000_000, 3_000_000))
         self._stopped = False
         self.held = False
@@ -177,10 +174,9 @@ class Injector:
             role not in ("candidate", "leader")
             or self._stopped
             or self.held
-            or not self._chance.happens(self._worst_moments)
+            or not self._chance.strikes("worst-moment", self._worst_moments)
         ):
             return
-        self._counts["worst-moment"] += 1
         self._scheduler.after(self._chance.between(0, 5_000), self._hit, host)
 
     def _hit(self, host: Host) -> None:
@@ -196,7 +192,8 @@ class Injector:
             self._network.late[host.id] = LATE_US
             self._scheduler.after(300_000, self._network.in_time, host.id)
         else:
-            self._cut({(host.id, other) if blow == 3 else (other, host.id) for other in others})
+            links = {(host.id, other) if blow == 3 else (other, host.id) for other in others}
+            self._cut(links, self._duration())
 
     def _again(self) -> None:
         self._scheduler.after(self._chance.long_tailed(50_000, self._mean_pause_us), self._inject)
@@ -222,37 +219,41 @@ class Injector:
         victims = [self._victim()]
         if self._chance.happens(0.1):
             victims = list(self._hosts)  # the power fails everywhere
-        for host in victims:
-            if host.actor is not None:
+        if self._chance.strikes("crash"):
+            for host in victims:
                 self._switch_off(host)
 
     def _switch_off(self, host: Host) -> None:
-        self._counts["crash"] += 1
-        host.crash()
-        self._scheduler.after(self._duration(), self._restart, host)
+        duration_us = self._duration()
+        if host.actor is not None:
+            host.crash()
+            self._scheduler.after(duration_us, self._restart, host)
 
     def _restart(self, host: Host) -> None:
         if host.actor is None and not self._stopped:
-            self._counts["restart"] += 1
+            self._faults["restart"] += 1
             host.start()
 
     def _pause(self) -> None:
-        self._counts["pause"] += 1
-        self._victim().pause(self._chance.long_tailed(50_000, LONGEST_PAUSE_US // 5))
+        victim = self._victim()
+        duration_us = self._chance.long_tailed(50_000, LONGEST_PAUSE_US // 5)
+        if self._chance.strikes("pause"):
+            victim.pause(duration_us)
 
     def _partition(self) -> None:
-        self._counts["partition"] += 1
         ids = [host.id for host in self._hosts]
         if self._chance.happens(0.3):
             alone = self._victim().id
-            self._network.partition([alone], [id for id in ids if id != alone])
+            groups = [alone], [id for id in ids if id != alone]
         else:
-            self._network.partition(*self._chance.split(ids))
-        self._scheduler.after(self._duration(), self._heal, self._network.cut)
+            groups = self._chance.split(ids)
+        duration_us = self._duration()
+        if self._chance.strikes("partition"):
+            self._network.partition(*groups)
+            self._scheduler.after(duration_us, self._heal, self._network.cut)
 
     def _one_way(self) -> None:
         """Cut some links in one direction: a victim that is not heard, does not hear, or a few links at random."""
-        self._counts["one-way"] += 1
         ids = [host.id for host in self._hosts]
         victim = self._victim().id
         shape = self._chance.between(0, 2)
@@ -262,11 +263,13 @@ class Injector:
             cut = {(other, victim) for other in ids if other != victim}
         else:
             cut = {(a, b) for a in ids for b in ids if a != b and self._chance.happens(0.3)}
-        self._cut(cut)
+        duration_us = self._duration()
+        if self._chance.strikes("one-way"):
+            self._cut(cut, duration_us)
 
-    def _cut(self, links: set[tuple[str, str]]) -> None:
+    def _cut(self, links: set[tuple[str, str]], duration_us: int) -> None:
         self._network.cut = links
-        self._scheduler.after(self._duration(), self._heal, links)
+        self._scheduler.after(duration_us, self._heal, links)
 
     def _heal(self, cut: set[tuple[str, str]]) -> None:
         if self._network.cut is cut:

@@ -16,6 +16,7 @@ from raft.membership import Configuration
 from raft.messages import Message
 from raft.node import Node
 from raft.observer import ESSENTIAL, RoleChanged
+from raft.ready import Write
 from raft.witness import WitnessMachine
 
 from .chance import Chance
@@ -26,6 +27,10 @@ from .scheduler import Scheduler
 
 if TYPE_CHECKING:
     from .invariants import Checker
+    from .traces.recording import Recorder
+
+Reply = Callable[[Exception | None, object], None]
+"""Takes the answer to a request: an error or None, and the result."""
 
 TURN_DELAY_US = 5_000  # the longest that an actor is held up before a turn
 
@@ -36,6 +41,7 @@ class World:
 
     Attributes:
         busy: probability that an actor is held up before a turn, so that several messages meet in one.
+        trace: where everything is recorded, or None.
     """
 
     scheduler: Scheduler
@@ -52,6 +58,7 @@ class World:
     record: Callable[..., None]
     role_changed: Callable[[Host, str], None]
     broke: Callable[[str, Exception], None]
+    trace: Recorder | None = None
 
 
 class Machine:
@@ -143,9 +150,8 @@ class Host:
     node: Node
     machine: Machine
 
-    def __init__(self, id: str, number: int, world: World, is_witness: bool, drift_ppm: int) -> None:
+    def __init__(self, id: str, world: World, is_witness: bool, drift_ppm: int) -> None:
         self.id = id
-        self.number = number
         self.is_witness = is_witness
         self.actor: SimActor | None = None
         self.starts = 0
@@ -153,8 +159,10 @@ class Host:
         self.joins = id not in world.configuration.members
         self._earlier_lease_reads = 0
         self._paused_until_us = 0
-        self._clock = SimClock(world.scheduler, world.chance.between(0, 3_600_000_000), drift_ppm)
-        self.disk = SimDisk(world.scheduler, world.chance, world.disk_speed, self.tell, self._disk_changed, is_witness)
+        self._chance = world.chance.fork(id)
+        self._clock = SimClock(world.scheduler, self._chance.between(0, 3_600_000_000), drift_ppm)
+        chance = world.chance.fork(f"disk {id}")
+        self.disk = SimDisk(world.scheduler, chance, world.disk_speed, self.tell, self._disk_changed, is_witness)
 
     @property
     def now_ms(self) -> int:
@@ -166,7 +174,7 @@ class Host:
         world = self._world
         self._earlier_lease_reads = self.lease_reads
         self.starts += 1
-        seed = world.chance.between(0, (1 << 30) - 1)
+        seed = self._chance.between(0, (1 << 30) - 1)
         known = None if self.joins else world.configuration
         self.node = Node(self.id, known, world.config, self.disk.load(), seed, self._clock.now_ms())
         self.machine = Machine()
@@ -174,6 +182,8 @@ class Host:
         timer = SimTimer(world.scheduler, self._clock, self.tell)
         behaviour = RaftActor(self.node, self._clock, timer, self, self.disk, machine, self)
         world.checker.started(self)
+        if world.trace is not None:
+            world.trace.started(self)
         self.actor = SimActor(behaviour, world.scheduler, self._turn_delay, self._turn_ended, self._failed)
         self.actor.launch()
 
@@ -181,6 +191,8 @@ class Host:
         """Switch the machine off: everything that was not durable is gone."""
         actor, self.actor = self.actor, None
         if actor is not None:
+            if self._world.trace is not None:
+                self._world.trace.record("crash", node=self.id)
             actor.kill()
             self._world.faults["lost-write"] += self.disk.crash()
             actor.behaviour.abandon("the node crashed")
@@ -188,7 +200,7 @@ class Host:
     def prepare_to_join(self) -> None:
         """Get ready to be added: as it was, or with a new disk once everybody has heard of its removal."""
         may_lose_disk = self.starts and not self.disk.is_new and not self._world.checker.is_remembered(self.id)
-        if may_lose_disk and self._world.chance.happens(0.5):
+        if may_lose_disk and self._chance.happens(0.5):
             self.crash()
             self.lose_disk()
         if self.actor is None:
@@ -208,38 +220,46 @@ class Host:
     def pause(self, duration_us: int) -> None:
         """Let the node do nothing for a while, as in a long garbage collection; its clock goes on."""
         self._paused_until_us = self._world.scheduler.now_us + duration_us
+        if self._world.trace is not None:
+            self._world.trace.record("pause", node=self.id, until=self._paused_until_us)
 
     @property
     def lease_reads(self) -> int:
         """How many reads were served by a lease here."""
         return self._earlier_lease_reads + (self.node.reads.served_by_lease if self.starts else 0)
 
-    def receive(self, message: Message) -> None:
-        """Take a message from the network; a machine that is down loses it."""
-        if self.actor is not None:
-            self._world.checker.delivered(self, message)
-            self.actor.actor_ref.tell(message)
+    def receive(self, message: Message) -> bool:
+        """Take a message from the network; return False when the machine is down, which loses it."""
+        if self.actor is None:
+            return False
+        self._world.checker.delivered(self, message)
+        self.actor.actor_ref.tell(message)
+        return True
 
     def tell(self, message: object) -> None:
         """Put a message in the mailbox of the node, if it runs."""
         if self.actor is not None:
             self.actor.actor_ref.tell(message)
 
-    def propose(self, data: bytes, reply: Callable[[Exception | None, object], None]) -> bool:
+    def propose(self, data: bytes, reply: Reply) -> bool:
         """Ask the node to replicate a command; return False when it does not run."""
-        return self._ask(Propose(data, reply))
+        return self._ask(Propose(data, self._traced("propose", data, reply)))
 
-    def read(self, consistency: str, reply: Callable[[Exception | None, object], None]) -> bool:
+    def read(self, consistency: str, reply: Reply) -> bool:
         """Ask the state machine how many commands it was given; return False when the node does not run."""
-        return self._ask(Read(None, consistency, reply))
+        return self._ask(Read(None, consistency, self._traced("read", consistency, reply)))
 
-    def transfer(self, target: str | None, reply: Callable[[Exception | None, object], None]) -> bool:
+    def transfer(self, target: str | None, reply: Reply) -> bool:
         """Ask the node to hand leadership over; return False when it does not run."""
-        return self._ask(TransferLeadership(target, reply))
+        return self._ask(TransferLeadership(target, self._traced("transfer", target, reply)))
 
-    def change(self, changes: list[Change], reply: Callable[[Exception | None, object], None]) -> bool:
+    def change(self, changes: list[Change], reply: Reply) -> bool:
         """Ask the node to change the members; return False when it does not run."""
-        return self._ask(ChangeMembership(changes, reply))
+        return self._ask(ChangeMembership(changes, self._traced("change", changes, reply)))
+
+    def _traced(self, what: str, subject: object, reply: Reply) -> Reply:
+        trace = self._world.trace
+        return reply if trace is None or self.actor is None else trace.asked(self, what, subject, reply)
 
     def _ask(self, request: object) -> bool:
         if self.actor is None:
@@ -263,15 +283,20 @@ class Host:
 
     # What happens on this host
 
-    def _disk_changed(self, write: object) -> None:
-        self._world.checker.disk_changed(self, write)  # type: ignore[arg-type]
+    def _disk_changed(self, write: Write) -> None:
+        if self._world.trace is not None:
+            self._world.trace.written(self, write)
+        self._world.checker.disk_changed(self, write)
 
     def _turn_delay(self) -> int:
         world = self._world
         paused_us = self._paused_until_us - world.scheduler.now_us
         if paused_us > 0:
             return paused_us
-        return world.chance.between(1, TURN_DELAY_US) if world.chance.happens(world.busy) else 0
+        if not world.busy:
+            return 0
+        delay_us = self._chance.between(1, TURN_DELAY_US)
+        return delay_us if self._chance.strikes("busy", world.busy) else 0
 
     def _turn_ended(self) -> None:
         self._world.turn_ended(self)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from raft.messages import Message
 
 from .chance import Chance
 from .scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from .traces.recording import Recorder
 
 
 @dataclass
@@ -36,17 +39,16 @@ class Network:
     Links keep the order of messages, as TCP does, unless the weather reorders them.
 
     Args:
-        deliver: called as deliver(receiver, message) when a message arrives.
-        faults: counts every fault by its kind.
+        chance: decides; each link has a fork of its own.
+        deliver: called as deliver(receiver, message) when a message arrives; returns whether the receiver runs.
 
     Attributes:
         weather: may be changed at any time.
         late: members whom messages reach late, and by how many microseconds at most.
-        cut: the (sender, receiver) pairs between which nothing passes; looked at when a message is sent and again
-            when it arrives.
         filter: called as filter(sender, receiver, message) with every message; one that it returns False for is its
             own affair. None for no filter.
         delivered: how many messages have arrived.
+        trace: where every message is recorded, or None.
     """
 
     def __init__(
@@ -54,51 +56,85 @@ class Network:
         scheduler: Scheduler,
         chance: Chance,
         weather: Weather,
-        deliver: Callable[[str, Message], None],
-        faults: Counter[str],
+        deliver: Callable[[str, Message], bool],
     ) -> None:
         self.weather = weather
         self.late: dict[str, int] = {}
-        self.cut: set[tuple[str, str]] = set()
+        self._cut: set[tuple[str, str]] = set()
         self.filter: Callable[[str, str, Message], bool] | None = None
         self.delivered = 0
+        self.trace: Recorder | None = None
+        self._sent = 0
         self._scheduler = scheduler
         self._chance = chance
         self._deliver = deliver
-        self._faults = faults
+        self._faults = chance.ledger.faults
+        self._chances: dict[tuple[str, str], Chance] = {}
         self._last_arrival_us: dict[tuple[str, str], int] = {}
+
+    @property
+    def cut(self) -> set[tuple[str, str]]:
+        """The (sender, receiver) pairs between which nothing passes: what is sent is lost, and what arrives."""
+        return self._cut
+
+    @cut.setter
+    def cut(self, links: set[tuple[str, str]]) -> None:
+        self._cut = links
+        if self.trace is not None:
+            self.trace.record("cut", links=sorted(links))
 
     def send(self, sender: str, messages: Iterable[tuple[str, Message]]) -> None:
         """Put messages on their way."""
         weather = self.weather
-        chance = self._chance
         for receiver, message in messages:
             if self.filter is not None and not self.filter(sender, receiver, message):
                 continue
             link = (sender, receiver)
-            if link in self.cut or chance.happens(weather.drop):
-                self._faults["cut" if link in self.cut else "drop"] += 1
+            id = self._number(link, message)
+            if link in self._cut:
+                self._faults["cut"] += 1
+                self._lose(link, id, "cut")
                 continue
-            self.carry(link, message)
-            if chance.happens(weather.duplicate):
-                self._faults["duplicate"] += 1
-                self.carry(link, message)
+            chance = self._chance_of(link)
+            if chance.strikes("drop", weather.drop):
+                self._lose(link, id, "loss")
+                continue
+            self._carry(link, message, id)
+            if chance.strikes("duplicate", weather.duplicate):
+                if self.trace is not None:
+                    self.trace.record("duplicate", node=sender, to=receiver, id=id)
+                self._carry(link, message, id)
+
+    def _chance_of(self, link: tuple[str, str]) -> Chance:
+        chance = self._chances.get(link)
+        if chance is None:
+            chance = self._chances[link] = self._chance.fork(f"{link[0]}>{link[1]}")
+        return chance
 
     def carry(self, link: tuple[str, str], message: Message) -> None:
         """Let a message arrive after a while, unless its link is cut by then."""
+        self._carry(link, message, self._number(link, message))
+
+    def _number(self, link: tuple[str, str], message: Message) -> int:
+        self._sent += 1
+        if self.trace is not None:
+            self.trace.record("send", node=link[0], to=link[1], id=self._sent, message=message)
+        return self._sent
+
+    def _carry(self, link: tuple[str, str], message: Message, id: int) -> None:
         weather = self.weather
-        arrival = self._scheduler.now_us + self._chance.long_tailed(weather.least_us, weather.usual_us)
+        chance = self._chance_of(link)
+        arrival = self._scheduler.now_us + chance.long_tailed(weather.least_us, weather.usual_us)
         last = self._last_arrival_us.get(link, 0)
-        if self._chance.happens(weather.reorder):
-            self._faults["reorder"] += 1
-            arrival += self._chance.between(0, weather.late_us)
-        elif link[1] in self.late:
-            self._faults["late"] += 1
-            arrival += self._chance.between(0, self.late[link[1]])
+        late_us = chance.between(0, weather.late_us) if weather.reorder else 0
+        if chance.strikes("reorder", weather.reorder):
+            arrival += late_us
+        elif link[1] in self.late and chance.strikes("late"):
+            arrival += chance.between(0, self.late[link[1]])
         else:
             arrival = max(arrival, last)
             self._last_arrival_us[link] = arrival
-        self._scheduler.at(arrival, self._arrive, link, message)
+        self._scheduler.at(arrival, self._arrive, link, message, id)
 
     def partition(self, *groups: Iterable[str]) -> None:
         """Let messages pass within each group only; members of no group are cut off from everybody."""
@@ -114,9 +150,17 @@ class Network:
         """Mend every cut."""
         self.cut = set()
 
-    def _arrive(self, link: tuple[str, str], message: Message) -> None:
-        if link in self.cut:
+    def _arrive(self, link: tuple[str, str], message: Message, id: int) -> None:
+        if link in self._cut:
             self._faults["cut"] += 1
+            self._lose(link, id, "cut")
         else:
             self.delivered += 1
-            self._deliver(link[1], message)
+            if not self._deliver(link[1], message):
+                self._lose(link, id, "down")
+            elif self.trace is not None:
+                self.trace.record("deliver", node=link[1], **{"from": link[0]}, id=id)
+
+    def _lose(self, link: tuple[str, str], id: int, why: str) -> None:
+        if self.trace is not None:
+            self.trace.record("drop", node=link[0], to=link[1], id=id, why=why)

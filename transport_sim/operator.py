@@ -87,9 +87,12 @@ class Operator:
             self._record("transfer", target, error, result)
             self.transfers += error is None
 
-        leader.transfer(target, reply)
+        if self._chance.acts("transfer"):
+            leader.transfer(target, reply)
 
     def _change(self, leader: Host) -> None:
+        if not self._chance.acts("change"):
+            return
         # Who is removed by an entry that is not committed may be a member again, and must keep its disk.
         log = leader.node.log
         members = set(log.configurations.at(log.commit_index).members + log.configurations.newest.members)

@@ -116,5 +116,7 @@ class Reader:
             return
         host = self._chance.pick(self._hosts)
         for _ in range(self._chance.pick((1, 1, 5))):
-            self.readings.read(host, self._chance.pick((LINEARIZABLE, LEASE)), lambda error, result: None)
+            consistency = self._chance.pick((LINEARIZABLE, LEASE))
+            if self._chance.acts("read"):
+                self.readings.read(host, consistency, lambda error, result: None)
         self._again()

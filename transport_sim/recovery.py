@@ -60,7 +60,8 @@ class Recovery:
         """Run until a fresh command is committed."""
         cluster = self._cluster
         pause_us = self._timeout_us // 10
-        fresh = Client("fresh", cluster.scheduler, cluster.chance, cluster.hosts, pause_us, cluster.record)
+        chance = cluster.chance.fork("fresh")
+        fresh = Client("fresh", cluster.scheduler, chance, cluster.hosts, pause_us, cluster.record)
         self._run_while_alive(lambda: bool(fresh.acknowledged), "a fresh command is not committed")
         fresh.stop()
 

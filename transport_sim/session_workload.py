@@ -131,7 +131,7 @@ class SessionClient:
                 self._target = self._chance.pick(self._hosts)
         else:
             for _ in range(self._chance.pick((1, 1, 1, 8))):
-                if len(session.pending) < self._most_pending:
+                if len(session.pending) < self._most_pending and self._chance.acts("command"):
                     self._propose(session)
         self._again()
 

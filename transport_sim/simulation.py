@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from actors.session_table import SessionLimits
@@ -21,6 +21,7 @@ from .chance import Chance
 from .cluster import Cluster, Setting, described
 from .faults import KINDS, Injector, draw_busy, draw_disk_speed, draw_drift, draw_weather
 from .host import Host
+from .ledger import Ledger
 from .network import Weather
 from .operator import Operator
 from .past import give_past
@@ -28,6 +29,7 @@ from .reader import Reader
 from .recovery import LONGEST_RECOVERY_S, Recovery
 from .session_workload import SessionClient
 from .shadow import InvariantError
+from .traces.recording import TRACE_VERSION, Line, Recorder
 from .usurper import Usurper
 from .workload import Client
 
@@ -113,14 +115,26 @@ class Simulation:
         nodes: how many members, 1 to 9.
         faults: the kinds of faults that may happen, see `faults.KINDS`.
         seconds: how long the faults last, in virtual time.
+        only: the keys of the only decisions that may be carried out before everything is mended, see `Ledger`; None
+            for all.
+        trace: called with every line of the trace, see docs/trace.md; None for no trace.
     """
 
-    def __init__(self, seed: int, nodes: int = 5, faults: Sequence[str] = KINDS, seconds: float = 20) -> None:
+    def __init__(
+        self,
+        seed: int,
+        nodes: int = 5,
+        faults: Sequence[str] = KINDS,
+        seconds: float = 20,
+        only: Collection[str] | None = None,
+        trace: Callable[[Line], None] | None = None,
+    ) -> None:
         self.seed = seed
         self._kinds = tuple(faults)
         self._seconds = seconds
-        chance = Chance(seed)
-        self.cluster = cluster = Cluster(chance, self._draw_setting(chance, nodes))
+        root = Chance(seed, Ledger(only))
+        chance = root.fork("run")
+        self.cluster = cluster = Cluster(root, self._draw_setting(root.fork("setting"), nodes))
         self.scheduler = cluster.scheduler
         self.network = cluster.network
         self.checker = cluster.checker
@@ -132,25 +146,47 @@ class Simulation:
         members = [host for host in hosts if host.id in configuration.members]
         is_calm = False  # whether all the trouble lies in the past, so that no election of the run clears it away
         if "crash" in self._kinds and not configuration.witnesses and chance.happens(0.3):
-            give_past(chance, {host.id: host.disk for host in members})
+            give_past(root.fork("past"), {host.id: host.disk for host in members})
             is_calm = chance.happens(0.4)
         pauses_us = (50_000, 200_000, 1_000_000)
         scheduler = self.scheduler
         record = cluster.record
         self.clients = [
-            Client(f"c{number}", scheduler, chance, hosts, chance.pick(pauses_us), record) for number in (1, 2)
+            Client(name, scheduler, root.fork(name), hosts, chance.pick(pauses_us), record) for name in ("c1", "c2")
         ]
         self.session_clients = [
-            SessionClient(f"s{number}", scheduler, chance, hosts, chance.pick(pauses_us), record) for number in (1, 2)
+            SessionClient(name, scheduler, root.fork(name), hosts, chance.pick(pauses_us), record)
+            for name in ("s1", "s2")
         ]
-        self.reader = Reader(scheduler, chance, hosts, chance.pick(pauses_us), self._acknowledged_commands, record)
-        self.operator = Operator(scheduler, chance, hosts, faults, self.leader, record)
+        pause_us = chance.pick(pauses_us)
+        self.reader = Reader(scheduler, root.fork("reader"), hosts, pause_us, self._acknowledged_commands, record)
+        self.operator = Operator(scheduler, root.fork("operator"), hosts, faults, self.leader, record)
         self._usurper: Usurper | None = None
         if "usurper" in self._kinds and len(members) > 2 and not is_calm and chance.happens(0.5):
             self._usurper = Usurper(cluster, self.reader.read_by_lease, self._propose_to, self._pause, self._hold)
-        self._injector = Injector(scheduler, chance, self.network, hosts, faults, self.leader, self.faults)
+        self._injector = Injector(scheduler, root.fork("injector"), self.network, hosts, faults, self.leader)
         self._injector.held = is_calm
         cluster.role_changed = self._role_changed
+        if trace is not None:
+            trace(self._header(only))
+            Recorder(cluster, trace)
+
+    def _header(self, only: Collection[str] | None) -> Line:
+        """Return the line that a trace begins with: all that decides the run."""
+        setting = self.cluster.setting
+        parts = dict.fromkeys(setting.configuration.voters, "voter") | dict.fromkeys(setting.witnesses, "witness")
+        return {
+            "trace": "quorate",
+            "version": TRACE_VERSION,
+            "kind": "run",
+            "seed": self.seed,
+            "nodes": len(setting.configuration.voters),
+            "faults": list(self._kinds),
+            "seconds": self._seconds,
+            "only": None if only is None else sorted(only),
+            "members": [{"id": id, "part": parts.get(id, "spare")} for id in setting.ids],
+            "election_timeout_ms": self.config.election_timeout_ms,
+        }
 
     def _draw_setting(self, chance: Chance, nodes: int) -> Setting:
         kinds = self._kinds
@@ -172,7 +208,7 @@ class Simulation:
             quiescent_timeouts=chance.pick((0, 0, 0, 2)),
         )
         ids = [f"n{number}" for number in range(1, nodes + 1 + (SPARES if "membership" in kinds else 0))]
-        witnesses = self._draw_witnesses(chance, ids, nodes)
+        witnesses = self._draw_witnesses(chance.fork("witnesses"), ids, nodes)
         first = tuple(ids[:nodes])
         limits = SessionLimits(
             timeout_ms=chance.pick((2_000, 10_000, 3_600_000)),
@@ -186,10 +222,10 @@ class Simulation:
             witnesses=witnesses,
             config=config,
             limits=limits,
-            weather=draw_weather(chance, kinds),
-            disk_speed=draw_disk_speed(chance, kinds),
-            busy=draw_busy(chance, kinds),
-            drift_ppm=draw_drift(chance, kinds, config.max_clock_drift_ppm),
+            weather=draw_weather(chance.fork("weather"), kinds),
+            disk_speed=draw_disk_speed(chance.fork("disks"), kinds),
+            busy=draw_busy(chance.fork("busy"), kinds),
+            drift_ppm=draw_drift(chance.fork("drift"), kinds, config.max_clock_drift_ppm),
         )
 
     def _draw_witnesses(self, chance: Chance, ids: list[str], nodes: int) -> set[str]:
@@ -250,6 +286,11 @@ class Simulation:
             violation = self._violation("failure", f"a node failed with {described(error)}")
         finally:
             self.close()
+        digest = self.cluster.final_digest()
+        if self.cluster.trace is not None:
+            if violation is not None:
+                self.cluster.trace.record("violation", promise=violation.invariant, message=violation.message)
+            self.cluster.trace.record("end", events=self.scheduler.events, digest=digest)
         return Result(
             seed=self.seed,
             events=self.scheduler.events,
@@ -263,7 +304,7 @@ class Simulation:
             lease_reads=sum(host.lease_reads for host in self.hosts),
             witness_degraded=self.cluster.witness_degraded,
             faults=self.faults,
-            digest=self.cluster.final_digest(),
+            digest=digest,
             violation=violation,
         )
 
@@ -289,9 +330,8 @@ class Simulation:
     def _propose_to(self, host: Host) -> Callable[[], None]:
         """Begin to propose commands to a host; return what ends it."""
         cluster = self.cluster
-        client = Client(
-            f"u{len(self.clients)}", self.scheduler, cluster.chance, self.hosts, USURPER_PAUSE_US, cluster.record
-        )
+        name = f"u{len(self.clients)}"
+        client = Client(name, self.scheduler, cluster.chance.fork(name), self.hosts, USURPER_PAUSE_US, cluster.record)
         client.aim_at(host)
         self.clients.append(client)
         return client.stop
@@ -304,6 +344,9 @@ class Simulation:
         At first perhaps only a majority: members that are ahead in log but behind in term must find together. At the
         end messages are lost again, but nothing is proposed: what was lost must be sent again all the same.
         """
+        self.cluster.chance.ledger.allow_all()
+        if self.cluster.trace is not None:
+            self.cluster.trace.record("heal")
         for client in self.clients:
             client.stop()
         for asker in self.session_clients:

@@ -40,7 +40,7 @@ class Usurper:
     ) -> None:
         self._cluster = cluster
         self._scheduler = cluster.scheduler
-        self._chance = cluster.chance
+        self._chance = cluster.chance.fork("usurper")
         self._network = cluster.network
         self._hosts = cluster.hosts
         self._timeout_us = cluster.setting.config.election_timeout_ms * 1000
@@ -59,10 +59,14 @@ class Usurper:
         self._scheduler.after(self._timeout_us * self._chance.between(1, 4), self._prepare)
 
     def _prepare(self) -> None:
-        if not self._stopped:
-            self._pause(True)
-            self._hold(True)
-            self._scheduler.after(self._timeout_us, self._isolate)
+        if self._stopped:
+            return
+        if not self._chance.strikes("usurper"):
+            self._again()
+            return
+        self._pause(True)
+        self._hold(True)
+        self._scheduler.after(self._timeout_us, self._isolate)
 
     def _isolate(self) -> None:
         """Choose who shall be elected, and how."""
@@ -122,7 +126,6 @@ class Usurper:
 
     def _read_at(self, leader: Host, usurper: Host) -> None:
         """Read where the old leader still believes to lead, while others write."""
-        self._cluster.faults["usurper"] += 1
         self._pause(False)
         end = self._propose(usurper)
         for moment in range(READS):

@@ -78,6 +78,8 @@ class Client:
             self._proposed += 1
             padding = b"." * self._chance.between(0, self._padding)
             command = f"{self.name}-{self._proposed}".encode() + padding
+            if not self._chance.acts("command"):
+                continue
             if not self._target.propose(plain(command), self._reply_to(command)) and not self._is_fixed:
                 self._target = self._chance.pick(self._hosts)
         self._again()

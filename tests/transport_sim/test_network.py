@@ -1,5 +1,3 @@
-from collections import Counter
-
 from raft.messages import Heartbeat
 from transport_sim.chance import Chance
 from transport_sim.network import Network, Weather
@@ -11,12 +9,17 @@ class Wire:
 
     def __init__(self, weather):
         self.scheduler = Scheduler()
-        self.faults = Counter()
         self.arrived = []
-        self.network = Network(self.scheduler, Chance(1), weather, self._deliver, self.faults)
+        self.down = set()
+        chance = Chance(1)
+        self.faults = chance.ledger.faults
+        self.network = Network(self.scheduler, chance, weather, self._deliver)
 
     def _deliver(self, receiver, message):
+        if receiver in self.down:
+            return False
         self.arrived.append((receiver, message.round))
+        return True
 
     def send(self, count, sender="a", receiver="b"):
         for round in range(1, count + 1):

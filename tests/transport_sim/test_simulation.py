@@ -35,7 +35,7 @@ def test_all_kinds_of_faults_strike():
         struck |= set(Simulation(seed, seconds=5).run().faults)
     assert struck == {
         "drop", "duplicate", "reorder", "cut", "partition", "one-way", "crash", "restart", "worst-moment", "lost-write",
-        "late", "pause", "usurper",
+        "late", "pause", "usurper", "busy", "stall",
     }  # fmt: skip
 
 
