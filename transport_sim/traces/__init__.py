@@ -1,0 +1,1 @@
+"""Traces: what a run did, event by event, read, drawn and translated."""
