@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
 import json
@@ -10,7 +11,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from transport_sim.runner import Plan, Summary
 
 PACKAGES = ("raft", "actors", "transport_sim")
+SIM_COMMANDS = ("explain", "replay", "shrink")
 INTERRUPTED = 130  # the exit code of whatever ends by Ctrl-C, as shells have it
 TERMINATED = 143  # and by SIGTERM
 WIDE_ENOUGH = 100  # columns that the progress bar needs to show sums too
@@ -82,7 +84,27 @@ def demo() -> None:
     sys.exit(0 if run(Console()) else 1)
 
 
-@cli.group()
+class _Subcommands(click.Group):
+    """A group whose commands stand in a package, one module each, imported when they are needed."""
+
+    def __init__(self, package: str, names: tuple[str, ...], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._package = package
+        self._names = names
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted([*super().list_commands(ctx), *self._names])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command, or None when there is none of this name."""
+        if name not in self._names:
+            return super().get_command(ctx, name)
+        command: click.Command = importlib.import_module(f"{self._package}.{name}").command
+        return command
+
+
+@cli.group(cls=_Subcommands, package="transport_sim.commands", names=SIM_COMMANDS)
 def sim() -> None:
     """Run clusters in a deterministic simulator, under faults."""
 
@@ -107,6 +129,11 @@ def sim() -> None:
     help="Simulated seconds of faults; then everything heals and the cluster must recover.",
 )
 @click.option("--jobs", type=click.IntRange(1, 256), help="How many processes.  [default: one for each core]")
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --seed: record every event there, for `replay`, `shrink` and `explain`.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 def sim_run(
     seed: int | None,
@@ -116,6 +143,7 @@ def sim_run(
     faults: str,
     seconds: float,
     jobs: int | None,
+    trace: Path | None,
     as_json: bool,
 ) -> None:
     """Run seeds under faults and check every promise after every event.
@@ -125,6 +153,7 @@ def sim_run(
     """
     from transport_sim.faults import parse_kinds
     from transport_sim.runner import Plan, run_seeds
+    from transport_sim.traces.writing import UnwritableTrace
 
     try:
         kinds = parse_kinds(faults)
@@ -132,6 +161,8 @@ def sim_run(
         raise click.BadParameter(str(error), param_hint="--faults") from None
     if seed is not None and (seeds is not None or first_seed is not None):
         raise click.UsageError("--seed runs one seed; leave out --seeds and --first-seed, or use them without --seed")
+    if trace is not None and seed is None:
+        raise click.UsageError("--trace records one run; say which with --seed")
     if math.isnan(seconds):
         raise click.BadParameter("nan is no number of seconds", param_hint="--seconds")
     first = first_seed or 0
@@ -140,7 +171,11 @@ def sim_run(
     # A supervisor ends the run as Ctrl-C does: the processes of the pool end with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     with _Progress(len(chosen)) as progress:
-        summary = run_seeds(chosen, plan, jobs or os.cpu_count() or 1, progress.show)
+        try:
+            summary = run_seeds(chosen, plan, jobs or os.cpu_count() or 1, progress.show, trace)
+        except UnwritableTrace as error:
+            click.echo(f"quorate sim run: {error}", err=True)
+            sys.exit(2)
     replays = [
         f"quorate sim run --seed {violation.seed} --nodes {nodes} --faults {','.join(kinds) or 'none'} "
         f"--seconds {seconds!r}"

@@ -162,6 +162,9 @@ class Cluster:
         """Check the host, and take its state and the time into the digest."""
         try:
             self.checker.turn_ended(host)
+        except InvariantError as broken:
+            broken.node = host.id
+            raise
         finally:
             if self.trace is not None:
                 self.trace.turn_ended(host)

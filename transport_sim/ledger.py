@@ -19,7 +19,7 @@ class Ledger:
 
     Attributes:
         faults: how often each kind of fault struck.
-        keys: the decisions that were carried out, in order.
+        keys: the decisions that were carried out, in order, until everything may be.
         watch: called as watch(kind, key) with each of them; may be replaced.
     """
 
@@ -28,10 +28,11 @@ class Ledger:
         self.keys: list[str] = []
         self.watch: Callable[[str, str], None] | None = None
         self._only = None if only is None else frozenset(only)
+        self._all_may = False
 
     def allow_all(self) -> None:
-        """Let everything be carried out from now on."""
-        self._only = None
+        """Let everything be carried out from now on, whatever its key."""
+        self._all_may = True
 
     def strikes(self, kind: str, key: str) -> bool:
         """Whether a fault may strike; if so, count it."""
@@ -42,9 +43,10 @@ class Ledger:
 
     def acts(self, kind: str, key: str) -> bool:
         """Whether something may be done that is no fault: a command, a read."""
-        if self._only is not None and key not in self._only:
-            return False
-        self.keys.append(key)
+        if not self._all_may:
+            if self._only is not None and key not in self._only:
+                return False
+            self.keys.append(key)
         if self.watch is not None:
             self.watch(kind, key)
         return True

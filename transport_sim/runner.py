@@ -11,11 +11,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
+from pathlib import Path
 
 from .simulation import COUNTED, Result, Simulation, Violation
+from .traces.writing import trace_file
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
@@ -64,7 +66,9 @@ class Summary:
         return int(self.events / self.busy_seconds) if self.busy_seconds else 0
 
 
-def run_seeds(seeds: Sequence[int], plan: Plan, jobs: int, progress: Callable[[Summary], None]) -> Summary:
+def run_seeds(
+    seeds: Sequence[int], plan: Plan, jobs: int, progress: Callable[[Summary], None], trace: Path | None = None
+) -> Summary:
     """Run one simulation per seed.
 
     Args:
@@ -72,10 +76,14 @@ def run_seeds(seeds: Sequence[int], plan: Plan, jobs: int, progress: Callable[[S
         plan: what the runs have in common.
         jobs: how many processes, 1 or more; with 1 everything runs in this one.
         progress: called after each run with the sums so far.
+        trace: the file to record into, when there is one seed only.
+
+    Raises:
+        UnwritableTrace: when that file cannot be written.
     """
     summary = Summary()
     digest = hashlib.blake2b(digest_size=16)
-    with _results(seeds, plan, min(jobs, len(seeds))) as results:
+    with _results(seeds, plan, min(jobs, len(seeds)), trace) as results:
         for result, busy_seconds in results:
             summary.runs += 1
             for name in COUNTED:
@@ -91,8 +99,10 @@ def run_seeds(seeds: Sequence[int], plan: Plan, jobs: int, progress: Callable[[S
 
 
 @contextmanager
-def _results(seeds: Sequence[int], plan: Plan, jobs: int) -> Iterator[Iterator[tuple[Result, float]]]:
-    tasks = [(seed, plan) for seed in seeds]
+def _results(
+    seeds: Sequence[int], plan: Plan, jobs: int, trace: Path | None
+) -> Iterator[Iterator[tuple[Result, float]]]:
+    tasks = [(seed, plan, trace) for seed in seeds]
     if jobs <= 1:
         yield map(_run, tasks)
         return
@@ -138,13 +148,14 @@ def _prepare() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
 
-def _run(task: tuple[int, Plan]) -> tuple[Result, float]:
-    seed, plan = task
+def _run(task: tuple[int, Plan, Path | None]) -> tuple[Result, float]:
+    seed, plan, trace = task
     # What a run allocates lives until its end, so collecting garbage in between finds nothing.
     gc.disable()
     try:
         begin = time.process_time()
-        result = Simulation(seed, plan.nodes, plan.faults, plan.seconds).run()
+        with nullcontext() if trace is None else trace_file(trace) as write:
+            result = Simulation(seed, plan.nodes, plan.faults, plan.seconds, trace=write).run()
         busy_seconds = time.process_time() - begin
     finally:
         gc.enable()

@@ -11,11 +11,13 @@ class InvariantError(Exception):
 
     Attributes:
         invariant: its number in the contract.
+        node: where that was seen, if at one node.
     """
 
     def __init__(self, invariant: str, message: str) -> None:
         super().__init__(f"{invariant}: {message}")
         self.invariant = invariant
+        self.node: str | None = None
         self.message = message
 
 

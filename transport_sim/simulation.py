@@ -63,11 +63,13 @@ class Violation:
         seed: the seed of the run.
         invariant: the number of the promise in the contract.
         message: what was seen, and when.
+        node: where it was seen, if at one node.
     """
 
     seed: int
     invariant: str
     message: str
+    node: str | None = None
 
 
 @dataclass
@@ -241,6 +243,11 @@ class Simulation:
         clients: list[Client | SessionClient] = [*self.clients, *self.session_clients]
         return max(client.acknowledged_position for client in clients)
 
+    @property
+    def decisions(self) -> list[str]:
+        """The keys of the decisions that were carried out before everything was mended, see `Ledger`."""
+        return self.cluster.chance.ledger.keys
+
     def start(self) -> None:
         """Start every node. `run` does it by itself."""
         self.cluster.start()
@@ -276,7 +283,7 @@ class Simulation:
             self.advance(self._seconds)
             self.recover()
         except InvariantError as broken:
-            violation = self._violation(broken.invariant, broken.message)
+            violation = self._violation(broken.invariant, broken.message, broken.node)
         except AssertionError as broken:
             # The assertions of the core begin with the promise that they guard.
             promise, _, message = str(broken).partition(": ")
@@ -289,7 +296,8 @@ class Simulation:
         digest = self.cluster.final_digest()
         if self.cluster.trace is not None:
             if violation is not None:
-                self.cluster.trace.record("violation", promise=violation.invariant, message=violation.message)
+                seen = {"promise": violation.invariant, "message": violation.message, "node": violation.node}
+                self.cluster.trace.record("violation", **seen)
             self.cluster.trace.record("end", events=self.scheduler.events, digest=digest)
         return Result(
             seed=self.seed,
@@ -308,8 +316,8 @@ class Simulation:
             violation=violation,
         )
 
-    def _violation(self, invariant: str, message: str) -> Violation:
-        return Violation(self.seed, invariant, f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)")
+    def _violation(self, invariant: str, message: str, node: str | None = None) -> Violation:
+        return Violation(self.seed, invariant, f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)", node)
 
     def _role_changed(self, host: Host, role: str) -> None:
         self._injector.role_changed(host, role)

@@ -312,7 +312,7 @@ _FIELDS: dict[str, tuple[_Check, ...]] = {
     "drop": (*_names("node to"), *_numbers("id"), *_names("why")),
     "duplicate": (*_names("node to"), *_numbers("id")),
     "durable": (*_names("node"), *_numbers("write"), *_maybe_numbers("term last_index")),
-    "commit": (*_numbers("index term"), *_names("by")),
+    "commit": (*_numbers("index"), *_maybe_numbers("term"), *_names("by")),
     "snapshot": (*_names("node how"), *_numbers("index term")),
     "propose": _names("node"),
     "fault": _names("fault"),

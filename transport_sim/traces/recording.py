@@ -97,7 +97,9 @@ class Recorder:
             self.record("snapshot", node=host.id, index=newest.index, term=newest.term, how=how)
         while self._commits < len(self._committed) - 1:
             self._commits += 1
-            self.record("commit", index=self._commits, by=host.id)
+            log = host.node.log
+            term = {"term": log.term_at(self._commits)} if self._commits >= log.base_index else {}
+            self.record("commit", index=self._commits, **term, by=host.id)
 
     def _follow_configuration(self, host: Host) -> None:
         configuration = host.node.configuration

@@ -212,7 +212,7 @@ class Toy:
         member.votes.add(sender.id)
         if len(member.votes) * 2 > len(self.ids):
             member.role, member.leader = "leader", member.id
-            member.match = {id: 0 for id in self.ids}
+            member.match = dict.fromkeys(self.ids, 0)
             self.changed(member)
             self.append(member)
             self.beat(member, member.term, 1)

@@ -1,0 +1,87 @@
+"""`quorate sim replay`: a recorded run again, which must do the same."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("replay")
+@click.argument("trace", required=False, type=click.Path(path_type=Path))
+@click.option("--seed", type=click.IntRange(min=0), help="Run this seed twice instead, and compare the two.")
+@click.option("--nodes", type=click.IntRange(1, 9), default=5, show_default=True, help="With --seed: members.")
+@click.option("--faults", default="all", show_default=True, help="With --seed: as of `quorate sim run`.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, max=600, min_open=True),
+    default=20,
+    show_default=True,
+    help="With --seed: as of `quorate sim run`.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
+def command(trace: Path | None, seed: int | None, nodes: int, faults: str, seconds: float, as_json: bool) -> None:
+    """Run a recorded run again, and compare it with TRACE, line for line.
+
+    The header of the trace decides the run. With the code that recorded it, it comes to the same digest; with other
+    code this says at which line the two part, what was recorded and what happens now.
+
+    \b
+      quorate sim run --seed 7 --trace run.ndjson
+      quorate sim replay run.ndjson
+      quorate sim replay --seed 7
+
+    Exit code 0 when the two are the same, 1 when they part, 2 when the trace cannot be read.
+    """
+    from transport_sim.faults import parse_kinds
+    from transport_sim.traces.reading import TraceError
+    from transport_sim.traces.replaying import Recipe, replay, replay_recipe
+
+    if (trace is None) == (seed is None):
+        raise click.UsageError("name a trace, or a seed with --seed, and not both")
+    try:
+        if trace is not None:
+            replayed = replay(trace)
+        else:
+            assert seed is not None
+            try:
+                kinds = parse_kinds(faults)
+            except ValueError as error:
+                raise click.BadParameter(str(error), param_hint="--faults") from None
+            replayed = replay_recipe(Recipe(seed, nodes, kinds, seconds))
+    except TraceError as error:
+        click.echo(f"quorate sim replay: {error}", err=True)
+        sys.exit(2)
+    parting = replayed.parting
+    result = replayed.result
+    if parting is None:
+        click.echo(f"the same: {replayed.lines:,} lines, digest {result.digest}", err=True)
+    else:
+        click.echo(f"they part at line {parting.line:,}", err=True)
+        click.echo(f"  recorded: {_shown(parting.recorded)}", err=True)
+        click.echo(f"  replayed: {_shown(parting.replayed)}", err=True)
+    if result.violation is not None:
+        click.echo(f"{result.violation.invariant} is broken: {result.violation.message}", err=True)
+    if as_json:
+        violation = None if result.violation is None else result.violation.invariant
+        click.echo(
+            json.dumps(
+                {
+                    "same": parting is None,
+                    "lines": replayed.lines,
+                    "digest": result.digest,
+                    "recorded_digest": replayed.recorded_digest,
+                    "parts_at_line": None if parting is None else parting.line,
+                    "recorded": None if parting is None else parting.recorded,
+                    "replayed": None if parting is None else parting.replayed,
+                    "violation": violation,
+                }
+            )
+        )
+    sys.exit(0 if parting is None else 1)
+
+
+def _shown(line: dict[str, object] | None) -> str:
+    return "nothing" if line is None else json.dumps(line)

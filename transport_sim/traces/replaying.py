@@ -1,0 +1,176 @@
+"""Replay: a recorded run is run again, and must do the same, line for line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..faults import KINDS
+from ..simulation import Result, Simulation
+from .reading import Header, MalformedTrace, Trace, opened
+from .recording import Line
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a run.
+
+    Attributes:
+        seed, nodes, faults, seconds, only: see `Simulation`.
+    """
+
+    seed: int
+    nodes: int
+    faults: tuple[str, ...]
+    seconds: float
+    only: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, header: Header, file: str) -> Recipe:
+        """Return what the header of a trace in a file tells.
+
+        Raises:
+            MalformedTrace: it was not recorded from a random run, or something is missing.
+        """
+        fields = header.fields
+        only = fields.get("only")
+        if header.kind != "run":
+            raise MalformedTrace(file, 1, f"a trace of kind {header.kind!r} has no seed to run again")
+        checks = (
+            ("seed", _is_count(fields.get("seed"), 0, 1 << 63), "a whole number from 0"),
+            ("nodes", _is_count(fields.get("nodes"), 1, 9), "a whole number from 1 to 9"),
+            ("faults", _are_among(fields.get("faults"), KINDS), f"a list of some of {', '.join(KINDS)}"),
+            ("seconds", _is_seconds(fields.get("seconds")), "a number above 0, 600 at most"),
+            ("only", only is None or _are_texts(only), "null or a list of keys"),
+        )
+        for name, is_good, wanted in checks:
+            if not is_good:
+                raise MalformedTrace(file, 1, f"{name!r} of the header must be {wanted}")
+        return cls(
+            fields["seed"],
+            fields["nodes"],
+            tuple(fields["faults"]),
+            float(fields["seconds"]),
+            None if only is None else tuple(only),
+        )
+
+    def simulation(self, trace: Callable[[Line], None] | None = None) -> Simulation:
+        """Return the run, ready to begin; `trace` is called with every line of its trace."""
+        return Simulation(self.seed, self.nodes, self.faults, self.seconds, self.only, trace)
+
+
+@dataclass(frozen=True)
+class Parting:
+    """Where a replay does something else than was recorded.
+
+    Attributes:
+        line: the number of the line in the file, from 1.
+        recorded, replayed: what stands there and what happened now; None for nothing.
+    """
+
+    line: int
+    recorded: Line | None
+    replayed: Line | None
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a replay came to.
+
+    Attributes:
+        result: of the run, as far as it went.
+        recorded_digest: what the trace ends with.
+        lines: how many lines agreed.
+        parting: where the two part; None when they are the same.
+    """
+
+    result: Result
+    recorded_digest: str
+    lines: int
+    parting: Parting | None
+
+
+class _Comparison:
+    """Holds every line of a run against those of a trace, as long as they agree."""
+
+    def __init__(self, recorded: Iterator[Line]) -> None:
+        self._recorded = recorded
+        self.lines = 1  # the header decided the run, so it agrees
+        self.parting: Parting | None = None
+
+    def take(self, line: Line) -> None:
+        """Take a line of the run."""
+        if self.parting is not None or "trace" in line:
+            return
+        replayed = json.loads(json.dumps(line))
+        recorded = next(self._recorded, None)
+        if recorded != replayed:
+            self.parting = Parting(self.lines + 1, recorded, replayed)
+        else:
+            self.lines += 1
+
+    def finish(self) -> None:
+        """Note what of the trace is left over when the run has ended."""
+        if self.parting is None:
+            left = next(self._recorded, None)
+            if left is not None:
+                self.parting = Parting(self.lines + 1, left, None)
+
+
+def replay(path: Path) -> Replay:
+    """Run a recorded run again and compare.
+
+    Args:
+        path: the trace.
+
+    Raises:
+        TraceError: it cannot be read, or is not of a random run.
+    """
+    with opened(path) as trace:
+        recipe = Recipe.of(trace.header, str(path))
+        recorded = _with_end(trace)
+        comparison = _Comparison(recorded)
+        result = recipe.simulation(comparison.take).run()
+        comparison.finish()
+        for _ in recorded:  # where the two part, go on to the end, which tells the digest
+            pass
+        assert trace.end is not None  # or reading would have failed
+        return Replay(result, str(trace.end.get("digest")), comparison.lines, comparison.parting)
+
+
+def replay_recipe(recipe: Recipe) -> Replay:
+    """Run something twice and compare the two.
+
+    Args:
+        recipe: what to run.
+    """
+    lines: list[Line] = []
+    first = recipe.simulation(lambda line: lines.append(json.loads(json.dumps(line)))).run()
+    comparison = _Comparison(iter(lines[1:]))
+    result = recipe.simulation(comparison.take).run()
+    comparison.finish()
+    return Replay(result, first.digest, comparison.lines, comparison.parting)
+
+
+def _with_end(trace: Trace) -> Iterator[Line]:
+    yield from trace.events()
+    assert trace.end is not None
+    yield trace.end
+
+
+def _is_count(value: object, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def _is_seconds(value: object) -> bool:
+    return type(value) in (int, float) and 0 < value <= 600  # type: ignore[operator]
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _are_among(value: object, known: tuple[str, ...]) -> bool:
+    return isinstance(value, list) and all(item in known for item in value)
