@@ -20,7 +20,7 @@ def test_the_example_can_be_read(tmp_path):
 
 def test_every_event_and_every_field_that_is_checked_is_described():
     table = TEXT.split("## Events")[1].split("## Reading")[0]
-    described = {name: row for name, row in re.findall(r"^\| `(\w[\w-]*)` \|(.*)$", table, re.MULTILINE)}
+    described = dict(re.findall(r"^\| `(\w[\w-]*)` \|(.*)$", table, re.MULTILINE))
     state = set(re.findall(r"`(\w+)`", table.split("The fields of a state:")[1]))
 
     for event, checks in reading._FIELDS.items():

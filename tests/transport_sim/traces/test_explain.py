@@ -38,7 +38,7 @@ def test_nothing_in_a_trace_is_markup(page):
     # The sample's violation tries: "</script><b>& that is no markup".
     assert page.count("</script>") == 2
     assert "that is no markup" in page
-    assert "<b>" not in between(page, 'id="trace">', "</script>")
+    assert "<" not in between(page, 'id="trace">', "</script>")
 
 
 def test_the_title_is_no_markup_either(tmp_path):
