@@ -156,9 +156,9 @@ const MARKS = {
     context.strokeStyle = theme.commit;
     context.lineWidth = 2.2;
     context.beginPath();
-    context.moveTo(x - 4, y - 14);
-    context.lineTo(x - 1, y - 11);
-    context.lineTo(x + 5, y - 18);
+    context.moveTo(x - 4, y - 21);
+    context.lineTo(x - 1, y - 18);
+    context.lineTo(x + 5, y - 25);
     context.stroke();
     context.lineWidth = 1;
   },
