@@ -93,6 +93,14 @@ def test_every_package_is_in_and_says_that_it_is_typed(contents, packages, kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_every_part_of_the_page_that_shows_traces_is_in(contents, kind):
+    page = PurePosixPath("transport_sim/traces/page")
+    parts = {file.name for file in (CHECKOUT / page).iterdir()}
+
+    assert {file.name for file in contents[kind] if file.parent == page} == parts
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_license_is_in(contents, kind):
     assert any(file.name == "LICENSE" for file in contents[kind])
 

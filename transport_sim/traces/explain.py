@@ -1,7 +1,7 @@
 """Draws a trace: one HTML file that holds the run, and all that is needed to look at it.
 
-The page's parts lie in `page/`: a template, a style sheet, and modules of JavaScript. The page needs no network, and its
-own policy forbids it any: only the very script and style that are written here may run, whatever a trace contains.
+The page's parts lie in `page/`: a template, a style sheet, and modules of JavaScript. The page needs no network, and
+its own policy forbids it any: only the very script and style written here may run, whatever a trace contains.
 """
 
 from __future__ import annotations

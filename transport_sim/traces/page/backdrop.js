@@ -9,14 +9,14 @@ export const TOP = 48;
 const AXIS = 22;
 
 export function drawAxis(context, { run, view, layout, theme }) {
-  context.font = `12px ${theme.sans}`;
+  context.font = `${theme.text}px ${theme.sans}`;
   context.textBaseline = "middle";
   context.textAlign = "left";
   context.strokeStyle = theme.grid;
   context.fillStyle = theme.soft;
   context.lineWidth = 1;
   context.beginPath();
-  for (const tick of ticks(run, view, 110)) {
+  for (const tick of ticks(run, view, theme.text * 9)) {
     const x = Math.round(view.toX(tick.time)) + 0.5;
     context.moveTo(x, 6);
     context.lineTo(x, layout.height);
@@ -32,7 +32,7 @@ export function drawAxis(context, { run, view, layout, theme }) {
 
 /** Shades the lanes of nodes that are cut off, and says from whom. */
 export function drawCuts(context, { view, layout, theme, lanes }) {
-  context.font = `11.5px ${theme.sans}`;
+  context.font = `${theme.text - 0.5}px ${theme.sans}`;
   context.textBaseline = "middle";
   for (const cut of lanes.cuts) {
     if (cut.to < view.from || cut.from > view.to) continue;
@@ -63,7 +63,7 @@ export function drawCuts(context, { view, layout, theme, lanes }) {
 
 /** Marks the faults above the lanes, each with its name where there is room. */
 export function drawFaults(context, { view, theme, lanes, filter, run }) {
-  context.font = `12px ${theme.sans}`;
+  context.font = `${theme.text}px ${theme.sans}`;
   context.textBaseline = "middle";
   const inSight = lanes.faults.filter((fault) => fault.at >= view.from && fault.at <= view.to && filter.on[run.kinds[fault.number]]);
   inSight.forEach((fault, place) => {
@@ -91,7 +91,7 @@ export function drawViolations(context, { run, view, layout, theme }) {
     context.moveTo(x, 2);
     context.lineTo(x, layout.height);
     context.stroke();
-    context.font = `700 13px ${theme.sans}`;
+    context.font = `700 ${theme.text + 1}px ${theme.sans}`;
     context.textBaseline = "middle";
     const text = `${event.promise} broken`;
     const width = context.measureText(text).width + 18;

@@ -5,7 +5,9 @@ import { drawDensity, drawFlights } from "./flights.js";
 import { hatch } from "./paint.js";
 import { countUpTo } from "./run.js";
 
-const BANDS = { leader: 15, candidate: 11, "pre-candidate": 9, follower: 5 }; // thickness in pixels: it tells roles apart too
+const BANDS = { leader: 17, candidate: 11, "pre-candidate": 9, follower: 5 }; // thickness in pixels: it tells roles apart too
+/** Pixels between lanes from which on there is room for a second line of text. */
+export const ROOMY = 50;
 const CLOSEST_MARKS = 5; // pixels between marks of disks and clients below which they are left out
 
 /** Where the lanes lie: the middle of each, and how far apart they are. */
@@ -24,12 +26,11 @@ export function drawDiagram(context, scene) {
   scene.lanes.lanes.forEach((lane, number) => drawLane(context, scene, lane, layout.middle(number)));
   scene.density = !drawFlights(context, scene);
   if (scene.density) drawDensity(context, scene);
-  context.font = `600 11.5px ${theme.sans}`;
+  context.font = `600 ${theme.text}px ${theme.sans}`;
   context.textBaseline = "middle";
   scene.lanes.lanes.forEach((lane, number) => inSight(scene, lane).forEach((span) => labelRole(context, scene, span, layout.middle(number))));
   scene.lanes.lanes.forEach((lane, number) => drawMarks(context, scene, lane, layout.middle(number)));
   drawFaults(context, scene);
-  drawViolations(context, scene);
   context.fillStyle = theme.panel;
   context.globalAlpha = 1;
   if (view.from < 0) context.fillRect(0, TOP, Math.max(0, view.toX(0)), layout.height); // before the run there is nothing
@@ -73,22 +74,23 @@ function drawRole(context, scene, span, y) {
 }
 
 /** Writes the term, and the role if there is room, where a span begins or enters the window. */
-function labelRole(context, { view, theme }, span, y) {
+function labelRole(context, { view, theme, layout }, span, y) {
   const thick = BANDS[span.role] ?? BANDS.follower;
   const start = Math.max(view.toX(span.from), 0);
   const room = Math.min(view.toX(span.to), view.width) - start - 10;
   const texts = span.role === "follower" ? [`T${span.term}`] : [`T${span.term} ${span.role}`, `T${span.term}`];
   const text = texts.find((one) => context.measureText(one).width <= room);
-  if (text === undefined) return;
+  const isBelow = span.role !== "leader" && span.role !== "follower";
+  if (text === undefined || (isBelow && layout.pitch < ROOMY)) return;
   if (span.role === "leader") {
     context.fillStyle = theme.paper;
     context.fillText(text, start + 7, y + 0.5);
     return;
   }
-  const below = span.role === "follower" ? 0 : thick / 2 + 10;
+  const below = isBelow ? thick / 2 + theme.text * 0.8 : 0;
   context.fillStyle = theme.panel;
-  context.fillRect(start + 4, y - 8 + below, context.measureText(text).width + 6, 16);
-  context.fillStyle = span.role === "follower" ? theme.soft : theme.ink;
+  context.fillRect(start + 4, y - theme.text * 0.65 + below, context.measureText(text).width + 6, theme.text * 1.3);
+  context.fillStyle = isBelow ? theme.ink : theme.soft;
   context.fillText(text, start + 7, y + 0.5 + below);
 }
 
@@ -154,9 +156,9 @@ const MARKS = {
     context.strokeStyle = theme.commit;
     context.lineWidth = 2.2;
     context.beginPath();
-    context.moveTo(x - 4, y - 14);
-    context.lineTo(x - 1, y - 11);
-    context.lineTo(x + 5, y - 18);
+    context.moveTo(x - 4, y - 21);
+    context.lineTo(x - 1, y - 18);
+    context.lineTo(x + 5, y - 25);
     context.stroke();
     context.lineWidth = 1;
   },

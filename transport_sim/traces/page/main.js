@@ -1,6 +1,6 @@
 // Puts the parts together: one scene, a cursor in it, and what moves both.
 
-import { drawDiagram, layOut } from "./diagram.js";
+import { drawDiagram, layOut, ROOMY } from "./diagram.js";
 import { makeFilter } from "./filter.js";
 import { addControls } from "./controls.js";
 import { addKeys } from "./keys.js";
@@ -92,6 +92,7 @@ function draw() {
     const diagram = $("diagram");
     scene.view.width = diagram.clientWidth;
     scene.layout = layOut(run, diagram.clientHeight);
+    $("lanes").classList.toggle("compact", scene.layout.pitch < ROOMY);
     nodes.forEach(({ button }, lane) => (button.style.top = `${scene.layout.middle(lane)}px`));
     drawDiagram(prepare(diagram), scene);
   }
@@ -120,17 +121,16 @@ function showCursor() {
   if (!scene.player.playing && number >= 0) $("announcer").textContent = sentence(run, number);
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+/** The style sheet may now say something else: the scheme has changed, or the size. */
+function restyle() {
   scene.theme = readTheme();
   scene.version += 1;
   scene.repaintLegend();
   ask("view");
   ask("cursor");
-});
-new ResizeObserver(() => {
-  ask("view");
-  ask("cursor");
-}).observe($("board"));
+}
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
+new ResizeObserver(restyle).observe($("board"));
 
 const [violation] = run.violations;
 if (violation === undefined) scene.goTo(-1, false);

@@ -37,7 +37,7 @@ export function makeOverview(canvas, scene) {
 
   const drawStill = (context, width, height) => {
     const { theme, filter } = scene;
-    const top = 16;
+    const top = theme.text + 4;
     const row = (height - top - 6) / run.ids.length;
     context.fillStyle = theme.line;
     for (let bar = 0; bar < BARS; bar++) {
@@ -65,14 +65,14 @@ export function makeOverview(canvas, scene) {
     context.fillStyle = theme.ink;
     for (const fault of lanes.faults) triangle(context, toX(fault.at), 12, 3.5, 7);
     context.fillStyle = theme.leader;
-    context.font = `600 10.5px ${theme.sans}`;
+    context.font = `600 ${theme.text - 1.5}px ${theme.sans}`;
     let free = -Infinity;
     for (const election of lanes.elections) {
       const x = toX(election.at);
       context.fillRect(x - 0.75, 1, 1.5, 13);
       const text = `T${election.term}`;
       if (x < free || x + 30 > width) continue;
-      context.fillText(text, x + 3.5, 9);
+      context.fillText(text, x + 3.5, theme.text - 1);
       free = x + context.measureText(text).width + 16;
     }
     if (filter.found !== null) {

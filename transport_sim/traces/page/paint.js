@@ -22,7 +22,10 @@ export function readTheme() {
   const names = ["paper", "panel", "line", "grid", "ink", "soft", "faint", "accent", "accent-soft", "cursor", "follower",
     "pre-candidate", "candidate", "leader", "down", "vote", "append", "heartbeat", "snapshot", "read", "other", "commit",
     "cut", "cut-ink", "violation", "sans", "mono"];
-  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  const theme = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  theme.text = parseFloat(style.getPropertyValue("--canvas-text")); // pixels
+  theme.row = parseFloat(style.getPropertyValue("--row"));
+  return theme;
 }
 
 /** The colour of an event, by its number in KINDS. */

@@ -6,8 +6,6 @@ import { countUpTo, statesAfter } from "./run.js";
 import { writeSpan, writeTime } from "./view.js";
 import { configurationInWords, sentence } from "./words.js";
 
-const ROW = 24; // pixels of a row in the list, as in the style sheet
-
 /** Makes an element, with text as text: nothing of a trace is ever read as HTML. */
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
@@ -79,7 +77,7 @@ export function makeList(list, position, scene, goTo) {
   }, { passive: false });
   return function showEvents(number) {
     const among = filter.found ?? filter.shown;
-    const room = Math.max(1, Math.floor(list.clientHeight / ROW));
+    const room = Math.max(1, Math.floor(list.clientHeight / scene.theme.row));
     while (items.length < room) {
       const item = element("li", { id: `event-${items.length}`, role: "option" }, element("time"), element("span", { className: "dot" }), element("span"));
       items.push(item);
