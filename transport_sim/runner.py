@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
 from pathlib import Path
 
 from .simulation import COUNTED, Result, Simulation, Violation
 from .traces.writing import trace_file
-
-_ENDINGS = (signal.SIGINT, signal.SIGTERM)
+from .workers import NoAnswer, Workers
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,16 @@ class Summary:
     busy_seconds: float = 0.0
     digest: str = ""
 
+    def add(self, result: Result, busy_seconds: float) -> None:
+        """Add what a run came to, but for its digest."""
+        self.runs += 1
+        for name in COUNTED:
+            setattr(self, name, getattr(self, name) + getattr(result, name))
+        self.faults.update(result.faults)
+        self.busy_seconds += busy_seconds
+        if result.violation is not None:
+            self.violations.append(result.violation)
+
     @property
     def events_per_second(self) -> int:
         """Events per second of one processor core, all checks included."""
@@ -84,14 +88,9 @@ def run_seeds(
     summary = Summary()
     digest = hashlib.blake2b(digest_size=16)
     with _results(seeds, plan, min(jobs, len(seeds)), trace) as results:
-        for result, busy_seconds in results:
-            summary.runs += 1
-            for name in COUNTED:
-                setattr(summary, name, getattr(summary, name) + getattr(result, name))
-            summary.faults.update(result.faults)
-            summary.busy_seconds += busy_seconds
-            if result.violation is not None:
-                summary.violations.append(result.violation)
+        for seed, answer in zip(seeds, results, strict=True):
+            result, busy_seconds = unanswered(seed, answer) if isinstance(answer, NoAnswer) else answer
+            summary.add(result, busy_seconds)
             digest.update(result.digest.encode())
             progress(summary)
     summary.digest = digest.hexdigest()
@@ -101,54 +100,29 @@ def run_seeds(
 @contextmanager
 def _results(
     seeds: Sequence[int], plan: Plan, jobs: int, trace: Path | None
-) -> Iterator[Iterator[tuple[Result, float]]]:
+) -> Iterator[Iterator[tuple[Result, float] | NoAnswer]]:
     tasks = [(seed, plan, trace) for seed in seeds]
     if jobs <= 1:
-        yield map(_run, tasks)
-        return
-    # Fresh processes share nothing with this one, whatever it has imported or started.
-    with ExitStack() as stack:
-        with _signals_held_back():
-            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(jobs, _prepare))
-        yield pool.imap(_run, tasks)
+        yield map(run_seed, tasks)
+    else:
+        with Workers(run_seed, jobs) as workers:
+            yield workers.answers(tasks)
 
 
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Let signals that end this process wait, so that they never meet it with half-made children.
+def unanswered(seed: int, lost: NoAnswer) -> tuple[Result, float]:
+    """Return what stands for the result of a run that has none: it is not known whether it keeps the promises."""
+    return Result(seed, violation=Violation(seed, "hangs" if lost.hangs else "failure", lost.why)), 0.0
 
-    The children inherit that signals are blocked, until `_prepare`. Here that is not enough: another thread may take
-    a signal and pass it on to the main thread.
+
+def run_seed(task: tuple[int, Plan, Path | None]) -> tuple[Result, float]:
+    """Run one simulation: a seed, what it has in common with others, and the file to record into, or None.
+
+    Returns:
+        What it came to, and the seconds of processor time that it took.
+
+    Raises:
+        UnwritableTrace: when that file cannot be written.
     """
-    # It unblocks these signals when it starts, so it must run already.
-    resource_tracker.ensure_running()
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python delivers signals to the main thread only
-        return
-    caught: list[int] = []
-    handlers = [(number, signal.signal(number, lambda number, _: caught.append(number))) for number in _ENDINGS]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for number, handler in handlers:
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-    for one in caught:
-        signal.raise_signal(one)
-
-
-def _prepare() -> None:
-    """Leave signals to the group, Ctrl-C above all, to the process that ends this one.
-
-    A process of the pool that dies while it waits for work takes the pool's lock with it, and nobody could end the
-    others any more.
-    """
-    os.setpgrp()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
-
-
-def _run(task: tuple[int, Plan, Path | None]) -> tuple[Result, float]:
     seed, plan, trace = task
     # What a run allocates lives until its end, so collecting garbage in between finds nothing.
     gc.disable()
