@@ -186,10 +186,16 @@ class Cluster:
         """A node stopped with an error; nothing that the simulator does to it allows that."""
         if isinstance(error, (InvariantError, AssertionError)):
             raise error
-        raise InvariantError("failure", f"{id} stopped with {described(error)}")
+        raise InvariantError("failure", f"{id} stopped with {described(error)}", place_of(error))
 
 
 def described(error: Exception) -> str:
     """Return an error with the place where it was raised."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+
+
+def place_of(error: Exception) -> str:
+    """Return what tells one error from another: its type, and where it was raised."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {where.filename}:{where.lineno}"

@@ -18,7 +18,7 @@ from raft.membership import Configuration
 from raft.reads import PATIENCE_TIMEOUTS
 
 from .chance import Chance
-from .cluster import Cluster, Setting, described
+from .cluster import Cluster, Setting, described, place_of
 from .faults import KINDS, Injector, draw_busy, draw_disk_speed, draw_drift, draw_weather
 from .host import Host
 from .ledger import Ledger
@@ -64,12 +64,14 @@ class Violation:
         invariant: the number of the promise in the contract.
         message: what was seen, and when.
         node: where it was seen, if at one node.
+        place: of an error in the code, its type and where it was raised.
     """
 
     seed: int
     invariant: str
     message: str
     node: str | None = None
+    place: str | None = None
 
 
 @dataclass
@@ -184,7 +186,7 @@ class Simulation:
             "seed": self.seed,
             "nodes": len(setting.configuration.voters),
             "faults": list(self._kinds),
-            "seconds": self._seconds,
+            "seconds": float(self._seconds),
             "only": None if only is None else sorted(only),
             "members": [{"id": id, "part": parts.get(id, "spare")} for id in setting.ids],
             "election_timeout_ms": self.config.election_timeout_ms,
@@ -283,14 +285,14 @@ class Simulation:
             self.advance(self._seconds)
             self.recover()
         except InvariantError as broken:
-            violation = self._violation(broken.invariant, broken.message, broken.node)
-        except AssertionError as broken:
-            # The assertions of the core begin with the promise that they guard.
-            promise, _, message = str(broken).partition(": ")
-            known = _PROMISE.fullmatch(promise) is not None
-            violation = self._violation(promise if known else "failure", message if known else str(broken))
+            violation = self._violation(broken.invariant, broken.message, broken.node, broken.place)
         except Exception as error:
-            violation = self._violation("failure", f"a node failed with {described(error)}")
+            # The assertions of the core begin with the promise that they guard.
+            promise, _, message = str(error).partition(": ")
+            if isinstance(error, AssertionError) and _PROMISE.fullmatch(promise):
+                violation = self._violation(promise, message)
+            else:
+                violation = self._violation("failure", f"failed with {described(error)}", place=place_of(error))
         finally:
             self.close()
         digest = self.cluster.final_digest()
@@ -316,8 +318,8 @@ class Simulation:
             violation=violation,
         )
 
-    def _violation(self, invariant: str, message: str, node: str | None = None) -> Violation:
-        return Violation(self.seed, invariant, f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)", node)
+    def _violation(self, invariant: str, message: str, node: str | None = None, place: str | None = None) -> Violation:
+        return Violation(self.seed, invariant, f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)", node, place)
 
     def _role_changed(self, host: Host, role: str) -> None:
         self._injector.role_changed(host, role)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..faults import KINDS
 from ..simulation import Result, Simulation
-from .reading import Header, MalformedTrace, Trace, opened
+from .reading import Header, MalformedTrace, Trace, TraceError, opened
 from .recording import Line
 
 
@@ -39,7 +40,7 @@ class Recipe:
         if header.kind != "run":
             raise MalformedTrace(file, 1, f"a trace of kind {header.kind!r} has no seed to run again")
         checks = (
-            ("seed", _is_count(fields.get("seed"), 0, 1 << 63), "a whole number from 0"),
+            ("seed", _is_count(fields.get("seed"), 0), "a whole number from 0"),
             ("nodes", _is_count(fields.get("nodes"), 1, 9), "a whole number from 1 to 9"),
             ("faults", _are_among(fields.get("faults"), KINDS), f"a list of some of {', '.join(KINDS)}"),
             ("seconds", _is_seconds(fields.get("seconds")), "a number above 0, 600 at most"),
@@ -93,30 +94,51 @@ class Replay:
 
 
 class _Comparison:
-    """Holds every line of a run against those of a trace, as long as they agree."""
+    """Holds every line of a run against those of a trace, as long as they agree.
+
+    Args:
+        recorded: the lines of the trace, the header first.
+    """
 
     def __init__(self, recorded: Iterator[Line]) -> None:
         self._recorded = recorded
-        self.lines = 1  # the header decided the run, so it agrees
+        self._has_parted = False
+        self._problem: TraceError | None = None
+        self.lines = 0
         self.parting: Parting | None = None
 
     def take(self, line: Line) -> None:
-        """Take a line of the run."""
-        if self.parting is not None or "trace" in line:
+        """Take a line of the run. It never fails, since an error would pass for one of the run."""
+        if self._has_parted:
             return
-        replayed = json.loads(json.dumps(line))
-        recorded = next(self._recorded, None)
-        if recorded != replayed:
-            self.parting = Parting(self.lines + 1, recorded, replayed)
-        else:
+        recorded = self._next()
+        if recorded is not None and _text(recorded) == _text(line):
             self.lines += 1
+            return
+        self._has_parted = True
+        if self._problem is None:
+            self.parting = Parting(self.lines + 1, recorded, json.loads(_text(line)))
 
     def finish(self) -> None:
-        """Note what of the trace is left over when the run has ended."""
-        if self.parting is None:
-            left = next(self._recorded, None)
-            if left is not None:
-                self.parting = Parting(self.lines + 1, left, None)
+        """Note what of the trace is left over when the run has ended, and read on to its end.
+
+        Raises:
+            TraceError: the trace cannot be read.
+        """
+        left = self._next()
+        if self.parting is None and left is not None:
+            self.parting = Parting(self.lines + 1, left, None)
+        while self._next() is not None:
+            pass
+        if self._problem is not None:
+            raise self._problem
+
+    def _next(self) -> Line | None:
+        try:
+            return next(self._recorded, None)
+        except TraceError as problem:
+            self._problem = problem
+            return None
 
 
 def replay(path: Path) -> Replay:
@@ -130,12 +152,9 @@ def replay(path: Path) -> Replay:
     """
     with opened(path) as trace:
         recipe = Recipe.of(trace.header, str(path))
-        recorded = _with_end(trace)
-        comparison = _Comparison(recorded)
+        comparison = _Comparison(_lines(trace))
         result = recipe.simulation(comparison.take).run()
         comparison.finish()
-        for _ in recorded:  # where the two part, go on to the end, which tells the digest
-            pass
         assert trace.end is not None  # or reading would have failed
         return Replay(result, str(trace.end.get("digest")), comparison.lines, comparison.parting)
 
@@ -147,20 +166,26 @@ def replay_recipe(recipe: Recipe) -> Replay:
         recipe: what to run.
     """
     lines: list[Line] = []
-    first = recipe.simulation(lambda line: lines.append(json.loads(json.dumps(line)))).run()
-    comparison = _Comparison(iter(lines[1:]))
+    first = recipe.simulation(lines.append).run()
+    comparison = _Comparison(iter(lines))
     result = recipe.simulation(comparison.take).run()
     comparison.finish()
     return Replay(result, first.digest, comparison.lines, comparison.parting)
 
 
-def _with_end(trace: Trace) -> Iterator[Line]:
+def _lines(trace: Trace) -> Iterator[Line]:
+    yield trace.header.fields
     yield from trace.events()
     assert trace.end is not None
     yield trace.end
 
 
-def _is_count(value: object, least: int, most: int) -> bool:
+def _text(line: Line) -> str:
+    """Return what tells a line from another: unlike Python, a trace does not take 1 for true."""
+    return json.dumps(line, sort_keys=True)
+
+
+def _is_count(value: object, least: int, most: float = math.inf) -> bool:
     return type(value) is int and least <= value <= most
 
 
