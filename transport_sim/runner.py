@@ -89,7 +89,7 @@ def run_seeds(
     digest = hashlib.blake2b(digest_size=16)
     with _results(seeds, plan, min(jobs, len(seeds)), trace) as results:
         for seed, answer in zip(seeds, results, strict=True):
-            result, busy_seconds = unanswered(seed, answer) if isinstance(answer, NoAnswer) else answer
+            result, busy_seconds = result_of(seed, answer)
             summary.add(result, busy_seconds)
             digest.update(result.digest.encode())
             progress(summary)
@@ -109,9 +109,14 @@ def _results(
             yield workers.answers(tasks)
 
 
-def unanswered(seed: int, lost: NoAnswer) -> tuple[Result, float]:
-    """Return what stands for the result of a run that has none: it is not known whether it keeps the promises."""
-    return Result(seed, violation=Violation(seed, "hangs" if lost.hangs else "failure", lost.why)), 0.0
+def result_of(seed: int, answer: tuple[Result, float] | NoAnswer) -> tuple[Result, float]:
+    """Return what the run of a seed came to, and the seconds of processor time that it took.
+
+    A run without an answer has a violation and no digest: nobody knows whether it keeps the promises.
+    """
+    if not isinstance(answer, NoAnswer):
+        return answer
+    return Result(seed, violation=Violation(seed, "hangs" if answer.hangs else "failure", answer.why)), 0.0
 
 
 def run_seed(task: tuple[int, Plan, Path | None]) -> tuple[Result, float]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from .numbers import Positive
+
 
 @click.command("replay")
 @click.argument("trace", required=False, type=click.Path(path_type=Path))
@@ -16,7 +18,7 @@ import click
 @click.option("--faults", default="all", show_default=True, help="With --seed: as of `quorate sim run`.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, max=600, min_open=True),
+    type=Positive(600),
     default=20,
     show_default=True,
     help="With --seed: as of `quorate sim run`.",
