@@ -62,8 +62,8 @@ def command(trace: Path | None, seed: int | None, nodes: int, faults: str, secon
         click.echo(f"the same: {replayed.lines:,} lines, digest {result.digest}", err=True)
     else:
         click.echo(f"they part at line {parting.line:,}", err=True)
-        click.echo(f"  recorded: {_shown(parting.recorded)}", err=True)
-        click.echo(f"  replayed: {_shown(parting.replayed)}", err=True)
+        click.echo(f"  recorded: {json.dumps(parting.recorded)}", err=True)
+        click.echo(f"  replayed: {json.dumps(parting.replayed)}", err=True)
     if result.violation is not None:
         click.echo(f"{result.violation.invariant} is broken: {result.violation.message}", err=True)
     if as_json:
@@ -83,7 +83,3 @@ def command(trace: Path | None, seed: int | None, nodes: int, faults: str, secon
             )
         )
     sys.exit(0 if parting is None else 1)
-
-
-def _shown(line: dict[str, object] | None) -> str:
-    return "nothing" if line is None else json.dumps(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import signal
@@ -95,8 +96,11 @@ def command(
     interrupted = False
     try:
         with display.shown():
-            display.progress = soak(state, Plan(nodes, kinds, seconds), jobs or os.cpu_count() or 1, first_seed, minutes or float("inf"),
-                 longest_run, display.show)  # fmt: skip
+            plan = Plan(nodes, kinds, seconds)
+            most_minutes = math.inf if minutes is None else minutes
+            display.progress = soak(
+                state, plan, jobs or os.cpu_count() or 1, first_seed, most_minutes, longest_run, display.show
+            )
     except SoakError as error:
         click.echo(f"quorate sim soak: {error}", err=True)
         sys.exit(2)

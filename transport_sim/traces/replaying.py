@@ -68,12 +68,12 @@ class Parting:
 
     Attributes:
         line: the number of the line in the file, from 1.
-        recorded, replayed: what stands there and what happened now; None for nothing.
+        recorded, replayed: what stands there and what happened now.
     """
 
     line: int
-    recorded: Line | None
-    replayed: Line | None
+    recorded: Line
+    replayed: Line
 
 
 @dataclass(frozen=True)
@@ -116,18 +116,17 @@ class _Comparison:
             self.lines += 1
             return
         self._has_parted = True
-        if self._problem is None:
+        if recorded is not None:  # or the trace cannot be read any further
             self.parting = Parting(self.lines + 1, recorded, json.loads(_text(line)))
 
     def finish(self) -> None:
-        """Note what of the trace is left over when the run has ended, and read on to its end.
+        """Read on to the end of the trace, which tells its digest.
+
+        Nothing is left over when all lines agreed: the last one of a run is the last one of a trace.
 
         Raises:
             TraceError: the trace cannot be read.
         """
-        left = self._next()
-        if self.parting is None and left is not None:
-            self.parting = Parting(self.lines + 1, left, None)
         while self._next() is not None:
             pass
         if self._problem is not None:

@@ -82,6 +82,6 @@ def check_writable(path: Path) -> None:
 
 
 def _unfinished(path: Path) -> Path:
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise UnwritableTrace(path, "it is no regular file")  # a device must not be replaced by one
     return path.with_name(f"{path.name}.unfinished")
