@@ -17,10 +17,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .runner import Plan, Summary
 from .simulation import COUNTED, Result, Violation
+
+T = TypeVar("T")
 
 VERSION = 1
 """Of `state.json`; changes when a field changes its meaning or goes."""
@@ -240,11 +242,11 @@ def _settings(plan: Plan, first_seed: int) -> dict[str, object]:
 
 
 def _progress(plan: Plan, found: Mapping[str, Any]) -> Progress:
-    first_seed, next_seed = int(found["settings"]["first_seed"]), int(found["next_seed"])
+    first_seed, next_seed = _of(int, found["settings"]["first_seed"]), _of(int, found["next_seed"])
     failures = tuple(
         Failure(
-            Violation(one["seed"], one["promise"], one["message"], one["node"]),
-            one["command"],
+            Violation(_of(int, one["seed"]), _of(str, one["promise"]), _of(str, one["message"]), one["node"]),
+            _of(str, one["command"]),
             one["trace"],
             one["note"],
         )
@@ -253,12 +255,23 @@ def _progress(plan: Plan, found: Mapping[str, Any]) -> Progress:
     summary = Summary(
         runs=next_seed - first_seed,
         violations=[failure.violation for failure in failures],
-        **{name: int(found[name]) for name in COUNTED},
-        faults=Counter({str(kind): int(count) for kind, count in found["faults"].items()}),
-        busy_seconds=float(found["busy_seconds"]),
-        digest=str(found["digest"]),
+        **{name: _of(int, found[name]) for name in COUNTED},
+        faults=Counter({kind: _of(int, count) for kind, count in found["faults"].items()}),
+        busy_seconds=_of(float, found["busy_seconds"]),
+        digest=_of(str, found["digest"]),
     )
-    return Progress(plan, first_seed, next_seed, summary, failures, float(found["elapsed_seconds"]))
+    return Progress(plan, first_seed, next_seed, summary, failures, _of(float, found["elapsed_seconds"]))
+
+
+def _of(kind: type[T], value: object) -> T:
+    """Return a value if it is of a type.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return value
 
 
 def _unreadable(path: Path, problem: str) -> UnreadableState:

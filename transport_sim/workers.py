@@ -25,6 +25,9 @@ Answer = TypeVar("Answer")
 MOST_AHEAD = 1_000
 """How many tasks may be taken up after one that has no answer yet: one that hangs must not keep the others waiting."""
 
+LONGEST_START_S = 60
+"""How long a process may take to start, in seconds; the time of its task begins only then."""
+
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 _SPAWN = multiprocessing.get_context("spawn")  # fresh processes share nothing with this one, whatever it has started
 
@@ -99,7 +102,7 @@ class Workers(Generic[Task, Answer]):
                     task = next(left, None)
                     is_more = task is not None
                     if task is not None:
-                        worker.give((self._series, taken), task, monotonic() + self.longest_s)
+                        worker.give((self._series, taken), task, self.longest_s)
                         taken += 1
             if given in found:
                 yield found.pop(given)
@@ -118,6 +121,9 @@ class Workers(Generic[Task, Answer]):
             series, number = worker.task
             if worker.pipe in ready:
                 answer = worker.take()
+                if answer is _STARTED:
+                    worker.until = monotonic() + self.longest_s
+                    continue
             elif monotonic() >= worker.until:
                 answer = NoAnswer(f"no answer within {self.longest_s:g} s", hangs=True)
             else:
@@ -129,6 +135,9 @@ class Workers(Generic[Task, Answer]):
                 yield number, answer
         if monotonic() >= until:
             raise TimeIsUpError
+
+
+_STARTED = object()
 
 
 class _Worker:
@@ -143,25 +152,29 @@ class _Worker:
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self.task: tuple[int, int] | None = None
         self.until = math.inf
+        self._has_started = False
         self.pipe, theirs = _SPAWN.Pipe()
         self._process = _SPAWN.Process(target=_serve, args=(theirs, function), daemon=True)
         with theirs, _signals_held_back():
             self._process.start()
 
-    def give(self, name: tuple[int, int], task: object, until: float) -> None:
+    def give(self, name: tuple[int, int], task: object, longest_s: float) -> None:
         """Hand a task to it."""
         self.task = name
-        self.until = until
+        self.until = monotonic() + longest_s + (0 if self._has_started else LONGEST_START_S)
         with suppress(OSError):  # it has died; its pipe tells so at the next look
             self.pipe.send(task)
 
     def take(self) -> Any:
-        """Return its answer, which is there; or what has become of it."""
+        """Return its answer, which is there; or what has become of it; or, once, that it has started."""
         try:
-            answer = self.pipe.recv()
+            answer: object = self.pipe.recv()
         except (EOFError, OSError):
             self._process.join()
             return NoAnswer(f"its process ended with exit code {self._process.exitcode}", hangs=False)
+        if not self._has_started:
+            self._has_started = True
+            return _STARTED
         self.task = None
         return answer
 
@@ -174,6 +187,8 @@ class _Worker:
 
 def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
     _prepare()
+    with suppress(OSError):
+        pipe.send(None)  # it has started
     while True:
         try:
             task = pipe.recv()

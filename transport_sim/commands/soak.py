@@ -148,7 +148,7 @@ class _Display:
             told = len(progress.failures)
             if progress.summary.runs:
                 goes_on = f"goes on at seed {progress.next_seed}, with {told:,} violations so far"
-                self._console.print(f"The soak in {self._state} {goes_on}.", markup=False)
+                self._console.print(f"The soak in {self._state} {goes_on}.", markup=False, soft_wrap=True)
         self.progress = progress
         for failure in progress.failures[told:]:
             self._tell(failure)

@@ -102,14 +102,22 @@ class _Search:
         while self._shrink_setting():  # fewer decisions may do with fewer members, and the other way round
             self._minimize()
 
-    def _take_first(self, candidates: Sequence[Recipe]) -> int | None:
+    def _take_first(self, candidates: Sequence[Recipe], are_others: bool = False) -> int | None:
         """Go on with the first candidate that breaks the same promise; return which, or None.
 
         What has no answer is not taken: it is another bug, if it is one.
+
+        Args:
+            candidates: what to run, the smallest first.
+            are_others: whether they may be other runs altogether; then one that is larger is not taken either.
         """
         for place, outcome in enumerate(self._workers.answers(candidates, self._until)):
             self.runs += 1
-            if isinstance(outcome, Outcome) and outcome.broken == self.outcome.broken:
+            if (
+                isinstance(outcome, Outcome)
+                and outcome.broken == self.outcome.broken
+                and not (are_others and _is_larger(outcome, self.outcome))
+            ):
                 self.recipe, self.outcome = candidates[place], outcome
                 self._progress(self.runs, len(self.outcome.keys))
                 return place
@@ -117,7 +125,8 @@ class _Search:
         return None
 
     def _takes(self, **changes: Any) -> bool:
-        return self._take_first([replace(self.recipe, **changes)]) is not None
+        """Go on with another setting if it breaks the same promise and is no larger; return whether it does."""
+        return self._take_first([replace(self.recipe, **changes)], are_others=True) is not None
 
     def _shrink_setting(self) -> bool:
         """Take the fewest members, the shortest time and the fewest kinds of faults; return whether any of it helped.
@@ -126,7 +135,7 @@ class _Search:
         first that fails too spares a great many single decisions.
         """
         before = self.recipe
-        self._take_first([replace(self.recipe, nodes=nodes) for nodes in range(1, self.recipe.nodes)])
+        self._take_first([replace(before, nodes=nodes) for nodes in range(1, before.nodes)], are_others=True)
         while self.recipe.seconds >= 1 and self._takes(seconds=self.recipe.seconds / 2):
             pass
         for kind in before.faults:
@@ -199,6 +208,10 @@ def shrink(recipe: Recipe, jobs: int, seconds: float, progress: Callable[[int, i
         runs=search.runs,
         complete=complete,
     )
+
+
+def _is_larger(one: Outcome, other: Outcome) -> bool:
+    return len(one.keys) > len(other.keys) or one.events > other.events
 
 
 def _kind(key: str) -> str:

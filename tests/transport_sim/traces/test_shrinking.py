@@ -50,7 +50,8 @@ BUGS = [
     ("vote reply before it is durable", 0, 5, 3, [1]),
     ("no no-op at the start of a term", 0, 5, 8, [1]),
     ("commands are answered with another's result", 0, 5, 8, [1]),
-    ("votes twice in a term", 9, 5, 8, [1, 2]),
+    ("votes twice in a term", 44, 3, 3, [1, 2]),
+    ("truncation without conflict", 1, 5, 2, [1]),
     ("commit by counting old terms", 1, 5, 8, [1]),
     (mutated.RAISES.name, 1, 5, 5, [1]),
 ]
@@ -76,7 +77,7 @@ def test_what_is_left_breaks_the_same_promise_and_nothing_can_be_left_out(name, 
     assert shrunk["after"]["nodes"] <= nodes
     assert shrunk["decisions_after"] == len(decisions)
     assert shrunk["decisions_after"] <= shrunk["decisions_before"] / 10
-    assert shrunk["events_after"] < shrunk["events_before"]
+    assert shrunk["events_after"] <= 2 * shrunk["events_before"], "what is not lost arrives, but it is no other run"
     assert told["seen"][-1] == [others[-1]["runs"] if others else shrunk["runs"], len(decisions)]
 
 
@@ -93,7 +94,8 @@ def failing(tmp_path_factory):
     """The sources with a bug, and the trace of a run that takes long to shrink."""
     folder = mutated.sources("votes twice in a term", tmp_path_factory.mktemp("sources"))
     path = tmp_path_factory.mktemp("trace") / "run.ndjson"
-    ran = mutated.quorate(folder, "sim", "run", "--seed", "9", "--seconds", "8", "--trace", path)
+    arguments = ["--seed", "44", "--nodes", "3", "--seconds", "3", "--trace", path]
+    ran = mutated.quorate(folder, "sim", "run", *arguments)
     assert ran.returncode == 1, ran.stderr
     return folder, path
 
@@ -141,7 +143,7 @@ def test_out_of_time_the_smallest_run_so_far_is_written(failing, tmp_path):
 
 
 def test_time_ends_in_the_midst_of_a_run_that_does_not_end(tmp_path):
-    """Without faults this copy goes round for ever, so the first candidates of the search have no end."""
+    """With fewer than five members this copy goes round for ever, so the first candidates have no end."""
     folder = mutated.sources("vote reply before it is durable", tmp_path / "sources")
     module = folder / "transport_sim" / "simulation.py"
     source = module.read_text()
