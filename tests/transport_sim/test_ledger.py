@@ -30,6 +30,7 @@ def test_forks_do_not_depend_on_the_order_in_which_they_are_made():
 def test_forks_do_not_depend_on_what_others_draw():
     calm, busy = Chance(7), Chance(7)
     other = busy.fork("other")
+    assert busy.strikes("drop") and other.acts("command")
     fork = calm.fork("n1")
     expected = first_of(fork)
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import shlex
 import signal
 import subprocess
@@ -119,6 +121,24 @@ def test_every_field_of_the_state_is_needed(tmp_path):
                 journal.load(PLAN, None)
 
 
+def test_a_state_that_cannot_be_written_leaves_the_one_before(tmp_path):
+    """A limit on the size of files stands for a full disk."""
+    before = Progress(PLAN, 0, 3)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with Journal(tmp_path) as journal:
+        journal.save(before)
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+            with pytest.raises(UnusableDirectory, match="File too large; name another directory, or make room"):
+                journal.save(Progress(PLAN, 0, 4))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, handler)
+        assert journal.load(PLAN, None) == before
+    assert sorted(os.listdir(tmp_path)) == [".lock", "state.json"]
+
+
 def test_two_soaks_do_not_share_a_directory(tmp_path):
     with Journal(tmp_path), pytest.raises(UnusableDirectory, match="another soak runs there"), Journal(tmp_path):
         pass
@@ -142,7 +162,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path):
     directory = tmp_path / "soak"
     environment = {**os.environ, "PYTHONPATH": str(mutated.ROOT)}
     begins = []
-    for delay_s in (0.0, 0.003, 0.01, 0.02, 0.05, 0.1):
+    for delay_s in (0.0, 0.01, 0.03, 0.1):
         process = subprocess.Popen(
             [sys.executable, "-c", program, str(directory)], stdout=subprocess.PIPE, env=environment, text=True
         )
@@ -161,76 +181,77 @@ def test_killed_at_any_moment_it_goes_on(tmp_path):
 # Failures
 
 
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory):
-    """The sources with a bug that some seeds show."""
-    return mutated.sources("no no-op at the start of a term", tmp_path_factory.mktemp("broken"))
+def run(folder, *arguments):
+    return mutated.python(folder, "-c", SOAK, *arguments, "--jobs", "2", "--json", timeout=120)
 
 
-def run(folder, *arguments, **settings):
-    return mutated.python(folder, "-c", SOAK, *arguments, "--json", timeout=120, **settings)
+def ends_after(folder, failures):
+    """Let soaks with these sources end after so many failures, whatever the time."""
+    module = folder / "transport_sim" / "soak.py"
+    source, count = re.subn(r"MOST_FAILURES = \d+", f"MOST_FAILURES = {failures}", module.read_text())
+    assert count == 1
+    module.write_text(source)
 
 
-def test_a_violation_is_found_and_kept_with_all_that_it_takes_to_see_it_again(broken, tmp_path):
+def test_a_violation_is_found_and_kept_with_all_that_it_takes_to_see_it_again(tmp_path):
+    folder = mutated.sources("no no-op at the start of a term", tmp_path / "sources")
     directory = tmp_path / "my soak"
+    settings = ["--nodes", "3", "--seconds", "3", "--state", directory]
 
-    ran = run(broken, "--minutes", "0.05", "--nodes", "3", "--seconds", "4", "--state", directory)
+    ends_after(folder, 2)
+    ran = run(folder, *settings)
 
     assert ran.returncode == 1, ran.stderr
     told = mutated.told(ran)
     assert len(ran.stdout.splitlines()) == 1
-    assert {violation["promise"] for violation in told["violations"]} >= {"R3"}
+    assert [violation["promise"] for violation in told["violations"]] == ["R3", "R3"]
     for violation in told["violations"]:
         seed = violation["seed"]
         assert violation == json.loads((directory / f"seed-{seed}.json").read_text(encoding="utf-8"))
         assert violation["trace"] == f"seed-{seed}.ndjson"
         assert violation["note"] is None
-        assert f"seed {seed} breaks {violation['promise']}" in ran.stderr
+        assert f"seed {seed} breaks R3" in ran.stderr
         assert violation["command"] in ran.stderr
+    assert "It ends after 2 failures" in ran.stderr
     first = told["violations"][0]
-    replayed = mutated.told(mutated.quorate(broken, "sim", "replay", directory / first["trace"], "--json"))
-    assert (replayed["same"], replayed["violation"]) == (True, first["promise"])
-    again = mutated.quorate(broken, *shlex.split(first["command"])[1:], "--json")
+    replayed = mutated.told(mutated.quorate(folder, "sim", "replay", directory / first["trace"], "--json"))
+    assert (replayed["same"], replayed["violation"]) == (True, "R3")
+    again = mutated.quorate(folder, *shlex.split(first["command"])[1:], "--json")
     assert mutated.told(again)["violations"][0]["message"] == first["message"]
 
     # Taken up again it still knows them, and goes on.
-    later = run(broken, "--minutes", "0.02", "--nodes", "3", "--seconds", "4", "--state", directory)
+    ends_after(folder, 3)
+    later = run(folder, *settings)
     assert later.returncode == 1, later.stderr
-    assert mutated.told(later)["violations"][: len(told["violations"])] == told["violations"]
-    assert f"goes on at seed {told['next_seed']}, with {len(told['violations'])} violations so far" in later.stderr
+    assert f"goes on at seed {told['next_seed']}, with 2 violations so far" in later.stderr
+    assert mutated.told(later)["violations"][:2] == told["violations"]
+    assert len(mutated.told(later)["violations"]) == 3
 
 
-def test_a_run_that_never_ends_is_reported_and_does_not_stop_the_others(tmp_path):
+def test_a_run_that_never_ends_is_reported_and_the_soak_goes_on(tmp_path):
     folder = mutated.sources("vote reply before it is durable", tmp_path / "sources")
     module = folder / "transport_sim" / "simulation.py"
     begin = "        self.seed = seed\n"
     source = module.read_text()
     assert source.count(begin) == 1
-    module.write_text(source.replace(begin, begin + "        while seed == 1:\n            pass\n"))
+    module.write_text(source.replace(begin, begin + "        while seed in (1, 4):\n            pass\n"))
+    ends_after(folder, 2)
     directory = tmp_path / "soak"
 
-    ran = run(folder, "--minutes", "0.1", "--seconds", "0.1", "--faults", "none", "--longest-run", "1",
-              "--state", directory, "--jobs", "2")  # fmt: skip
+    ran = run(
+        folder, "--nodes", "1", "--seconds", "0.1", "--faults", "none", "--longest-run", "1", "--state", directory
+    )
 
     assert ran.returncode == 1, ran.stderr
-    (hang,) = [violation for violation in mutated.told(ran)["violations"] if violation["seed"] == 1]
-    assert (hang["promise"], hang["message"]) == ("hangs", "no answer within 1 s")
-    assert (hang["trace"], hang["note"]) == (None, "a run without an answer has no trace")
-    assert "seed 1 hangs" in ran.stderr
-    assert json.loads((directory / "seed-1.json").read_text())["promise"] == "hangs"
-    assert mutated.told(ran)["seeds"] > 2
-
-
-def test_after_many_failures_it_ends(tmp_path):
-    folder = mutated.sources("vote reply before it is durable", tmp_path / "sources")
-    module = folder / "transport_sim" / "soak.py"
-    module.write_text(module.read_text().replace("MOST_FAILURES = 100", "MOST_FAILURES = 2"))
-
-    for _ in range(2):  # and at once when it is taken up again
-        ran = run(folder, "--seconds", "1", "--state", tmp_path / "soak")
-        assert ran.returncode == 1, ran.stderr
-        assert [violation["seed"] for violation in mutated.told(ran)["violations"]] == [0, 1]
-        assert "It ends after 2 failures" in ran.stderr
+    told = mutated.told(ran)
+    assert [violation["seed"] for violation in told["violations"]] == [1, 4]
+    assert told["seeds"] == 5
+    assert told["events"] > 0
+    for hang in told["violations"]:
+        assert (hang["promise"], hang["message"]) == ("hangs", "no answer within 1 s")
+        assert (hang["trace"], hang["note"]) == (None, "a run without an answer has no trace")
+        assert f"seed {hang['seed']} hangs" in ran.stderr
+        assert json.loads((directory / f"seed-{hang['seed']}.json").read_text()) == hang
 
 
 # The command
@@ -266,10 +287,9 @@ def test_when_the_time_is_over_and_nothing_broke_it_is_exit_code_0(tmp_path):
     assert ran.returncode == 0, ran.stderr
     (line,) = ran.stdout.splitlines()
     told = json.loads(line)
-    assert told["seeds"] == told["next_seed"] > 0
+    assert told["seeds"] == told["next_seed"]
     assert told["violations"] == []
-    assert told["events"] > 0
-    assert 0.02 < told["minutes"] < 0.2
+    assert told["minutes"] >= 0.04
     assert state_of(tmp_path / "soak")["digest"] == told["digest"]
     assert "violations" in ran.stderr
 

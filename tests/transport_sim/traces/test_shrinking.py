@@ -155,7 +155,7 @@ def test_time_ends_in_the_midst_of_a_run_that_does_not_end(tmp_path):
     assert mutated.quorate(folder, "sim", "run", "--seed", "0", "--seconds", "3", "--trace", path).returncode == 1
 
     began = time.monotonic()
-    ran = mutated.quorate(folder, "sim", "shrink", path, "-o", small, "--seconds", "2", "--json", timeout=60)
+    ran = mutated.quorate(folder, "sim", "shrink", path, "-o", small, "--seconds", "1", "--json", timeout=60)
 
     assert ran.returncode == 0, ran.stderr
     assert time.monotonic() - began < 30
