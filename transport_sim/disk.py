@@ -95,6 +95,11 @@ class SimDisk(Storage):
             return self.entries[-1].term, self.entries[-1].index
         return self.base[1], self.base[0]
 
+    def term_at(self, index: int) -> int | None:
+        """Return the term of the durable entry at an index behind the base, or None where there is none."""
+        position = index - 1 - self.base[0]
+        return self.entries[position].term if 0 <= position < len(self.entries) else None
+
     def load(self) -> Restored:
         """Return what is durable."""
         snapshot = self.snapshots[-1][0] if self.snapshots else None

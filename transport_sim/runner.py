@@ -39,7 +39,7 @@ class Summary:
         runs: how many.
         violations: the broken promises, in the order of their seeds.
         events, elections, …: sums over all runs of what `simulation.COUNTED` names; see `Result`.
-        faults: sums over all runs.
+        faults, situations: sums over all runs.
         busy_seconds: processor time spent in the runs, over all processes.
         digest: over the digests of all runs in the order of their seeds; the same for any number of processes.
     """
@@ -57,6 +57,7 @@ class Summary:
     lease_reads: int = 0
     witness_degraded: int = 0
     faults: Counter[str] = field(default_factory=Counter)
+    situations: Counter[str] = field(default_factory=Counter)
     busy_seconds: float = 0.0
     digest: str = ""
 
@@ -89,6 +90,7 @@ def run_seeds(
             for name in COUNTED:
                 setattr(summary, name, getattr(summary, name) + getattr(result, name))
             summary.faults.update(result.faults)
+            summary.situations.update(result.situations)
             summary.busy_seconds += busy_seconds
             if result.violation is not None:
                 summary.violations.append(result.violation)
