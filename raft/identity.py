@@ -26,9 +26,9 @@ class Identity:
 
     Attributes:
         incarnation: as above.
-        cluster: the id of the cluster, once it is known to be committed; 0 before. One that is not committed may be taken
-            back, and two leaders may have drawn different ones. It is stored, since what was committed is not known
-            any more after a restart, and it never changes while the node runs.
+        cluster: the id of the cluster, once it is known to be committed; 0 before. One that is not committed may be
+            taken back, and two leaders may have drawn different ones. It is stored, since what was committed is not
+            known any more after a restart, and it never changes while the node runs.
     """
 
     def __init__(self, node: "Node", incarnation: int, is_witness: "bool | None", cluster: int) -> None:
