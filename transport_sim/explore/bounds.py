@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, fields
 
 from raft.config import Config
 
-# Small numbers, since only their order matters: a heartbeat interval is a third of an election timeout.
-CONFIG = Config(election_timeout_ms=12, heartbeat_interval_ms=4)
+# Small numbers, since only their order matters.
+ELECTION_TIMEOUT_MS = 12
+HEARTBEAT_INTERVAL_MS = 4
 
 # name, smallest, largest
 _LIMITS = {
@@ -20,6 +21,8 @@ _LIMITS = {
     "max_crashes": (0, 8),
     "max_drops": (0, 8),
     "max_duplicates": (0, 8),
+    "past_terms": (0, 3),
+    "append_entries": (1, 8),
 }
 
 # What is counted in a world, in this order; each has a bound `max_…`.
@@ -48,7 +51,7 @@ class Bounds:
 
     Attributes:
         nodes: members of the cluster, 1 to 4.
-        max_terms: no member enters a higher term.
+        max_terms: how many terms may begin.
         max_timeouts: how often an election timeout may pass, at all members together.
         max_heartbeats: how often a leader's timer may fire; the round that opens a term is not counted.
         max_commands: how many commands are proposed.
@@ -56,6 +59,9 @@ class Bounds:
         max_drops: how often a message is lost. One that stays on its way for ever is as good as lost, so promises are
             checked under any loss even with 0.
         max_duplicates: how often a message is delivered and stays on its way.
+        past_terms: 0 when every cluster begins new. Else it begins once with each set of disks that so many terms can
+            have left behind (see `pasts.py`), and those terms come on top of `max_terms`.
+        append_entries: most entries in one append. With 1 a follower catches up in as many steps as it lacks entries.
 
     Raises:
         InvalidBounds: names the field, the value and the bound.
@@ -69,6 +75,8 @@ class Bounds:
     max_crashes: int = 1
     max_drops: int = 1
     max_duplicates: int = 1
+    past_terms: int = 0
+    append_entries: int = 2
 
     def __post_init__(self) -> None:
         for name, (smallest, largest) in _LIMITS.items():
@@ -80,6 +88,20 @@ class Bounds:
     def limits(self) -> tuple[int, ...]:
         """The bounds of what is `COUNTED`."""
         return tuple(getattr(self, f"max_{name}") for name in COUNTED)
+
+    @property
+    def last_term(self) -> int:
+        """No member enters a higher term."""
+        return self.past_terms + self.max_terms
+
+    @property
+    def config(self) -> Config:
+        """The settings of every node: no leases, no quiescence, and no snapshot ever."""
+        return Config(
+            election_timeout_ms=ELECTION_TIMEOUT_MS,
+            heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
+            max_append_entries=self.append_entries,
+        )
 
     @property
     def members(self) -> tuple[str, ...]:

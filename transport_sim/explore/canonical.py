@@ -18,11 +18,11 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
+from raft import log
 from raft.candidate import Candidate, PreCandidate
 from raft.entries import Entry
 from raft.follower import Follower
 from raft.leader import Leader
-from raft.log import Log
 from raft.message import Message
 from raft.node import Node
 from raft.outbox import Outbox
@@ -34,6 +34,7 @@ from .clone import field_names
 
 Names: TypeAlias = Mapping[str, str]  # what each member is called
 Item: TypeAlias = tuple[int, int, bytes]  # term, kind and data of an entry
+Log: TypeAlias = tuple[Item, ...]
 
 DIGEST_BYTES = 8
 
@@ -54,7 +55,7 @@ LEFT_OUT: dict[type, frozenset[str]] = {
             "identity",  # there are no incarnations
         }
     ),
-    Log: frozenset({"_base_stamp_ms"}),  # log time is for client sessions
+    log.Log: frozenset({"_base_stamp_ms"}),  # log time is for client sessions
     Follower: frozenset({"_round"}),  # only a quiescent leader's rounds differ from each other; there is none
     Leader: frozenset(
         {

@@ -7,15 +7,12 @@ knew of a commit too. And what is bounded is counted here.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from transport_sim.shadow import InvariantError
 
 from .bounds import COUNTED
-from .canonical import Item, Names
+from .canonical import Log, Names
 from .turn import Turn
-
-Log: TypeAlias = tuple[Item, ...]
 
 
 @dataclass(frozen=True)
@@ -66,11 +63,11 @@ class History:
         Raises:
             InvariantError: when an election (S1, S4) or a commit (S4, S5) breaks a promise.
         """
-        history = self
-        if turn.won is not None:
-            history = history._after_election(turn.member.id, *turn.won)
-        if turn.committed is not None:
-            history = history._after_commit(turn.member.id, *turn.committed)
+        history, won, committed = self, turn.won, turn.committed
+        if won is not None:
+            history = history._after_election(turn.after.id, *won)
+        if committed is not None:
+            history = history._after_commit(turn.after.id, *committed)
         return history
 
     def _after_election(self, id: str, term: int, log: Log) -> History:

@@ -5,8 +5,10 @@ A member is a value: nothing ever changes it. Its turns (see `turn.py`) make new
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from raft.config import Config
 from raft.entries import Entry
 from raft.follower import Follower
 from raft.leader import Leader
@@ -15,8 +17,7 @@ from raft.node import Node
 from raft.prng import Prng
 from raft.ready import Restored, Write
 
-from .bounds import CONFIG
-from .canonical import Item, Names, item_of, node_value
+from .canonical import Log, Names, item_of, node_value
 
 
 class Draws(Prng):
@@ -88,7 +89,7 @@ class Disk:
         return self.term, names.get(self.vote or ""), items(self.entries), pending
 
 
-def items(entries: tuple[Entry, ...] | list[Entry]) -> tuple[Item, ...]:
+def items(entries: Sequence[Entry]) -> Log:
     """Return what matters of a log."""
     return tuple([item_of(entry) for entry in entries])
 
@@ -130,16 +131,23 @@ class Member:
         return names[self.id], node, self.disk.value(names), self.drawn
 
 
-def started(id: str, members: tuple[str, ...], disk: Disk, drawn: int) -> Member:
+def started(id: str, members: tuple[str, ...], config: Config, disk: Disk, drawn: int) -> Member:
     """Return a member whose node has just been started from its disk.
 
     A new process has a new clock, which begins at 0.
+
+    Args:
+        id: of the member.
+        members: the ids of all.
+        config: the settings of every node.
+        disk: what is on the disk; no write is under way.
+        drawn: see `Draws`.
 
     Raises:
         RaftError: when the node refuses what is on the disk.
     """
     restored = Restored(disk.term, disk.vote, disk.entries)
-    node = Node(id, Configuration(members), CONFIG, restored)
+    node = Node(id, Configuration(members), config, restored)
     draws = Draws(drawn)
     node.prng = draws
     node.role = Follower(node, None, node.now, node.restraint.draw_timeout())  # with a timeout like all others
@@ -154,17 +162,17 @@ def _moments(node: Node) -> list[tuple[str, int]]:
     others, since it has heard no quorum for an election timeout, and the one at which it therefore gives up. Moments
     at which a leader's own disk would count as stalled are left out: see docs/adr/0016.
     """
-    now, role = node.now, node.role
+    now, role, timeout_ms = node.now, node.role, node.config.election_timeout_ms
     deadline = role.deadline
     assert deadline is not None
     if isinstance(role, Leader):
-        silent = max(role.quorum_heard_ms(now), role._woke_ms) + CONFIG.election_timeout_ms
+        silent = max(role.quorum_heard_ms(now), role._woke_ms) + timeout_ms
         stalled = node.log.writes.waiting_since_ms
-        latest = silent if stalled is None else min(silent, stalled + CONFIG.election_timeout_ms)
+        latest = silent if stalled is None else min(silent, stalled + timeout_ms)
         moments = [("heartbeats" if at >= deadline else "", at) for at in sorted({deadline, silent})]
         moments = [moment for moment in moments if now < moment[1] <= latest]
         return [*moments, ("heartbeats", max(silent + 1, deadline))]
-    sticky = now
-    if isinstance(role, Follower):
-        sticky = role.timer_start_ms + CONFIG.election_timeout_ms
-    return [("", sticky), ("timeouts", deadline)] if now < sticky < deadline else [("timeouts", deadline)]
+    moments = [("timeouts", deadline)]
+    if isinstance(role, Follower) and now < role.timer_start_ms + timeout_ms < deadline:
+        moments.append(("", role.timer_start_ms + timeout_ms))
+    return moments

@@ -10,27 +10,26 @@ each way to rename the members, its *lanes*; the first one, with the names as th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import permutations
-from typing import TypeAlias
 
 from raft.errors import CommittedEntryConflict
 from raft.messages import Message
 from transport_sim.shadow import InvariantError
 
+from . import promises
 from .bounds import COUNTED, Bounds
-from .canonical import digest, message_value
-from .history import History, Log
-from .member import Disk, Member, started
+from .canonical import Log, digest, message_value
+from .history import History
+from .lanes import Lanes
+from .member import Member, started
+from .pasts import pasts
 from .turn import COMMAND, CRASH, DURABLE, MOMENT, SMALLEST_MESSAGE, START, Turn, take_turn
-
-Lanes: TypeAlias = tuple[int, ...]
 
 UNCOUNTED = -1
 COMMANDS = COUNTED.index("commands")
 _CRASHES = COUNTED.index("crashes")
 
 
-@dataclass
+@dataclass(slots=True)
 class Outcome:
     """What came of a member and an input.
 
@@ -38,38 +37,40 @@ class Outcome:
         member: the number of the member after it.
         sent: the numbers of the messages that have left.
         change: what it adds to the lanes of the world.
-        turn: the turn itself, if elections or commits in it must be noted; else None.
+        leads_on: whether it leads anywhere: not if nothing has changed, nor if it leads beyond the bounds.
+        turn: the turn itself, if it has an election or a commit that must be noted; else None.
         compare: whether its log or its disk has changed, and must be compared with the others'.
-        beyond: whether the member has come to a term beyond the bounds, so that this is not followed.
         broken: the promise that was broken, or None.
     """
 
     member: int = 0
     sent: tuple[int, ...] = ()
-    change: Lanes = ()
+    change: int = 0
+    leads_on: bool = False
     turn: Turn | None = None
     compare: bool = False
-    beyond: bool = False
     broken: InvariantError | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class MemberPart:
     """A member, and what is known of it.
 
     Attributes:
+        is_up: whether its node runs.
         inputs: what can be done with it, besides delivering messages: each input with what it is counted as.
         outcomes: what came of the inputs that were worked out, by input.
         logs: numbers of its log and of that on its disk: equal numbers, equal logs.
     """
 
     member: Member
+    is_up: bool
     inputs: list[tuple[int, int]]
     logs: tuple[int, int]
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(slots=True)
 class HistoryPart:
     """A history, and what is known of it.
 
@@ -77,13 +78,13 @@ class HistoryPart:
         committed: the number of its committed log.
         counted: the history with one more of each of `COUNTED`, and what that adds to the lanes of the world; None
             beyond the bounds.
-        after: the history after a turn of a member, by member and input before it, in the same form.
+        after: the history after a turn of a member, by member and input, in the same form.
     """
 
     history: History
     committed: int
-    counted: list[tuple[int, Lanes] | None] | None = None
-    after: dict[tuple[int, int], tuple[int, Lanes]] = field(default_factory=dict)
+    counted: list[tuple[int, int] | None] | None = None
+    after: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 
 
 class Space:
@@ -97,69 +98,68 @@ class Space:
         lanes: of every part, by its number.
         members, histories: the parts, by number.
         messages: by number: the position of the receiver, and the message.
+        worked_out: the members and inputs whose outcomes have brought new parts, in order: what another process needs
+            to have the same parts.
+        remembered: the numbers of all histories, in order.
     """
 
     def __init__(self, bounds: Bounds, symmetric: bool = True) -> None:
         self.bounds = bounds
         self.ids = bounds.members
-        ways = list(permutations(self.ids)) if symmetric else [self.ids]
-        # None, for whom a node has not voted, stays nobody.
-        self._namings = [{"": "", **dict(zip(self.ids, way, strict=True))} for way in ways]
-        self.lanes: dict[int, Lanes] = {}
+        self.way = Lanes(self.ids, symmetric)
+        self.lanes: dict[int, int] = {}
         self.members: dict[int, MemberPart] = {}
         self.messages: dict[int, tuple[int, Message]] = {}
         self.histories: dict[int, HistoryPart] = {}
+        self.worked_out: list[tuple[int, int]] = []
+        self.remembered: list[int] = []
+        self._config = bounds.config
+        self._limits = bounds.limits
+        self._last_term = bounds.last_term
         self._logs: dict[Log, int] = {}
 
-    def first_world(self) -> tuple[int, ...]:
-        """Return the world in which everything begins: every member has just started with an empty disk."""
-        members = [self.add_member(started(id, self.ids, Disk(), 0)) for id in self.ids]
-        return (*members, self.add_history(History()))
+    def first_worlds(self) -> list[tuple[int, ...]]:
+        """Return the worlds in which everything may begin: every member has just started from its disk."""
+        worlds = []
+        for past in pasts(self.ids, self.bounds.past_terms):
+            members = [
+                self.add_member(started(id, self.ids, self._config, disk, 0))
+                for id, disk in zip(self.ids, past.disks, strict=True)
+            ]
+            worlds.append((*members, self.add_history(past.history)))
+        return worlds
 
     # Parts
 
     def add_member(self, member: Member) -> int:
         """Keep a member and return its number."""
-        number = digest(member.value(self._namings[0]))
+        number = digest(member.value(self.way.own))
         if number not in self.members:
-            self.lanes[number] = (number, *[digest(member.value(naming)) for naming in self._namings[1:]])
+            self.lanes[number] = self.way.of([number, *[digest(member.value(names)) for names in self.way.others]])
             logs = (self._number(member.log), self._number(member.stored))
-            self.members[number] = MemberPart(member, self._inputs(member), logs)
+            self.members[number] = MemberPart(member, member.node is not None, _inputs(member), logs)
         return number
 
     def add_message(self, receiver: str, message: Message) -> int:
         """Keep a message on its way and return its number."""
-        number = _large(digest(message_value(receiver, message, self._namings[0])))
+        number = digest(message_value(receiver, message, self.way.own))
         if number not in self.messages:
-            others = [_large(digest(message_value(receiver, message, naming))) for naming in self._namings[1:]]
-            self.lanes[number] = (number, *others)
+            values = [message_value(receiver, message, names) for names in self.way.others]
+            self.lanes[number] = self.way.of([number, *[digest(value) for value in values]])
             self.messages[number] = self.ids.index(receiver), message
         return number
 
     def add_history(self, history: History) -> int:
         """Keep a history and return its number."""
-        number = digest(history.value(self._namings[0]))
+        number = digest(history.value(self.way.own))
         if number not in self.histories:
-            self.lanes[number] = (number, *[digest(history.value(naming)) for naming in self._namings[1:]])
+            self.lanes[number] = self.way.of([number, *[digest(history.value(names)) for names in self.way.others]])
             self.histories[number] = HistoryPart(history, self._number(history.committed))
+            self.remembered.append(number)
         return number
 
     def _number(self, log: Log) -> int:
         return self._logs.setdefault(log, len(self._logs))
-
-    def _inputs(self, member: Member) -> list[tuple[int, int]]:
-        if member.node is None:
-            return [(START, UNCOUNTED)]
-        inputs = []
-        for position, (what, _) in enumerate(member.moments):
-            inputs.append((MOMENT + position, COUNTED.index(what) if what else UNCOUNTED))
-        if member.disk.pending:
-            inputs.append((DURABLE, UNCOUNTED))
-        if member.leads:
-            inputs.append((COMMAND, COMMANDS))
-        for kept in range(len(member.disk.pending) + 1):
-            inputs.append((CRASH + kept, _CRASHES))
-        return inputs
 
     # Outcomes
 
@@ -174,34 +174,43 @@ class Space:
     def _work_out(self, number: int, member: Member, code: int) -> Outcome:
         message = self.messages[code][1] if code >= SMALLEST_MESSAGE else None
         try:
-            turn = take_turn(member, self.ids, code, message)
+            turn = take_turn(member, self.ids, self._config, code, message)
+            promises.check(turn)
         except Exception as error:
-            return Outcome(broken=_as_broken(member.id, error))
-        node = turn.member.node
-        if node is not None and node.term > self.bounds.max_terms:
-            return Outcome(beyond=True)
-        after = self.add_member(turn.member)
+            return Outcome(leads_on=True, broken=as_broken(member.id, error))
+        node = turn.after.node
+        if node is not None and node.term > self._last_term:
+            return Outcome()
+        known = len(self.lanes)
+        after = self.add_member(turn.after)
         sent = tuple([self.add_message(receiver, message) for receiver, message in turn.sent])
-        taken = [self.lanes[number]] + ([self.lanes[code]] if message is not None else [])
-        given = [self.lanes[after], *[self.lanes[one] for one in sent]]
-        change = difference(given, taken)
+        if len(self.lanes) > known:
+            self.worked_out.append((number, code))
+        given = self.lanes[after] + sum([self.lanes[one] for one in sent])
+        taken = self.lanes[number] + (0 if message is None else self.lanes[code])
         noted = turn if turn.won is not None or turn.committed is not None else None
-        compare = noted is not None or self.members[after].logs != self.members[number].logs
-        return Outcome(after, sent, change, noted, compare)
+        return Outcome(
+            after,
+            sent,
+            self.way.difference(given, taken),
+            after != number or bool(sent),
+            noted,
+            noted is not None or self.members[after].logs != self.members[number].logs,
+        )
 
-    def counted(self, number: int) -> list[tuple[int, Lanes] | None]:
+    def counted(self, number: int) -> list[tuple[int, int] | None]:
         """Return what a history becomes with one more of each of `COUNTED`."""
         part = self.histories[number]
         if part.counted is None:
             part.counted = []
-            for what, limit in enumerate(self.bounds.limits):
+            for what, limit in enumerate(self._limits):
                 if part.history.spent[what] < limit:
-                    part.counted.append(self._other_history(number, part.history.count(what)))
+                    part.counted.append(self._instead_of(number, part.history.count(what)))
                 else:
                     part.counted.append(None)
         return part.counted
 
-    def noted(self, number: int, member: int, code: int, turn: Turn) -> tuple[int, Lanes]:
+    def noted(self, number: int, member: int, code: int, turn: Turn) -> tuple[int, int]:
         """Return what a history becomes by a turn of a member.
 
         Raises:
@@ -210,28 +219,32 @@ class Space:
         part = self.histories[number]
         found = part.after.get((member, code))
         if found is None:
-            found = part.after[member, code] = self._other_history(number, part.history.after(turn))
+            found = part.after[member, code] = self._instead_of(number, part.history.after(turn))
         return found
 
-    def _other_history(self, number: int, history: History) -> tuple[int, Lanes]:
+    def _instead_of(self, number: int, history: History) -> tuple[int, int]:
         other = self.add_history(history)
-        return other, difference([self.lanes[other]], [self.lanes[number]])
+        return other, self.way.difference(self.lanes[other], self.lanes[number])
 
 
-def difference(given: list[Lanes], taken: list[Lanes]) -> Lanes:
-    """Return lane by lane what some parts come to, less what others come to."""
-    plus = [sum(lane) for lane in zip(*given, strict=True)]
-    minus = [sum(lane) for lane in zip(*taken, strict=True)]
-    return tuple([a - b for a, b in zip(plus, minus, strict=True)])
+def _inputs(member: Member) -> list[tuple[int, int]]:
+    """Return what can be done with a member, besides delivering messages: each input with what it is counted as."""
+    if member.node is None:
+        return [(START, UNCOUNTED)]
+    inputs = []
+    for position, (what, _) in enumerate(member.moments):
+        inputs.append((MOMENT + position, COUNTED.index(what) if what else UNCOUNTED))
+    if member.disk.pending:
+        inputs.append((DURABLE, UNCOUNTED))
+    if member.leads:
+        inputs.append((COMMAND, COMMANDS))
+    for kept in range(len(member.disk.pending) + 1):
+        inputs.append((CRASH + kept, _CRASHES))
+    return inputs
 
 
-def _large(number: int) -> int:
-    """Return the number of a message, which no other input has."""
-    return number | 1 << 63
-
-
-def _as_broken(id: str, error: Exception) -> InvariantError:
-    """Return what a member has broken that stopped."""
+def as_broken(id: str, error: Exception) -> InvariantError:
+    """Return which promise it breaks that a member stopped with an error."""
     if isinstance(error, InvariantError):
         return error
     if isinstance(error, CommittedEntryConflict):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from transport_sim.shadow import InvariantError
 
-from .history import Log
+from .canonical import Log
 from .member import Member
 
 

@@ -13,19 +13,17 @@ from transport_sim.shadow import InvariantError
 
 from . import together
 from .bounds import COUNTED
-from .space import COMMANDS, UNCOUNTED, Lanes, Outcome, Space
+from .space import COMMANDS, UNCOUNTED, Outcome, Space
 from .turn import COMMAND
 
 World: TypeAlias = tuple[int, ...]
-
-MASK = (1 << 64) - 1
 
 # What is done is a number of 16 bits: one of these, + the position of the message among those on their way; or else
 # the position of the member times 128, + the input.
 DELIVER = 1 << 14
 DUPLICATE = 2 << 14
 LOSE = 3 << 14
-_INPUTS = 128
+INPUTS = 128
 
 _DROPS = COUNTED.index("drops")
 _DUPLICATES = COUNTED.index("duplicates")
@@ -58,95 +56,104 @@ class Worlds:
 
     def digest(self, world: World) -> int:
         """Return the number that a world has, whatever its members are called."""
-        return min([lane & MASK for lane in self._lanes(world)])
+        return self.space.way.least(self._lanes(world))
 
-    def _lanes(self, world: World) -> list[int]:
+    def _lanes(self, world: World) -> int:
         lanes = self.space.lanes
-        return [sum(lane) for lane in zip(*[lanes[part] for part in world], strict=True)]
+        return sum([lanes[part] for part in world])
 
     def next_of(self, world: World) -> tuple[list[tuple[int, int, World]], list[Broken]]:
         """Return all that can be done in a world: what is done, the digest of the world after it, and that world.
 
-        And the promises that are broken by what can be done.
+        And the promises that are broken by what can be done. Left out is what leads to nothing new: a message that
+        changes nothing leads to a world that can do nothing but what this one can.
         """
         space, nodes = self.space, self._nodes
-        members, net = world[:nodes], world[nodes + 1 :]
-        history = world[nodes]
+        members, history = world[:nodes], world[nodes]
         lanes = self._lanes(world)
-        counted = space.counted(history)
+        least = space.way.least
         found: list[tuple[int, int, World]] = []
         broken: list[Broken] = []
-
-        def follow(
-            action: int, position: int, code: int, outcome: Outcome, past: int, change: Lanes, rest: World
-        ) -> None:
-            """Add the world after an outcome."""
-            if outcome.beyond:
-                return
-            try:
-                if outcome.broken is not None:
-                    raise outcome.broken
-                after = (*members[:position], outcome.member, *members[position + 1 :])
-                total = [lane + one + other for lane, one, other in zip(lanes, outcome.change, change, strict=True)]
-                if outcome.compare:
-                    if outcome.turn is not None:
-                        past, more = space.noted(past, members[position], code, outcome.turn)
-                        total = [lane + one for lane, one in zip(total, more, strict=True)]
-                    self._compare(after, past, outcome)
-            except InvariantError as error:
-                broken.append(Broken(action, error))
-                return
-            net = tuple(sorted(rest + outcome.sent)) if outcome.sent else rest
-            found.append((action, min([lane & MASK for lane in total]), (*after, past, *net)))
-
-        nothing = (0,) * len(lanes)
-        for position in range(nodes):
+        for action, position, code, past, change, rest in self._moves(world):
             number = members[position]
-            for code, what in space.members[number].inputs:
-                past, change = history, nothing
-                if what != UNCOUNTED:
-                    more = counted[what]
-                    if more is None:
-                        continue
-                    past, change = more
-                    if code == COMMAND:
-                        code += space.histories[history].history.spent[COMMANDS]
-                action = position * _INPUTS + code
-                follow(action, position, code, space.outcome(number, code), past, change, net)
-        lose, duplicate = counted[_DROPS], counted[_DUPLICATES]
-        last = 0
-        for place, message in enumerate(net):
-            if message == last:
+            outcome = space.members[number].outcomes.get(code) or space.outcome(number, code)
+            if not outcome.leads_on:
                 continue
-            last = message
-            rest = net[:place] + net[place + 1 :]
-            position = space.messages[message][0]
-            if space.members[members[position]].member.node is not None:
-                outcome = space.outcome(members[position], message)
-                follow(DELIVER + place, position, message, outcome, history, nothing, rest)
-                if duplicate is not None:
-                    change = tuple(
-                        [one + other for one, other in zip(duplicate[1], space.lanes[message], strict=True)]
-                    )
-                    follow(DUPLICATE + place, position, message, outcome, duplicate[0], change, net)
-            if lose is not None:
-                total = [
-                    lane + one - other
-                    for lane, one, other in zip(lanes, lose[1], space.lanes[message], strict=True)
-                ]
-                found.append((LOSE + place, min([lane & MASK for lane in total]), (*members, lose[0], *rest)))
+            after = (*members[:position], outcome.member, *members[position + 1 :])
+            total = lanes + outcome.change + change
+            if outcome.compare or outcome.broken is not None:
+                try:
+                    past, noted = self._note(after, past, number, code, outcome)
+                except InvariantError as error:
+                    broken.append(Broken(action, error))
+                    continue
+                total += noted
+            net = tuple(sorted(rest + outcome.sent)) if outcome.sent else rest
+            found.append((action, least(total), (*after, past, *net)))
+        lose = space.counted(history)[_DROPS]
+        if lose is not None:
+            net = world[nodes + 1 :]
+            for place, message in enumerate(net):
+                if place == 0 or net[place - 1] != message:
+                    total = lanes + lose[1] + space.way.difference(0, space.lanes[message])
+                    after = (*members, lose[0], *net[:place], *net[place + 1 :])
+                    found.append((LOSE + place, least(total), after))
         return found, broken
 
-    def _compare(self, after: World, past: int, outcome: Outcome) -> None:
-        """Check what only shows when members are compared, unless the same was compared before."""
+    def _moves(self, world: World) -> list[tuple[int, int, int, int, int, World]]:
+        """Return every input that a member can be given now.
+
+        Each as: what is done, the position of the member, the input, the history after it, what that adds to the lanes
+        beside the outcome, and the messages that are still on their way.
+        """
+        space, nodes = self.space, self._nodes
+        history, net = world[nodes], world[nodes + 1 :]
+        counted = space.counted(history)
+        moves: list[tuple[int, int, int, int, int, World]] = []
+        for position in range(nodes):
+            for code, what in space.members[world[position]].inputs:
+                if what == UNCOUNTED:
+                    moves.append((position * INPUTS + code, position, code, history, 0, net))
+                    continue
+                more = counted[what]
+                if more is not None:
+                    if code == COMMAND:
+                        code += space.histories[history].history.spent[COMMANDS]
+                    moves.append((position * INPUTS + code, position, code, *more, net))
+        duplicate = counted[_DUPLICATES]
+        last = 0
+        for place, message in enumerate(net):
+            position = space.messages[message][0]
+            if message != last and space.members[world[position]].is_up:
+                rest = net[:place] + net[place + 1 :]
+                moves.append((DELIVER + place, position, message, history, 0, rest))
+                if duplicate is not None:
+                    change = duplicate[1] + space.lanes[message]
+                    moves.append((DUPLICATE + place, position, message, duplicate[0], change, net))
+            last = message
+        return moves
+
+    def _note(self, after: World, past: int, number: int, code: int, outcome: Outcome) -> tuple[int, int]:
+        """Note elections and commits, and check what only shows when members are compared.
+
+        Returns:
+            The history after it, and what that adds to the lanes.
+        """
         space = self.space
-        parts = [space.members[number] for number in after]
+        if outcome.broken is not None:
+            raise outcome.broken
+        noted = 0
+        parts = [space.members[one] for one in after]
+        if outcome.turn is not None:
+            past, noted = space.noted(past, number, code, outcome.turn)
+            committed = outcome.turn.committed
+            if committed is not None:
+                together.check_commit(committed[0], [part.member for part in parts])
         history = space.histories[past]
-        if outcome.turn is not None and outcome.turn.committed is not None:
-            together.check_commit(outcome.turn.committed[0], [part.member for part in parts])
-        key = (history.committed, *[number for part in parts for number in part.logs])
+        key = (history.committed, *[log for part in parts for log in part.logs])
         if key not in self._compared:
             members = [part.member for part in parts]
             together.check_logs(members)
             together.check_disks(history.history.committed, members)
             self._compared.add(key)
+        return past, noted
