@@ -7,6 +7,7 @@ knew of a commit too. And what is bounded is counted here.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from transport_sim.shadow import InvariantError
 
@@ -50,6 +51,18 @@ class History:
         """Return it with every member called by another name."""
         elected = [(one.term, names[one.leader], one.log) for one in self.elected]
         return self.spent, elected, self.committed, self.committed_in
+
+    def as_object(self) -> list[Any]:
+        """Return it for JSON."""
+        elected = [[one.term, one.leader, _as_object(one.log)] for one in self.elected]
+        return [list(self.spent), elected, _as_object(self.committed), list(self.committed_in)]
+
+    @classmethod
+    def of_object(cls, given: list[Any]) -> History:
+        """Return the history that `as_object` returned."""
+        spent, elected, committed, committed_in = given
+        leaders = [Elected(term, leader, _of_object(log)) for term, leader, log in elected]
+        return cls(tuple(spent), tuple(leaders), _of_object(committed), tuple(committed_in))
 
     def count(self, what: int) -> History:
         """Return the history with one more of what is `COUNTED` at a position."""
@@ -97,3 +110,11 @@ class History:
                 )
         committed_in = self.committed_in + (led,) * (len(log) - known)
         return replace(self, committed=log, committed_in=committed_in)
+
+
+def _as_object(log: Log) -> list[Any]:
+    return [[term, kind, data.hex()] for term, kind, data in log]
+
+
+def _of_object(log: list[Any]) -> Log:
+    return tuple([(term, kind, bytes.fromhex(data)) for term, kind, data in log])
