@@ -73,7 +73,7 @@ class Bounds:
     max_heartbeats: int = 1
     max_commands: int = 1
     max_crashes: int = 1
-    max_drops: int = 1
+    max_drops: int = 0
     max_duplicates: int = 1
     past_terms: int = 0
     append_entries: int = 2

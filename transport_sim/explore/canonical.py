@@ -133,7 +133,7 @@ class _Encoder:
         self._done = node.log.writes.done
         self._names = names
 
-    def encode(self, value: Any) -> object:
+    def encode(self, value: Any) -> Any:
         kind = type(value)
         if kind is int or value is None or kind is bool or kind is bytes:
             return value

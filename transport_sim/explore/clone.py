@@ -58,7 +58,7 @@ def _way(kind: type) -> Callable[[Any, _Copies], Any]:
     def by_slots(value: Any, copies: _Copies) -> Any:
         copied = copies.get(id(value))
         if copied is None:
-            copied = copies[id(value)] = kind.__new__(kind)
+            copied = copies[id(value)] = object.__new__(kind)
             for name in slots:
                 setattr(copied, name, _clone(getattr(value, name), copies))
         return copied
@@ -69,8 +69,7 @@ def _way(kind: type) -> Callable[[Any, _Copies], Any]:
 def _by_dict(value: Any, copies: _Copies) -> Any:
     copied = copies.get(id(value))
     if copied is None:
-        kind = type(value)
-        copied = copies[id(value)] = kind.__new__(kind)
+        copied = copies[id(value)] = object.__new__(type(value))
         fields = copied.__dict__
         for name, field in value.__dict__.items():
             fields[name] = field if type(field) in UNCHANGING else _clone(field, copies)
@@ -95,9 +94,8 @@ def _dict(value: dict[Any, Any], copies: _Copies) -> dict[Any, Any]:
 
 
 def _set(value: set[Any], copies: _Copies) -> set[Any]:
-    if id(value) not in copies:
-        copies[id(value)] = set(value)
-    return copies[id(value)]
+    copied: set[Any] = copies.setdefault(id(value), set(value))
+    return copied
 
 
 def _tuple(value: tuple[Any, ...], copies: _Copies) -> tuple[Any, ...]:

@@ -44,7 +44,8 @@ class Lanes:
 
     def least(self, lanes: int) -> int:
         """Return the least of the lanes."""
-        return min(self._struct.unpack(lanes.to_bytes(self._struct.size, "little")))
+        least: int = min(self._struct.unpack(lanes.to_bytes(self._struct.size, "little")))
+        return least
 
     def difference(self, given: int, taken: int) -> int:
         """Return what must be added to change a sum that contains the one part into one that contains the other."""

@@ -30,7 +30,7 @@ class Past:
 
 
 def pasts(ids: tuple[str, ...], terms: int) -> Iterator[Past]:
-    """Return every past of a cluster in which so many terms may have been led, each by a leader that added one entry."""
+    """Return every past of a cluster with so many terms, each led by nobody or by a leader that added one entry."""
     found = [Past(tuple([Disk() for _ in ids]))]
     for term in range(1, terms + 1):
         found = [after for before in found for after in (before, *_after_term(ids, before, term))]

@@ -27,6 +27,8 @@ def check(turn: Turn) -> None:
         _check_restart(node, turn.after.disk)
     else:
         _check_progress(turn.before, turn.before.node, turn.after, node)
+    if turn.won is not None and node.log.last_term != node.term:
+        raise InvariantError("R3", f"{node.id} leads term {node.term} without a no-op of that term")
     _check_applied(turn, node)
     _check_bounds(turn.after, node)
     for receiver, message in turn.sent:

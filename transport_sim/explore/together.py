@@ -40,6 +40,4 @@ def check_disks(committed: Log, members: Sequence[Member]) -> None:
     for member, end in zip(members, ends, strict=True):
         grants = [other for other in ends if other <= end]
         if member.stored[: len(committed)] != committed and 2 * len(grants) > len(members):
-            raise InvariantError(
-                "S8", f"{member.id} could be elected without the committed entry {len(committed)}"
-            )
+            raise InvariantError("S8", f"{member.id} could be elected without the committed entry {len(committed)}")

@@ -1,0 +1,1 @@
+"""The subcommands of `quorate sim`, one module each, which exports it as `command`."""
