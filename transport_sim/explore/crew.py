@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
@@ -102,21 +102,30 @@ class Crew:
         """
         if self._alone is not None:
             return [self._alone.answer(name, requests[0])]
-        try:
+        with _ended_is_failed():
             for connection, request in zip(self._connections, requests, strict=True):
                 _send(connection, name, request)
             return [connection.recv_bytes() for connection in self._connections]
-        except (EOFError, OSError):
-            raise ShareFailed("a process of the exploration has ended; is there enough memory?") from None
 
     def ask_one(self, share: int, name: str, request: bytes) -> dict[str, Any]:
-        """Ask one share something, and return the header of its answer."""
+        """Ask one share something, and return the header of its answer.
+
+        Raises:
+            ShareFailed: when its process has ended.
+        """
         if self._alone is not None:
-            answer = self._alone.answer(name, request)
-        else:
+            return unpacked(self._alone.answer(name, request))[0]
+        with _ended_is_failed():
             _send(self._connections[share], name, request)
-            answer = self._connections[share].recv_bytes()
-        return unpacked(answer)[0]
+            return unpacked(self._connections[share].recv_bytes())[0]
+
+
+@contextmanager
+def _ended_is_failed() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError):
+        raise ShareFailed("a process of the exploration has ended; is there enough memory?") from None
 
 
 def _send(connection: Connection, name: str, request: bytes) -> None:

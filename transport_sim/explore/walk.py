@@ -149,7 +149,7 @@ class Walk:
                     raise checkpoint.Unusable(self._file, problem)
             self.progress.depth = kept.depth
             self.progress.seconds = kept.seconds
-        self._round(crew, 0, None)
+        self._round(crew, 0, 0)
 
     def _round(self, crew: Crew, most: int, limit: int | None, advance: bool = False) -> None:
         """Let every share go on from some worlds, and hand on what each has found for the others."""
@@ -221,7 +221,7 @@ class Walk:
 
     def _save(self, crew: Crew) -> None:
         assert self._file is not None
-        self._round(crew, 0, None)  # nothing is on its way any more
+        self._round(crew, 0, 0)  # nothing is on its way any more
         shares = crew.ask("saved", [b""] * self.jobs)
         kept = checkpoint.Kept(
             self.bounds, self.jobs, self.symmetric, self.progress.depth, self.progress.seconds, shares
