@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from transport_sim.runner import Plan, Summary
 
 PACKAGES = ("raft", "actors", "transport_sim")
-SIM_COMMANDS = ("convert", "explain", "replay", "shrink")
+SIM_COMMANDS = ("convert", "explain", "explore", "replay", "shrink")
 INTERRUPTED = 130  # the exit code of whatever ends by Ctrl-C, as shells have it
 TERMINATED = 143  # and by SIGTERM
 WIDE_ENOUGH = 100  # columns that the progress bar needs to show sums too
