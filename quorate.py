@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from transport_sim.runner import Plan, Summary
 
 PACKAGES = ("raft", "actors", "transport_sim")
-SIM_COMMANDS = ("convert", "explain", "replay", "shrink")
+SIM_COMMANDS = ("convert", "explain", "explore", "replay", "shrink")
 INTERRUPTED = 130  # the exit code of whatever ends by Ctrl-C, as shells have it
 TERMINATED = 143  # and by SIGTERM
 WIDE_ENOUGH = 100  # columns that the progress bar needs to show sums too
@@ -228,6 +228,7 @@ def _print_summary(summary: Summary, plan: Plan, replays: list[str]) -> None:
     from rich.table import Table
 
     from transport_sim.simulation import COUNTED
+    from transport_sim.situations import SITUATIONS
 
     console = Console(stderr=True, highlight=False)
     table = Table(
@@ -242,6 +243,9 @@ def _print_summary(summary: Summary, plan: Plan, replays: list[str]) -> None:
     for kind, count in sorted(summary.faults.items()):
         table.add_row(f"fault: {kind}", f"{count:,}")
     table.add_section()
+    for name in SITUATIONS:
+        table.add_row(f"situation: {name}", f"{summary.situations[name]:,}")
+    table.add_section()
     table.add_row("violations", f"{len(summary.violations):,}", style="bold red" if summary.violations else "green")
     console.print(table)
     console.print(f"digest {summary.digest}", style="dim")
@@ -255,6 +259,7 @@ def _print_summary(summary: Summary, plan: Plan, replays: list[str]) -> None:
 
 def _as_object(summary: Summary, replays: list[str]) -> dict[str, object]:
     from transport_sim.simulation import COUNTED
+    from transport_sim.situations import SITUATIONS
 
     return {
         "runs": summary.runs,
@@ -265,6 +270,7 @@ def _as_object(summary: Summary, replays: list[str]) -> dict[str, object]:
         "events_per_second": summary.events_per_second,
         **{name: getattr(summary, name) for name in COUNTED},
         "faults": dict(sorted(summary.faults.items())),
+        "situations": {name: summary.situations[name] for name in SITUATIONS},
         "digest": summary.digest,
     }
 

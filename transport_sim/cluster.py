@@ -25,6 +25,8 @@ from .invariants import Checker
 from .network import Network, Weather
 from .scheduler import Scheduler
 from .shadow import InvariantError
+from .situations import Situations
+from .spotter import Spotter
 
 if TYPE_CHECKING:
     from .traces.recording import Recorder
@@ -71,6 +73,7 @@ class Cluster:
         chance, setting: as above.
         faults: how often each kind of fault struck.
         network, checker: as their names say.
+        situations: the rare situations that the cluster has come to.
         hosts: all of them, in the order of the setting.
         role_changed: called as role_changed(host, role) when a node takes on a role; may be replaced.
         trace: where everything is recorded, or None; a recorder enters itself.
@@ -93,6 +96,8 @@ class Cluster:
             setting.configuration, setting.ids, config.election_timeout_ms, longest_pause_ms, setting.limits
         )
         self.network = Network(self.scheduler, chance, setting.weather, self._deliver)
+        self.situations = Situations()
+        self.hosts: list[Host] = []
         self.world = World(
             scheduler=self.scheduler,
             chance=chance,
@@ -108,8 +113,9 @@ class Cluster:
             record=self.record,
             role_changed=lambda host, role: self.role_changed(host, role),
             broke=self._broke,
+            spotter=Spotter(self.hosts, self.situations, config.election_timeout_ms),
         )
-        self.hosts = [Host(id, self.world, id in setting.witnesses, self._drift_ppm(id)) for id in setting.ids]
+        self.hosts += [Host(id, self.world, id in setting.witnesses, self._drift_ppm(id)) for id in setting.ids]
         self._host = {host.id: host for host in self.hosts}
 
     def _drift_ppm(self, id: str) -> int:

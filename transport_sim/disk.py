@@ -46,7 +46,7 @@ class SimDisk(Storage):
         changed: called with every write when it becomes durable.
 
     Attributes:
-        term, vote, base, entries: what is durable.
+        term, vote, cluster, base, entries: what is durable.
         snapshots: the durable snapshots and their contents, the newest last.
         incarnation: drawn when the disk was new.
         is_witness: whether it serves a witness.
@@ -77,6 +77,7 @@ class SimDisk(Storage):
         """Begin as a new disk, with an incarnation of its own."""
         self.term = 0
         self.vote: str | None = None
+        self.cluster = 0
         self.base = (0, 0)
         self.entries: list[Entry] = []
         self.snapshots: list[tuple[Snapshot, bytes]] = []
@@ -95,11 +96,23 @@ class SimDisk(Storage):
             return self.entries[-1].term, self.entries[-1].index
         return self.base[1], self.base[0]
 
+    def term_at(self, index: int) -> int | None:
+        """Return the term of the durable entry at an index behind the base, or None where there is none."""
+        position = index - 1 - self.base[0]
+        return self.entries[position].term if 0 <= position < len(self.entries) else None
+
     def load(self) -> Restored:
         """Return what is durable."""
         snapshot = self.snapshots[-1][0] if self.snapshots else None
         return Restored(
-            self.term, self.vote, tuple(self.entries), self.base, snapshot, self.incarnation, self.is_witness
+            self.term,
+            self.vote,
+            tuple(self.entries),
+            self.base,
+            snapshot,
+            self.incarnation,
+            self.is_witness,
+            self.cluster,
         )
 
     def write(self, write: Write) -> None:
@@ -142,6 +155,8 @@ class SimDisk(Storage):
         if write.term is not None:
             self.term = write.term
             self.vote = write.vote
+        if write.cluster:
+            self.cluster = write.cluster
         if write.base[0] > self.base[0]:
             self._cut(*write.base)
         if write.entries:

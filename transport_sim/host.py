@@ -15,7 +15,7 @@ from raft.config import Config
 from raft.membership import Configuration
 from raft.messages import Message
 from raft.node import Node
-from raft.observer import ESSENTIAL, RoleChanged
+from raft.observer import DEBUG, Event, RoleChanged
 from raft.ready import Write
 from raft.witness import WitnessMachine
 
@@ -27,6 +27,7 @@ from .scheduler import Scheduler
 
 if TYPE_CHECKING:
     from .invariants import Checker
+    from .spotter import Spotter
     from .traces.recording import Recorder
 
 Reply = Callable[[Exception | None, object], None]
@@ -58,6 +59,7 @@ class World:
     record: Callable[..., None]
     role_changed: Callable[[Host, str], None]
     broke: Callable[[str, Exception], None]
+    spotter: Spotter
     trace: Recorder | None = None
 
 
@@ -145,7 +147,7 @@ class Host:
         level: which events it wants of its node.
     """
 
-    level = ESSENTIAL
+    level = DEBUG
 
     node: Node
     machine: Machine
@@ -182,6 +184,7 @@ class Host:
         timer = SimTimer(world.scheduler, self._clock, self.tell)
         behaviour = RaftActor(self.node, self._clock, timer, self, self.disk, machine, self)
         world.checker.started(self)
+        world.spotter.started(self)
         if world.trace is not None:
             world.trace.started(self)
         self.actor = SimActor(behaviour, world.scheduler, self._turn_delay, self._turn_ended, self._failed)
@@ -193,6 +196,7 @@ class Host:
         if actor is not None:
             if self._world.trace is not None:
                 self._world.trace.record("crash", node=self.id)
+            self._world.spotter.crashed(self)
             actor.kill()
             self._world.faults["lost-write"] += self.disk.crash()
             actor.behaviour.abandon("the node crashed")
@@ -233,6 +237,7 @@ class Host:
         if self.actor is None:
             return False
         self._world.checker.delivered(self, message)
+        self._world.spotter.received(self, message)
         self.actor.actor_ref.tell(message)
         return True
 
@@ -243,23 +248,32 @@ class Host:
 
     def propose(self, data: bytes, reply: Reply) -> bool:
         """Ask the node to replicate a command; return False when it does not run."""
-        return self._ask(Propose(data, self._traced("propose", data, reply)))
+        return self._ask(Propose(data, self._watched("propose", data, reply)))
 
     def read(self, consistency: str, reply: Reply) -> bool:
         """Ask the state machine how many commands it was given; return False when the node does not run."""
-        return self._ask(Read(None, consistency, self._traced("read", consistency, reply)))
+        if self.actor is not None:
+            self._world.spotter.asked_to_read(self, consistency)
+        return self._ask(Read(None, consistency, self._watched("read", consistency, reply)))
 
     def transfer(self, target: str | None, reply: Reply) -> bool:
         """Ask the node to hand leadership over; return False when it does not run."""
-        return self._ask(TransferLeadership(target, self._traced("transfer", target, reply)))
+        return self._ask(TransferLeadership(target, self._watched("transfer", target, reply)))
 
     def change(self, changes: list[Change], reply: Reply) -> bool:
         """Ask the node to change the members; return False when it does not run."""
-        return self._ask(ChangeMembership(changes, self._traced("change", changes, reply)))
+        return self._ask(ChangeMembership(changes, self._watched("change", changes, reply)))
 
-    def _traced(self, what: str, subject: object, reply: Reply) -> Reply:
-        trace = self._world.trace
-        return reply if trace is None or self.actor is None else trace.asked(self, what, subject, reply)
+    def _watched(self, what: str, subject: object, reply: Reply) -> Reply:
+        world = self._world
+
+        def answered(error: Exception | None, result: object) -> None:
+            world.spotter.answered(error, result)
+            reply(error, result)
+
+        if world.trace is None or self.actor is None:
+            return answered
+        return world.trace.asked(self, what, subject, answered)
 
     def _ask(self, request: object) -> bool:
         if self.actor is None:
@@ -276,10 +290,12 @@ class Host:
         self._world.record(self.id, messages)
         self._world.network.send(self.id, messages)
 
-    def observe(self, event: object) -> None:
-        """Observer port: pass on changes of role; the checker looks at the node itself."""
+    def observe(self, event: Event) -> None:
+        """Observer port: pass on what happens; the checker looks at the node itself."""
         if isinstance(event, RoleChanged):
             self._world.role_changed(self, event.role)
+        else:
+            self._world.spotter.observe(self, event)
 
     # What happens on this host
 

@@ -115,6 +115,7 @@ class Progress:
             "busy_seconds": summary.busy_seconds,
             **{name: getattr(summary, name) for name in COUNTED},
             "faults": dict(sorted(summary.faults.items())),
+            "situations": dict(sorted(summary.situations.items())),
             "digest": summary.digest,
             "violations": [failure.as_json() for failure in self.failures],
         }
@@ -257,6 +258,7 @@ def _progress(plan: Plan, found: Mapping[str, Any]) -> Progress:
         violations=[failure.violation for failure in failures],
         **{name: _of(int, found[name]) for name in COUNTED},
         faults=Counter({kind: _of(int, count) for kind, count in found["faults"].items()}),
+        situations=Counter({name: _of(int, count) for name, count in found["situations"].items()}),
         busy_seconds=_of(float, found["busy_seconds"]),
         digest=_of(str, found["digest"]),
     )

@@ -33,7 +33,7 @@ class Summary:
         runs: how many.
         violations: the broken promises, in the order of their seeds.
         events, elections, …: sums over all runs of what `simulation.COUNTED` names; see `Result`.
-        faults: sums over all runs.
+        faults, situations: sums over all runs.
         busy_seconds: processor time spent in the runs, over all processes.
         digest: over the digests of all runs in the order of their seeds; the same for any number of processes.
     """
@@ -51,6 +51,7 @@ class Summary:
     lease_reads: int = 0
     witness_degraded: int = 0
     faults: Counter[str] = field(default_factory=Counter)
+    situations: Counter[str] = field(default_factory=Counter)
     busy_seconds: float = 0.0
     digest: str = ""
 
@@ -60,6 +61,7 @@ class Summary:
         for name in COUNTED:
             setattr(self, name, getattr(self, name) + getattr(result, name))
         self.faults.update(result.faults)
+        self.situations.update(result.situations)
         self.busy_seconds += busy_seconds
         if result.violation is not None:
             self.violations.append(result.violation)

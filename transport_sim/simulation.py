@@ -91,6 +91,7 @@ class Result:
         lease_reads: how many of them by a lease.
         witness_degraded: how often a leader began to send a witness its whole log.
         faults: how often each kind of fault struck.
+        situations: how often it came to each rare situation, see `situations.py`.
         digest: of everything that happened, 32 hexadecimal digits.
         violation: the broken promise that ended the run, or None.
     """
@@ -107,6 +108,7 @@ class Result:
     lease_reads: int = 0
     witness_degraded: int = 0
     faults: Counter[str] = field(default_factory=Counter)
+    situations: Counter[str] = field(default_factory=Counter)
     digest: str = ""
     violation: Violation | None = None
 
@@ -314,6 +316,7 @@ class Simulation:
             lease_reads=sum(host.lease_reads for host in self.hosts),
             witness_degraded=self.cluster.witness_degraded,
             faults=self.faults,
+            situations=self.cluster.situations.reached,
             digest=digest,
             violation=violation,
         )

@@ -17,8 +17,8 @@ MUTATIONS = (
     in_core(
         "vote not persisted",
         "node",
-        "return Write(number, self.term, self.vote, entries, base, install)",
-        "return Write(number, self.term, None, entries, base, install)",
+        "return Write(number, self.term, self.vote, entries, base, install, cluster)",
+        "return Write(number, self.term, None, entries, base, install, cluster)",
     ),
     in_core(
         "vote taken back on stepping down",

@@ -1,6 +1,7 @@
 """How stale a node is: what a read without asking anybody may miss."""
 
 from raft.messages import Append, Heartbeat
+from tests.raft.cluster import Cluster
 from tests.raft.member import Member, leading
 
 
@@ -29,3 +30,30 @@ def test_a_leader_that_has_applied_everything_is_not_stale():
     member = leading()
 
     assert member.node.staleness_ms(member.now) == 0
+
+
+def test_a_leader_that_has_committed_nothing_yet_may_miss_what_its_predecessors_have():
+    cluster = Cluster()
+    cluster.elect("a")
+    cluster.commit("a", b"x")
+    cluster.run(300)
+    cluster.propose("a", b"y")
+    for receiver in "bc":  # all disks hold y, a has acknowledged it, and nobody hears of that
+        cluster.deliver_all("a", receiver)
+    for sender in "bc":
+        cluster.deliver_all(sender, "a")
+    assert cluster.commands("a") == [b"x", b"y"]
+    cluster.crash("a")
+    cluster.links.clear()
+    cluster.now += 5000
+    cluster.disks["b"].instant = False  # so that the first entry of the new term is not committed at once
+    cluster.tick("b")
+    for _ in range(3):
+        cluster.complete("b")
+        for sender, receiver in (("b", "c"), ("c", "b")):
+            cluster.deliver_all(sender, receiver, but=Append)
+
+    assert cluster.role("b") == "leader"
+    assert cluster.commands("b") == cluster.commands("c") == [b"x"]
+    assert cluster.nodes["b"].staleness_ms(cluster.now) >= 5000
+    assert cluster.nodes["c"].staleness_ms(cluster.now) >= 5000

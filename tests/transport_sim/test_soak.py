@@ -68,6 +68,7 @@ def test_taken_up_again_it_goes_on_and_adds_up(tmp_path):
 
     assert parts.summary.digest == whole.summary.digest
     assert parts.summary.faults == whole.summary.faults
+    assert parts.summary.situations == whole.summary.situations
     assert (parts.summary.runs, parts.summary.events) == (whole.summary.runs, whole.summary.events)
     assert parts.elapsed_s > 0
     told = state_of(tmp_path / "parts")
