@@ -18,12 +18,14 @@ from raft.leader import Leader
 from raft.membership import Configuration
 from raft.messages import Message
 
+from .application import Application
 from .chance import Chance
 from .disk import DiskSpeed
 from .host import Host, World
 from .invariants import Checker
 from .network import Network, Weather
 from .scheduler import Scheduler
+from .session_model import SessionModel
 from .shadow import InvariantError
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Setting:
         busy: see `World`.
         drift_ppm: by how many millionths clocks may be wrong; each host's is drawn.
         drifts_ppm: by how many millionths the clocks of some hosts run too fast, exactly.
+        application: what the nodes compute.
     """
 
     ids: Sequence[str]
@@ -57,6 +60,7 @@ class Setting:
     busy: float = 0.0
     drift_ppm: int = 0
     drifts_ppm: Mapping[str, int] = field(default_factory=dict)
+    application: Application = field(default_factory=Application)
 
 
 class Cluster:
@@ -90,7 +94,11 @@ class Cluster:
         config = setting.config
         longest_pause_ms = config.quiescent_timeouts * config.election_timeout_ms
         self.checker = Checker(
-            setting.configuration, setting.ids, config.election_timeout_ms, longest_pause_ms, setting.limits
+            setting.configuration,
+            setting.ids,
+            config.election_timeout_ms,
+            longest_pause_ms,
+            SessionModel(setting.limits, setting.application.machine()),
         )
         self.network = Network(self.scheduler, chance, setting.weather, self._deliver)
         self.world = World(
@@ -108,6 +116,7 @@ class Cluster:
             record=self.record,
             role_changed=lambda host, role: self.role_changed(host, role),
             broke=self._broke,
+            application=setting.application,
         )
         self.hosts = [Host(id, self.world, id in setting.witnesses, self._drift_ppm(id)) for id in setting.ids]
         self._host = {host.id: host for host in self.hosts}
@@ -162,6 +171,7 @@ class Cluster:
         """Check the host, and take its state and the time into the digest."""
         try:
             self.checker.turn_ended(host)
+            self.setting.application.turn_ended(host)
         except InvariantError as broken:
             broken.node = host.id
             raise

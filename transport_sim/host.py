@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,10 @@ from raft.observer import ESSENTIAL, RoleChanged
 from raft.ready import Write
 from raft.witness import WitnessMachine
 
+from .application import Application
 from .chance import Chance
 from .disk import DiskSpeed, SimDisk
+from .machine import Machine, Query
 from .network import Network
 from .runtime import SimActor
 from .scheduler import Scheduler
@@ -58,35 +60,8 @@ class World:
     record: Callable[..., None]
     role_changed: Callable[[Host, str], None]
     broke: Callable[[str, Exception], None]
+    application: Application
     trace: Recorder | None = None
-
-
-class Machine:
-    """The state machine of a simulated node: the list of the commands it was given.
-
-    Attributes:
-        commands: everything applied since the log began.
-    """
-
-    def __init__(self) -> None:
-        self.commands: list[bytes] = []
-
-    def apply(self, command: bytes) -> int:
-        """Take a command; the result is its position."""
-        self.commands.append(command)
-        return len(self.commands)
-
-    def read(self, query: object) -> int:
-        """Return how many commands it was given."""
-        return len(self.commands)
-
-    def snapshot(self) -> list[bytes]:
-        """Return the commands, a line each."""
-        return [command + b"\n" for command in self.commands]
-
-    def restore(self, chunks: Iterable[bytes]) -> None:
-        """Come to the state that `snapshot` told."""
-        self.commands = b"".join(chunks).split(b"\n")[:-1]
 
 
 class SimClock:
@@ -177,7 +152,7 @@ class Host:
         seed = self._chance.between(0, (1 << 30) - 1)
         known = None if self.joins else world.configuration
         self.node = Node(self.id, known, world.config, self.disk.load(), seed, self._clock.now_ms())
-        self.machine = Machine()
+        self.machine = world.application.machine(self.id)
         machine = WitnessMachine() if self.is_witness else for_core(self.machine, world.limits)
         timer = SimTimer(world.scheduler, self._clock, self.tell)
         behaviour = RaftActor(self.node, self._clock, timer, self, self.disk, machine, self)
@@ -245,9 +220,9 @@ class Host:
         """Ask the node to replicate a command; return False when it does not run."""
         return self._ask(Propose(data, self._traced("propose", data, reply)))
 
-    def read(self, consistency: str, reply: Reply) -> bool:
-        """Ask the state machine how many commands it was given; return False when the node does not run."""
-        return self._ask(Read(None, consistency, self._traced("read", consistency, reply)))
+    def read(self, consistency: str, reply: Reply, query: Query | None = None) -> bool:
+        """Ask the state machine how many commands it was given, or a query; return False when the node does not run."""
+        return self._ask(Read(query, consistency, self._traced("read", consistency, reply)))
 
     def transfer(self, target: str | None, reply: Reply) -> bool:
         """Ask the node to hand leadership over; return False when it does not run."""

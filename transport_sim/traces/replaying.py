@@ -12,6 +12,9 @@ from ..simulation import Result, Simulation
 from .reading import Header, MalformedTrace, Trace, opened
 from .recording import Line
 
+LONGEST_NAME = 60
+"""How many characters the name of a machine may have to be shown."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -38,6 +41,10 @@ class Recipe:
         only = fields.get("only")
         if header.kind != "run":
             raise MalformedTrace(file, 1, f"a trace of kind {header.kind!r} has no seed to run again")
+        if "machine" in fields:
+            raise MalformedTrace(
+                file, 1, f"{_shown(fields['machine'])} is a machine of users; run the test that recorded it again"
+            )
         checks = (
             ("seed", _is_count(fields.get("seed"), 0, 1 << 63), "a whole number from 0"),
             ("nodes", _is_count(fields.get("nodes"), 1, 9), "a whole number from 1 to 9"),
@@ -158,6 +165,10 @@ def _with_end(trace: Trace) -> Iterator[Line]:
     yield from trace.events()
     assert trace.end is not None
     yield trace.end
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= LONGEST_NAME else "this"
 
 
 def _is_count(value: object, least: int, most: int) -> bool:
