@@ -176,9 +176,10 @@ class Node:
         That is what a read without asking anybody may miss, but for the time that a heartbeat travels.
         """
         now = self._pass_time(now)
-        if self.leading is not None and self.log.applied_index >= self.log.commit_index:
+        leader = self.leading
+        if leader is not None and leader.has_committed and self.log.applied_index >= self.log.commit_index:
             # Somebody else may lead since, and have committed more, but not before a quorum was last heard.
-            self.current_ms = self.leading.quorum_heard_ms(now)
+            self.current_ms = leader.quorum_heard_ms(now)
         return None if self.current_ms is None else now - self.current_ms
 
     def transfer_leadership(self, target: "str | None", now: int) -> int:

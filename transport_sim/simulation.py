@@ -36,6 +36,9 @@ from .traces.recording import TRACE_VERSION, Line, Recorder
 from .trial import Trial, checked_kinds, checked_run
 from .usurper import Usurper
 from .workload import Client
+from .workloads.store import Store
+from .workloads.verdict import allowance_s
+from .workloads.workload import Workload
 
 __all__ = ["COUNTED", "Result", "Simulation", "SimulationFailed", "Violation"]
 
@@ -120,7 +123,12 @@ class Simulation:
             SessionClient(name, scheduler, root.fork(name), hosts, chance.pick(pauses_us), record)
             for name in in_session
         ]
-        self.processes = start_processes(trial.clients, cluster)
+        self.workload: Workload | None = None
+        if not trial:
+            self.workload = Workload(
+                root.fork("workload"), lambda: self.scheduler.now_us / 1_000_000, allowance_s(self.config)
+            )
+        self.processes = start_processes(self.workload.clients if self.workload else trial.clients, cluster)
         pause_us = chance.pick(pauses_us)
         self.reader = Reader(scheduler, root.fork("reader"), hosts, pause_us, self._acknowledged_commands, record)
         self.operator = Operator(scheduler, root.fork("operator"), hosts, faults, self.leader, record)
@@ -155,7 +163,7 @@ class Simulation:
     def _draw_setting(self, chance: Chance, nodes: int) -> Setting:
         kinds = self._kinds
         # What users send is never too large, and each of their clients gets a session.
-        largest, sessions = (1 << 23, 10_000) if self._trial else (300, 4)
+        largest, sessions = (1 << 23, 10_000) if self._trial else (300, 6)
         election_timeout_ms = chance.pick((150, 300, 1000))
         config = Config(
             election_timeout_ms=election_timeout_ms,
@@ -192,7 +200,7 @@ class Simulation:
             disk_speed=draw_disk_speed(chance.fork("disks"), kinds),
             busy=draw_busy(chance.fork("busy"), kinds),
             drift_ppm=draw_drift(chance.fork("drift"), kinds, config.max_clock_drift_ppm),
-            application=self._trial.application() if self._trial else Application(),
+            application=self._trial.application() if self._trial else Application(Store),
         )
 
     def _draw_witnesses(self, chance: Chance, ids: list[str], nodes: int) -> set[str]:
@@ -249,6 +257,8 @@ class Simulation:
         at_most_once = [command for client in retrying for command in client.proposed]
         recovery.check_told([*self.clients, *retrying], at_most_once)
         self.cluster.setting.application.ended(recovery.settled)
+        if self.workload is not None:
+            self.workload.ended(next(host.machine.inner for host in recovery.settled if not host.is_witness))
 
     def close(self) -> None:
         """Stop every node."""
