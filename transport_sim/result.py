@@ -16,6 +16,8 @@ COUNTED = (
     "reads",
     "lease_reads",
     "witness_degraded",
+    "operations",
+    "undecided_keys",
 )
 """What a run counts, by the names of `Result`."""
 
@@ -71,6 +73,9 @@ class Result:
         reads: how many reads were answered with a result.
         lease_reads: how many of them by a lease.
         witness_degraded: how often a leader began to send a witness its whole log.
+        operations: how many operations of clients the history has, which is checked for linearizability.
+        undecided_keys: how many keys had too many possible orders to be decided.
+        model: what the history is of, one of `histories.MODELS`; empty when there is none.
         faults: how often each kind of fault struck.
         digest: of everything that happened, 32 hexadecimal digits.
         violation: the broken promise that ended the run, or None.
@@ -88,6 +93,9 @@ class Result:
     reads: int = 0
     lease_reads: int = 0
     witness_degraded: int = 0
+    operations: int = 0
+    undecided_keys: int = 0
+    model: str = ""
     faults: Counter[str] = field(default_factory=Counter)
     digest: str = ""
     violation: Violation | None = None

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from pathlib import Path
 
+from .histories.files import write_history
 from .simulation import COUNTED, Result, Simulation, Violation
 from .traces.writing import trace_file
 
@@ -40,6 +41,7 @@ class Summary:
         violations: the broken promises, in the order of their seeds.
         events, elections, …: sums over all runs of what `simulation.COUNTED` names; see `Result`.
         faults: sums over all runs.
+        models: of which models the histories of the runs were, see `histories.MODELS`.
         busy_seconds: processor time spent in the runs, over all processes.
         digest: over the digests of all runs in the order of their seeds; the same for any number of processes.
     """
@@ -56,7 +58,10 @@ class Summary:
     reads: int = 0
     lease_reads: int = 0
     witness_degraded: int = 0
+    operations: int = 0
+    undecided_keys: int = 0
     faults: Counter[str] = field(default_factory=Counter)
+    models: set[str] = field(default_factory=set)
     busy_seconds: float = 0.0
     digest: str = ""
 
@@ -67,7 +72,12 @@ class Summary:
 
 
 def run_seeds(
-    seeds: Sequence[int], plan: Plan, jobs: int, progress: Callable[[Summary], None], trace: Path | None = None
+    seeds: Sequence[int],
+    plan: Plan,
+    jobs: int,
+    progress: Callable[[Summary], None],
+    trace: Path | None = None,
+    history: Path | None = None,
 ) -> Summary:
     """Run one simulation per seed.
 
@@ -77,13 +87,15 @@ def run_seeds(
         jobs: how many processes, 1 or more; with 1 everything runs in this one.
         progress: called after each run with the sums so far.
         trace: the file to record into, when there is one seed only.
+        history: the file for what the clients did and saw, when there is one seed only.
 
     Raises:
-        UnwritableTrace: when that file cannot be written.
+        UnwritableTrace: when the trace cannot be written.
+        OSError: when the history cannot be written.
     """
     summary = Summary()
     digest = hashlib.blake2b(digest_size=16)
-    with _results(seeds, plan, min(jobs, len(seeds)), trace) as results:
+    with _results(seeds, plan, min(jobs, len(seeds)), trace, history) as results:
         for result, busy_seconds in results:
             summary.runs += 1
             for name in COUNTED:
@@ -92,6 +104,7 @@ def run_seeds(
             summary.busy_seconds += busy_seconds
             if result.violation is not None:
                 summary.violations.append(result.violation)
+            summary.models.add(result.model)
             digest.update(result.digest.encode())
             progress(summary)
     summary.digest = digest.hexdigest()
@@ -100,9 +113,9 @@ def run_seeds(
 
 @contextmanager
 def _results(
-    seeds: Sequence[int], plan: Plan, jobs: int, trace: Path | None
+    seeds: Sequence[int], plan: Plan, jobs: int, trace: Path | None, history: Path | None
 ) -> Iterator[Iterator[tuple[Result, float]]]:
-    tasks = [(seed, plan, trace) for seed in seeds]
+    tasks = [(seed, plan, trace, history) for seed in seeds]
     if jobs <= 1:
         yield map(_run, tasks)
         return
@@ -148,15 +161,18 @@ def _prepare() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
 
-def _run(task: tuple[int, Plan, Path | None]) -> tuple[Result, float]:
-    seed, plan, trace = task
+def _run(task: tuple[int, Plan, Path | None, Path | None]) -> tuple[Result, float]:
+    seed, plan, trace, history = task
     # What a run allocates lives until its end, so collecting garbage in between finds nothing.
     gc.disable()
     try:
         begin = time.process_time()
         with nullcontext() if trace is None else trace_file(trace) as write:
-            result = Simulation(seed, plan.nodes, plan.faults, plan.seconds, trace=write).run()
+            simulation = Simulation(seed, plan.nodes, plan.faults, plan.seconds, trace=write)
+            result = simulation.run()
         busy_seconds = time.process_time() - begin
+        if history is not None and simulation.workload is not None:
+            write_history(history, simulation.workload.history.operations)
     finally:
         gc.enable()
         gc.collect()
