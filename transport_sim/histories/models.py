@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from typing import Any
 
 from .operation import ADD, APPEND, CAS, DELETE, GET, PUT, Operation
@@ -116,7 +117,28 @@ def _register(operations: Sequence[Operation]) -> Problem:
         return whole if whole is ABSENT or whole in told else UNSEEN
 
     steps = [_step(each, state) for each in operations]
-    return Problem(*_split(steps), extended=lambda found, argument: found, prospects=RegisterProspects)
+    known, unknown = _split(steps)
+    return Problem(
+        known, unknown, extended=lambda found, argument: found, prospects=RegisterProspects, within=_by_cas(unknown)
+    )
+
+
+def _by_cas(unknown: Sequence[Step]) -> Callable[[State, frozenset[State]], bool]:
+    """Return whether unknown cas steps lead from a state to one of some others, however often each is taken."""
+    leading_to: dict[State, set[State]] = {}
+    for step in unknown:
+        leading_to.setdefault(step.argument, set()).update(step.finds or ())
+
+    @cache
+    def sources(goal: State) -> frozenset[State]:
+        found, fresh = {goal}, [goal]
+        while fresh:
+            more = leading_to.get(fresh.pop(), set()) - found
+            found |= more
+            fresh += more
+        return frozenset(found)
+
+    return lambda state, goals: any(state in sources(goal) for goal in goals)
 
 
 def _kv(operations: Sequence[Operation]) -> Problem:
@@ -128,9 +150,11 @@ def _kv(operations: Sequence[Operation]) -> Problem:
         return ABSENT if value is None else words.state(value)
 
     steps = [Step(each, None, EXTEND, each.value) if each.op == APPEND else _step(each, state) for each in operations]
-    return Problem(
-        *_split(steps, words.hold), words.extended, lambda known, unknown: WordProspects(known, unknown, words)
-    )
+    known, unknown = _split(steps, words.hold)
+    prospects = partial(WordProspects, words=words)
+    if any(step.effect == EXTEND for step in unknown):
+        return Problem(known, unknown, words.extended, prospects)
+    return Problem(known, unknown, words.extended, prospects, within=_by_cas(unknown))
 
 
 def _list(operations: Sequence[Operation]) -> Problem:
