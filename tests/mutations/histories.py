@@ -16,7 +16,16 @@ HISTORIES = (
         ),
     ),
     in_actors(
-        "kept replies confuse false with true", "results", '        return b"t" if value else b"f"\n', '        return b"t"\n'
+        "kept replies confuse false with true",
+        "results",
+        '        return b"t" if value else b"f"\n',
+        '        return b"t"\n',
+    ),
+    in_core(
+        "staleness told before the term's first commit",
+        "follower",
+        "            if message.commit <= log.applied_index and log.term_at(message.commit) == node.term:\n",
+        "            if message.commit <= log.applied_index:\n",
     ),
     in_core(
         "staleness is never told",
