@@ -34,17 +34,31 @@ class Agreement:
                 f"{other} and {owner}, after the same commands; {_ADVICE}",
             )
 
-    def reached(self, owner: str, commands: int, digest: bytes) -> None:
+    def reached(self, owner: str, commands: int, digest: bytes, restored: bool = False) -> None:
         """A replica has made a snapshot after so many commands.
+
+        Args:
+            owner: whose it is.
+            commands: how many commands it has applied, or has the effects of.
+            digest: of the snapshot.
+            restored: whether it has just been restored from the snapshot of another, or its own.
 
         Raises:
             InvariantError: another one came to another state.
         """
         state, other = self._states.setdefault(commands, (digest, owner))
-        if state != digest:
-            raise InvariantError(
-                "machine",
-                f"{self._machine} is not deterministic: after the same {commands} commands the snapshots of {other} "
-                f"and {owner} differ; {_ADVICE}; restore must bring back all that snapshot saved, and a snapshot has "
-                "the same bytes for the same state: sort what has no order",
+        if state == digest:
+            return
+        if restored:
+            problem = (
+                f"restore of {self._machine} does not bring back what snapshot saved: {owner} was restored to the "
+                f"state after {commands} commands, and its snapshot differs from the one that {other} made there"
             )
+        else:
+            problem = (
+                f"{self._machine} is not deterministic: after the same {commands} commands the snapshots of {other} "
+                f"and {owner} differ; {_ADVICE}"
+            )
+        raise InvariantError(
+            "machine", f"{problem}; a snapshot must have the same bytes for the same state: sort what has no order"
+        )

@@ -194,17 +194,17 @@ class SnapshotMachine(Machine):
         except Exception as error:
             raise self._broken(f"raises {_told(error)} when it restores a snapshot") from error
         self.is_changed = True
-        self.compare()
+        self._agree(self._inner_snapshot(), restored=True)
 
     def compare(self) -> None:
         """Hold the present state of the inner machine against that of the others."""
         if self.inner is not None:
             self._agree(self._inner_snapshot())
 
-    def _agree(self, contents: bytes) -> bytes:
+    def _agree(self, contents: bytes, restored: bool = False) -> bytes:
         digest = _digest(contents)
         if self._agreement is not None:
-            self._agreement.reached(self._owner, len(self.commands), digest)
+            self._agreement.reached(self._owner, len(self.commands), digest, restored)
         return digest
 
     def _inner_snapshot(self) -> bytes:

@@ -149,11 +149,11 @@ class Mute(Account):
 @pytest.mark.parametrize(
     ("machine", "told"),
     [
-        (Forgetful, "not deterministic: after the same"),
+        (Forgetful, "restore of Forgetful does not bring back what snapshot saved: n"),
         (Lazy, "returned a snapshot that changed when the next command was applied"),
         (Chancy, "not deterministic: command"),
         (Clocked, "not deterministic: after the same"),
-        (Impatient, "not deterministic: after the same"),
+        (Impatient, "restore of Impatient does not bring back what snapshot saved: n"),
         (Brittle, "raises ValueError: too poor when it applies b'withdraw 10'"),
         (Mute, "raises RuntimeError: no snapshot today when it is snapshotted"),
     ],
