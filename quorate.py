@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from transport_sim.runner import Plan, Summary
 
 PACKAGES = ("raft", "actors", "transport_sim")
-SIM_COMMANDS = ("convert", "explain", "explore", "replay", "shrink")
+SIM_COMMANDS = ("check", "convert", "explain", "explore", "replay", "shrink", "soak")
 INTERRUPTED = 130  # the exit code of whatever ends by Ctrl-C, as shells have it
 TERMINATED = 143  # and by SIGTERM
 WIDE_ENOUGH = 100  # columns that the progress bar needs to show sums too
@@ -134,6 +134,11 @@ def sim() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="With --seed: record every event there, for `replay`, `shrink` and `explain`.",
 )
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --seed: write there what the clients did and saw, for `check`.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 def sim_run(
     seed: int | None,
@@ -144,6 +149,7 @@ def sim_run(
     seconds: float,
     jobs: int | None,
     trace: Path | None,
+    history: Path | None,
     as_json: bool,
 ) -> None:
     """Run seeds under faults and check every promise after every event.
@@ -163,6 +169,8 @@ def sim_run(
         raise click.UsageError("--seed runs one seed; leave out --seeds and --first-seed, or use them without --seed")
     if trace is not None and seed is None:
         raise click.UsageError("--trace records one run; say which with --seed")
+    if history is not None and seed is None:
+        raise click.UsageError("--history tells of one run; say which with --seed")
     if math.isnan(seconds):
         raise click.BadParameter("nan is no number of seconds", param_hint="--seconds")
     first = first_seed or 0
@@ -172,8 +180,8 @@ def sim_run(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     with _Progress(len(chosen)) as progress:
         try:
-            summary = run_seeds(chosen, plan, jobs or os.cpu_count() or 1, progress.show, trace)
-        except UnwritableTrace as error:
+            summary = run_seeds(chosen, plan, jobs or os.cpu_count() or 1, progress.show, trace, history)
+        except (UnwritableTrace, OSError) as error:
             click.echo(f"quorate sim run: {error}", err=True)
             sys.exit(2)
     replays = [
@@ -182,6 +190,8 @@ def sim_run(
         for violation in summary.violations
     ]
     _print_summary(summary, plan, replays)
+    if history is not None:
+        click.echo(f"check it: quorate sim check {history} --model {' '.join(summary.models)}", err=True)
     if as_json:
         click.echo(json.dumps(_as_object(summary, replays)))
     sys.exit(1 if summary.violations else 0)

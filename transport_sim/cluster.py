@@ -18,12 +18,14 @@ from raft.leader import Leader
 from raft.membership import Configuration
 from raft.messages import Message
 
+from .application import Application
 from .chance import Chance
 from .disk import DiskSpeed
 from .host import Host, World
 from .invariants import Checker
 from .network import Network, Weather
 from .scheduler import Scheduler
+from .session_model import SessionModel
 from .shadow import InvariantError
 from .situations import Situations
 from .spotter import Spotter
@@ -47,6 +49,7 @@ class Setting:
         busy: see `World`.
         drift_ppm: by how many millionths clocks may be wrong; each host's is drawn.
         drifts_ppm: by how many millionths the clocks of some hosts run too fast, exactly.
+        application: what the nodes compute.
     """
 
     ids: Sequence[str]
@@ -59,6 +62,7 @@ class Setting:
     busy: float = 0.0
     drift_ppm: int = 0
     drifts_ppm: Mapping[str, int] = field(default_factory=dict)
+    application: Application = field(default_factory=Application)
 
 
 class Cluster:
@@ -93,7 +97,11 @@ class Cluster:
         config = setting.config
         longest_pause_ms = config.quiescent_timeouts * config.election_timeout_ms
         self.checker = Checker(
-            setting.configuration, setting.ids, config.election_timeout_ms, longest_pause_ms, setting.limits
+            setting.configuration,
+            setting.ids,
+            config.election_timeout_ms,
+            longest_pause_ms,
+            SessionModel(setting.limits, setting.application.machine()),
         )
         self.network = Network(self.scheduler, chance, setting.weather, self._deliver)
         self.situations = Situations()
@@ -114,6 +122,7 @@ class Cluster:
             role_changed=lambda host, role: self.role_changed(host, role),
             broke=self._broke,
             spotter=Spotter(self.hosts, self.situations, config.election_timeout_ms),
+            application=setting.application,
         )
         self.hosts += [Host(id, self.world, id in setting.witnesses, self._drift_ppm(id)) for id in setting.ids]
         self._host = {host.id: host for host in self.hosts}
@@ -168,6 +177,7 @@ class Cluster:
         """Check the host, and take its state and the time into the digest."""
         try:
             self.checker.turn_ended(host)
+            self.setting.application.turn_ended(host)
         except InvariantError as broken:
             broken.node = host.id
             raise

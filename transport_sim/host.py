@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,10 @@ from raft.observer import DEBUG, Event, RoleChanged
 from raft.ready import Write
 from raft.witness import WitnessMachine
 
+from .application import Application
 from .chance import Chance
 from .disk import DiskSpeed, SimDisk
+from .machine import Machine, Query
 from .network import Network
 from .runtime import SimActor
 from .scheduler import Scheduler
@@ -60,35 +62,8 @@ class World:
     role_changed: Callable[[Host, str], None]
     broke: Callable[[str, Exception], None]
     spotter: Spotter
+    application: Application
     trace: Recorder | None = None
-
-
-class Machine:
-    """The state machine of a simulated node: the list of the commands it was given.
-
-    Attributes:
-        commands: everything applied since the log began.
-    """
-
-    def __init__(self) -> None:
-        self.commands: list[bytes] = []
-
-    def apply(self, command: bytes) -> int:
-        """Take a command; the result is its position."""
-        self.commands.append(command)
-        return len(self.commands)
-
-    def read(self, query: object) -> int:
-        """Return how many commands it was given."""
-        return len(self.commands)
-
-    def snapshot(self) -> list[bytes]:
-        """Return the commands, a line each."""
-        return [command + b"\n" for command in self.commands]
-
-    def restore(self, chunks: Iterable[bytes]) -> None:
-        """Come to the state that `snapshot` told."""
-        self.commands = b"".join(chunks).split(b"\n")[:-1]
 
 
 class SimClock:
@@ -179,7 +154,7 @@ class Host:
         seed = self._chance.between(0, (1 << 30) - 1)
         known = None if self.joins else world.configuration
         self.node = Node(self.id, known, world.config, self.disk.load(), seed, self._clock.now_ms())
-        self.machine = Machine()
+        self.machine = world.application.machine(self.id)
         machine = WitnessMachine() if self.is_witness else for_core(self.machine, world.limits)
         timer = SimTimer(world.scheduler, self._clock, self.tell)
         behaviour = RaftActor(self.node, self._clock, timer, self, self.disk, machine, self)
@@ -250,11 +225,11 @@ class Host:
         """Ask the node to replicate a command; return False when it does not run."""
         return self._ask(Propose(data, self._watched("propose", data, reply)))
 
-    def read(self, consistency: str, reply: Reply) -> bool:
-        """Ask the state machine how many commands it was given; return False when the node does not run."""
+    def read(self, consistency: str, reply: Reply, query: Query | None = None) -> bool:
+        """Ask the state machine how many commands it was given, or a query; return False when the node does not run."""
         if self.actor is not None:
             self._world.spotter.asked_to_read(self, consistency)
-        return self._ask(Read(None, consistency, self._watched("read", consistency, reply)))
+        return self._ask(Read(query, consistency, self._watched("read", consistency, reply)))
 
     def transfer(self, target: str | None, reply: Reply) -> bool:
         """Ask the node to hand leadership over; return False when it does not run."""

@@ -8,6 +8,7 @@ roles.)
 
 from __future__ import annotations
 
+from .histories import HISTORIES
 from .members_and_reads import MEMBERS_AND_READS
 from .mutation import Mutation, in_actors, in_core
 
@@ -302,4 +303,5 @@ MUTATIONS = (
         '        if entry.data == b"\\x01":\n            table.expire(entry.stamp_ms)\n',
     ),
     *MEMBERS_AND_READS,
+    *HISTORIES,
 )

@@ -13,6 +13,9 @@ from ..simulation import Result, Simulation
 from .reading import Header, MalformedTrace, Trace, TraceError, opened
 from .recording import Line
 
+LONGEST_NAME = 60
+"""How many characters the name of a machine may have to be shown."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -39,6 +42,10 @@ class Recipe:
         only = fields.get("only")
         if header.kind != "run":
             raise MalformedTrace(file, 1, f"a trace of kind {header.kind!r} has no seed to run again")
+        if "machine" in fields:
+            raise MalformedTrace(
+                file, 1, f"{_shown(fields['machine'])} is a machine of users; run the test that recorded it again"
+            )
         checks = (
             ("seed", _is_count(fields.get("seed"), 0), "a whole number from 0"),
             ("nodes", _is_count(fields.get("nodes"), 1, 9), "a whole number from 1 to 9"),
@@ -182,6 +189,10 @@ def _lines(trace: Trace) -> Iterator[Line]:
 def _text(line: Line) -> str:
     """Return what tells a line from another: unlike Python, a trace does not take 1 for true."""
     return json.dumps(line, sort_keys=True)
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= LONGEST_NAME else "this"
 
 
 def _is_count(value: object, least: int, most: float = math.inf) -> bool:
