@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..explore import trace as exploration
+from ..explore.bounds import InvalidBounds
+from ..explore.path import Astray
 from ..faults import KINDS
 from ..simulation import Result, Simulation
 from .reading import Header, MalformedTrace, Trace, TraceError, opened
@@ -88,13 +91,15 @@ class Replay:
     """What a replay came to.
 
     Attributes:
-        result: of the run, as far as it went.
+        digest: of the run, as far as it went.
+        broken: the number of the promise that it broke, and what was seen; None for none.
         recorded_digest: what the trace ends with.
         lines: how many lines agreed.
         parting: where the two part; None when they are the same.
     """
 
-    result: Result
+    digest: str
+    broken: tuple[str, str] | None
     recorded_digest: str
     lines: int
     parting: Parting | None
@@ -154,15 +159,18 @@ def replay(path: Path) -> Replay:
         path: the trace.
 
     Raises:
-        TraceError: it cannot be read, or is not of a random run.
+        TraceError: it cannot be read, or does not say how to run it again.
     """
     with opened(path) as trace:
-        recipe = Recipe.of(trace.header, str(path))
         comparison = _Comparison(_lines(trace))
-        result = recipe.simulation(comparison.take).run()
+        if trace.header.kind == "explore":
+            digest, broken = _explore(trace.header, str(path), comparison)
+        else:
+            result = Recipe.of(trace.header, str(path)).simulation(comparison.take).run()
+            digest, broken = result.digest, _broken(result)
         comparison.finish()
         assert trace.end is not None  # or reading would have failed
-        return Replay(result, str(trace.end.get("digest")), comparison.lines, comparison.parting)
+        return Replay(digest, broken, str(trace.end.get("digest")), comparison.lines, comparison.parting)
 
 
 def replay_recipe(recipe: Recipe) -> Replay:
@@ -176,7 +184,27 @@ def replay_recipe(recipe: Recipe) -> Replay:
     comparison = _Comparison(iter(lines))
     result = recipe.simulation(comparison.take).run()
     comparison.finish()
-    return Replay(result, first.digest, comparison.lines, comparison.parting)
+    return Replay(result.digest, _broken(result), first.digest, comparison.lines, comparison.parting)
+
+
+def _broken(result: Result) -> tuple[str, str] | None:
+    violation = result.violation
+    return None if violation is None else (violation.invariant, violation.message)
+
+
+def _explore(header: Header, file: str, comparison: _Comparison) -> tuple[str, tuple[str, str] | None]:
+    """Take the way of an exploration's trace again; return the digest and what was broken."""
+    broken = None
+    last: Line = {}
+    comparison.take(header.fields)
+    try:
+        for last in exploration.events(header.fields):
+            comparison.take(last)
+            if last["event"] == "violation":
+                broken = (str(last["promise"]), str(last["message"]))
+    except (InvalidBounds, Astray) as error:
+        raise MalformedTrace(file, 1, f"the way that it tells cannot be taken: {error}") from error
+    return str(last.get("digest", "")), broken
 
 
 def _lines(trace: Trace) -> Iterator[Line]:
