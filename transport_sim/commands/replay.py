@@ -27,8 +27,9 @@ from .numbers import Positive
 def command(trace: Path | None, seed: int | None, nodes: int, faults: str, seconds: float, as_json: bool) -> None:
     """Run a recorded run again, and compare it with TRACE, line for line.
 
-    A trace of `quorate sim explore` is taken step by step. The header of the trace decides the run. With the code that recorded it, it comes to the same digest; with other
-    code this says at which line the two part, what was recorded and what happens now.
+    The header of the trace decides the run; that of an exploration tells the way to take. With the code that recorded
+    it, it comes to the same digest; with other code this says at which line the two part, what was recorded and what
+    happens now.
 
     \b
       quorate sim run --seed 7 --trace run.ndjson
