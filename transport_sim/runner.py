@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 
+from .cost import Meter
 from .simulation import COUNTED, Result, Simulation, Violation
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
@@ -22,11 +23,18 @@ _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass(frozen=True)
 class Plan:
-    """What every run of a series has in common; see `Simulation`."""
+    """What every run of a series has in common; see `Simulation`.
+
+    Attributes:
+        nodes, faults, seconds, climate: as there.
+        profile: whether to measure what the checks cost.
+    """
 
     nodes: int
     faults: tuple[str, ...]
     seconds: float
+    climate: str | None = None
+    profile: bool = False
 
 
 @dataclass
@@ -37,7 +45,7 @@ class Summary:
         runs: how many.
         violations: the broken promises, in the order of their seeds.
         events, elections, …: sums over all runs of what `simulation.COUNTED` names; see `Result`.
-        faults, situations: sums over all runs.
+        faults, situations, cost: sums over all runs.
         busy_seconds: processor time spent in the runs, over all processes.
         digest: over the digests of all runs in the order of their seeds; the same for any number of processes.
     """
@@ -56,6 +64,7 @@ class Summary:
     witness_degraded: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     situations: Counter[str] = field(default_factory=Counter)
+    cost: dict[str, float] = field(default_factory=dict)
     busy_seconds: float = 0.0
     digest: str = ""
 
@@ -83,6 +92,8 @@ def run_seeds(seeds: Sequence[int], plan: Plan, jobs: int, progress: Callable[[S
                 setattr(summary, name, getattr(summary, name) + getattr(result, name))
             summary.faults.update(result.faults)
             summary.situations.update(result.situations)
+            for part, part_seconds in result.cost.items():
+                summary.cost[part] = summary.cost.get(part, 0.0) + part_seconds
             summary.busy_seconds += busy_seconds
             if result.violation is not None:
                 summary.violations.append(result.violation)
@@ -146,7 +157,8 @@ def _run(task: tuple[int, Plan]) -> tuple[Result, float]:
     gc.disable()
     try:
         begin = time.process_time()
-        result = Simulation(seed, plan.nodes, plan.faults, plan.seconds).run()
+        meter = Meter() if plan.profile else None
+        result = Simulation(seed, plan.nodes, plan.faults, plan.seconds, climate=plan.climate, meter=meter).run()
         busy_seconds = time.process_time() - begin
     finally:
         gc.enable()
