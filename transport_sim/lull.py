@@ -32,7 +32,7 @@ class Lull:
         self._scheduler.after(self._timeout_us * self._chance.between(2, 12), self._fall_silent)
 
     def _fall_silent(self) -> None:
-        length_us = self._timeout_us * self._chance.between(3, 12)
+        length_us = self._timeout_us * self._chance.between(6, 24)
         if self._stopped:
             return
         if self._chance.acts("lull"):

@@ -57,14 +57,10 @@ class Replacement:
 
         And whether it is bound wherever it is known, so that its next life is told from this one.
         """
-        if self.waiting is not None or self._operator.waits or not host.disk.entries or self._leader() is None:
+        if self.waiting is not None or self._operator.waits or not host.disk.entries:
             return False
         known = self._checker.configurations()
         others = [other.id for other in self._hosts if other is not host and not other.disk.is_damaged]
-        for other in self._hosts:
-            if other.starts:
-                log = other.node.log
-                known.append(log.configurations.at(log.commit_index))
         bound = all(
             configuration.incarnations.get(host.id) == host.disk.incarnation
             for configuration in known

@@ -32,9 +32,11 @@ STORAGE_AND_CLOCKS = (
         "write.entries[int(share * len(write.entries)) :]",
     ),
     in_disk(
-        "entries are written before the term that they belong to",
-        "Write(write.number, write.term, write.vote, kept, write.base)",
-        "Write(write.number, None, None, kept, write.base)",
+        "crash keeps a write and loses the one before",
+        "        for _ in range(self._chance.between(0, len(self._under_way))):\n"
+        "            self._make_durable(self._under_way.popleft())\n",
+        "        for _ in range(self._chance.between(0, len(self._under_way))):\n"
+        "            self._make_durable(self._under_way.pop())\n",
     ),
     in_disk("node starts from damaged storage", "        if self.is_damaged:\n", "        if False:\n"),
     in_disk(
