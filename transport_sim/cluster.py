@@ -80,6 +80,7 @@ class Cluster:
         situations: the rare situations that the cluster has come to.
         hosts: all of them, in the order of the setting.
         role_changed: called as role_changed(host, role) when a node takes on a role; may be replaced.
+        storage_failed: called with a host whose node has stopped because its disk failed; may be replaced.
         trace: where everything is recorded, or None; a recorder enters itself.
         witness_degraded: how often a leader began to send a witness its whole log.
     """
@@ -90,6 +91,7 @@ class Cluster:
         self.scheduler = Scheduler()
         self.faults = chance.ledger.faults
         self.role_changed: Callable[[Host, str], None] = lambda host, role: None
+        self.storage_failed: Callable[[Host], None] = lambda host: None
         self.trace: Recorder | None = None
         self.witness_degraded = 0
         self._degraded: set[str] = set()
@@ -121,6 +123,7 @@ class Cluster:
             record=self.record,
             role_changed=lambda host, role: self.role_changed(host, role),
             broke=self._broke,
+            storage_failed=lambda host: self.storage_failed(host),
             spotter=Spotter(self.hosts, self.situations, config.election_timeout_ms),
             application=setting.application,
         )

@@ -80,6 +80,7 @@ class Result:
         model: what the history is of, one of `histories.MODELS`; empty when there is none.
         faults: how often each kind of fault struck.
         situations: how often it came to each rare situation, see `situations.py`.
+        cost: seconds that each check took, if that was measured, see `cost.Meter`; differs from run to run.
         digest: of everything that happened, 32 hexadecimal digits.
         violation: the broken promise that ended the run, or None.
         replay: what runs the same again, as text.
@@ -101,6 +102,7 @@ class Result:
     model: str = ""
     faults: Counter[str] = field(default_factory=Counter)
     situations: Counter[str] = field(default_factory=Counter)
+    cost: dict[str, float] = field(default_factory=dict)
     digest: str = ""
     violation: Violation | None = None
     replay: str = ""

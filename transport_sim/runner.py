@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .cost import Meter
 from .histories.files import write_history
 from .simulation import COUNTED, Result, Simulation, Violation
 from .traces.writing import trace_file
@@ -19,11 +20,18 @@ from .workers import NoAnswer, Workers
 
 @dataclass(frozen=True)
 class Plan:
-    """What every run of a series has in common; see `Simulation`."""
+    """What every run of a series has in common; see `Simulation`.
+
+    Attributes:
+        nodes, faults, seconds, climate: as there.
+        profile: whether to measure what the checks cost.
+    """
 
     nodes: int
     faults: tuple[str, ...]
     seconds: float
+    climate: str | None = None
+    profile: bool = False
 
 
 @dataclass
@@ -34,7 +42,7 @@ class Summary:
         runs: how many.
         violations: the broken promises, in the order of their seeds.
         events, elections, …: sums over all runs of what `simulation.COUNTED` names; see `Result`.
-        faults, situations: sums over all runs.
+        faults, situations, cost: sums over all runs.
         models: of which models the histories of the runs were, see `histories.MODELS`.
         busy_seconds: processor time spent in the runs, over all processes.
         digest: over the digests of all runs in the order of their seeds; the same for any number of processes.
@@ -57,6 +65,7 @@ class Summary:
     faults: Counter[str] = field(default_factory=Counter)
     situations: Counter[str] = field(default_factory=Counter)
     models: set[str] = field(default_factory=set)
+    cost: dict[str, float] = field(default_factory=dict)
     busy_seconds: float = 0.0
     digest: str = ""
 
@@ -67,6 +76,8 @@ class Summary:
             setattr(self, name, getattr(self, name) + getattr(result, name))
         self.faults.update(result.faults)
         self.situations.update(result.situations)
+        for part, part_seconds in result.cost.items():
+            self.cost[part] = self.cost.get(part, 0.0) + part_seconds
         self.busy_seconds += busy_seconds
         self.models.add(result.model)
         if result.violation is not None:
@@ -148,8 +159,11 @@ def run_seed(task: tuple[int, Plan, Path | None, Path | None]) -> tuple[Result, 
     gc.disable()
     try:
         begin = time.process_time()
+        meter = Meter() if plan.profile else None
         with nullcontext() if trace is None else trace_file(trace) as write:
-            simulation = Simulation(seed, plan.nodes, plan.faults, plan.seconds, trace=write)
+            simulation = Simulation(
+                seed, plan.nodes, plan.faults, plan.seconds, trace=write, climate=plan.climate, meter=meter
+            )
             result = simulation.run()
         busy_seconds = time.process_time() - begin
         if history is not None and simulation.workload is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from .histories import HISTORIES
 from .members_and_reads import MEMBERS_AND_READS
 from .mutation import Mutation, in_actors, in_core
+from .storage_and_clocks import STORAGE_AND_CLOCKS
 
 __all__ = ["MUTATIONS", "Mutation"]
 
@@ -304,4 +305,5 @@ MUTATIONS = (
     ),
     *MEMBERS_AND_READS,
     *HISTORIES,
+    *STORAGE_AND_CLOCKS,
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..climate import CLIMATES
 from ..explore import trace as exploration
 from ..explore.bounds import InvalidBounds
 from ..explore.path import Astray
@@ -25,7 +26,7 @@ class Recipe:
     """All that decides a run.
 
     Attributes:
-        seed, nodes, faults, seconds, only: see `Simulation`.
+        seed, nodes, faults, seconds, only, climate: see `Simulation`.
     """
 
     seed: int
@@ -33,6 +34,7 @@ class Recipe:
     faults: tuple[str, ...]
     seconds: float
     only: tuple[str, ...] | None = None
+    climate: str | None = None
 
     @classmethod
     def of(cls, header: Header, file: str) -> Recipe:
@@ -54,6 +56,7 @@ class Recipe:
             ("nodes", _is_count(fields.get("nodes"), 1, 9), "a whole number from 1 to 9"),
             ("faults", _are_among(fields.get("faults"), KINDS), f"a list of some of {', '.join(KINDS)}"),
             ("seconds", _is_seconds(fields.get("seconds")), "a number above 0, 600 at most"),
+            ("climate", fields.get("climate") in CLIMATES, f"one of {', '.join(CLIMATES)}"),
             ("only", only is None or _are_texts(only), "null or a list of keys"),
         )
         for name, is_good, wanted in checks:
@@ -65,11 +68,12 @@ class Recipe:
             tuple(fields["faults"]),
             float(fields["seconds"]),
             None if only is None else tuple(only),
+            fields["climate"],
         )
 
     def simulation(self, trace: Callable[[Line], None] | None = None) -> Simulation:
         """Return the run, ready to begin; `trace` is called with every line of its trace."""
-        return Simulation(self.seed, self.nodes, self.faults, self.seconds, self.only, trace)
+        return Simulation(self.seed, self.nodes, self.faults, self.seconds, self.only, trace, climate=self.climate)
 
 
 @dataclass(frozen=True)

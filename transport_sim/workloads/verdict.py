@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from raft.config import Config
 
-from ..faults import LONGEST_PAUSE_US
 from ..histories.budget import Budget, OutOfBudget
 from ..histories.models import problem_of
 from ..histories.operation import CAS, DELETE, GET, Operation
 from ..histories.search import Search
+from ..injector import LONGEST_PAUSE_US
 from ..shadow import InvariantError
 
 MOST_CONFIGURATIONS = 20_000
