@@ -22,6 +22,7 @@ nightly: bench-memory ## Simulate seeds that the tests do not (NIGHTLY_SEEDS=200
 	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 5
 	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 3
 	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 7 --seconds 5
+	$(BIN)/quorate sim explore --nodes 3 --max-states 5000000
 
 bench-memory: $(VENV)/.test ## Feed a cluster a million commands; fail if its memory grows
 	$(BIN)/python -m bench.memory
