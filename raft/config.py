@@ -47,7 +47,8 @@ class Config:
         max_pending_reads: most reads that wait at one node before more are refused with `TooManyReads`. Default 4096.
         lease_promise_ms: for how long a voter that hears its leader promises to elect nobody else, so that the leader
             can serve reads by a lease (contract L2). At most the election timeout; 0, the default, for no promise. A
-            clock that does not count suspended time, or may be wrong by more than `max_clock_drift_ppm`, needs 0.
+            clock that does not count suspended time, or may be wrong by more than `max_clock_drift_ppm`, needs 0. After
+            a restart a member keeps to what is set then, so before it is lowered anywhere, reading by lease must end.
         max_clock_drift_ppm: by how much the rate of any member's clock may be wrong, in millionths. Default 10,000.
         quiescent_timeouts: how many election timeouts an idle, caught-up leader stays silent between two rounds of
             heartbeats (contract L4); followers wait twice as long. 0, the default, for never.

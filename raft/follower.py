@@ -106,9 +106,7 @@ class Follower(Role):
         node = self.node
         if is_new:
             self._round = message.round
-            log = node.log
-            # Before the leader has committed an entry of its term, it may itself know less than is committed.
-            if message.commit <= log.applied_index and log.term_at(message.commit) == node.term:
+            if message.commit <= node.log.applied_index:
                 node.current_ms = now
         promise_ms = node.restraint.promise(now)
         echo = HeartbeatEcho(node.id, node.term, message.round, node.log.settled_index, promise_ms)

@@ -22,18 +22,20 @@ class Identity:
         node: the node.
         incarnation: that of its storage, 0 for none.
         is_witness: whether its storage was made for a witness; None when it does not tell.
+        cluster: the id of the cluster that its storage holds, 0 for none.
 
     Attributes:
         incarnation: as above.
-        cluster: the id of the cluster as of the last committed configuration; 0 while there is none. One that is not
-            committed may be taken back, and two leaders may have drawn different ones.
+        cluster: the id of the cluster, once it is known to be committed; 0 before. One that is not committed may be
+            taken back, and two leaders may have drawn different ones. It is stored, since what was committed is not
+            known any more after a restart, and it never changes while the node runs.
     """
 
-    def __init__(self, node: "Node", incarnation: int, is_witness: "bool | None") -> None:
+    def __init__(self, node: "Node", incarnation: int, is_witness: "bool | None", cluster: int) -> None:
         self._node = node
         self._is_witness = is_witness
         self.incarnation = incarnation
-        self.cluster = 0
+        self.cluster = self._stored = cluster
         self._known_index = -1  # up to here committed configurations have been looked at
         self.follow_commit()
         self.check_kind()
@@ -54,9 +56,16 @@ class Identity:
     def follow_commit(self) -> None:
         """Take up the cluster's id when the configuration that brings it is committed."""
         log = self._node.log
-        if log.commit_index > self._known_index:
+        if not self.cluster and log.commit_index > self._known_index:
             self._known_index = log.commit_index
             self.cluster = log.configurations.at(log.commit_index).cluster
+
+    def stage(self) -> int:
+        """Return the cluster's id for a write to carry, 0 when it is stored already."""
+        if self._stored == self.cluster:
+            return 0
+        self._stored = self.cluster
+        return self.cluster
 
     def sign(self, message: "Message") -> None:
         """Write into a message who sends it."""
@@ -69,9 +78,11 @@ class Identity:
         node = self._node
         sender = message.sender
         bound = node.configuration.incarnations.get(sender, 0)
-        if message.cluster and self.cluster and message.cluster != self.cluster:
+        is_member = sender in node.configuration.members
+        # A stranger may be a member that this node has not heard of, but then it knows the cluster, as this node does.
+        if self.cluster and message.cluster != self.cluster and (message.cluster or not is_member):
             node.drop("another cluster", sender)
-        elif sender == node.id or (sender not in node.configuration.members and not message.from_anyone):
+        elif sender == node.id or (not is_member and not message.from_anyone):
             node.drop("stranger", sender)
         elif bound and message.incarnation != bound and not self._is_behind(message):
             node.drop("wrong incarnation", sender)
@@ -84,13 +95,15 @@ class Identity:
         return False
 
     def _is_behind(self, message: "Message") -> bool:
-        """Whether a leader speaks who may know of a later binding than this node does.
+        """Whether a leader of this very cluster speaks who may know of a later binding than this node does.
 
-        Members that know the binding have elected it, and it is written in its log. A node that holds an entry of the
-        leader's term holds all that the leader's log had before (S3), so its own binding counts; one that does not
-        may miss just the entries that the leader is about to send.
+        A node that holds an entry of the leader's term holds all that the leader's log had before (S3), so its own
+        binding counts; one that does not may miss just the entries that the leader is about to send. But members whose
+        disks came back empty may have elected each other: they know nothing of the cluster, or are another one.
         """
-        return message.from_leader and message.term > self._node.log.last_term
+        node = self._node
+        known = node.configuration.cluster
+        return message.from_leader and message.term > node.log.last_term and message.cluster == known != 0
 
     def draw(self) -> int:
         """Draw the id of a new cluster: 64 bits, never 0."""

@@ -9,7 +9,7 @@ from .errors import EntryTooLarge, InvalidCommand, Overloaded, TransferInProgres
 from .messages import Append, Heartbeat, SnapshotChunk
 from .progress import REPLICATE, SNAPSHOT, Progress
 from .quorum import reached
-from .reads import ReadRounds
+from .reads import ReadRounds, freshness_index
 from .reconfiguration import Reconfiguration
 from .role import Role
 from .snapshot import ChunkRequest
@@ -70,7 +70,7 @@ class Leader(Role):
         # Log time goes on from the last stamp in the log, by this leader's own clock (contract C1).
         self._first_stamp_ms = node.log.last_stamp_ms
         self._elected_ms = now
-        self._first_index = node.log.last_index + 1  # of this term
+        self.first_index = node.log.last_index + 1  # of this term
         self._pause_ms = 0  # until the next round of heartbeats, while quiescent; else 0
         self._woke_ms = now  # when it was elected, or was quiescent last
         self._follow_members(now)
@@ -92,7 +92,7 @@ class Leader(Role):
     @property
     def has_committed(self) -> bool:
         """Whether an entry of this term is committed, so that the leader knows all that its predecessors committed."""
-        return self.node.log.commit_index >= self._first_index
+        return self.node.log.commit_index >= self.first_index
 
     # Members
 
@@ -191,7 +191,7 @@ class Leader(Role):
         # Older rounds are of no use; the newest of each millisecond stands for all of it.
         while self._round_sent_ms[0] < now - 2 * node.config.election_timeout_ms:
             del self._round_sent_ms[0]
-        heartbeat = Heartbeat(node.id, node.term, self.round, node.log.commit_index, self._pause_ms)
+        heartbeat = Heartbeat(node.id, node.term, self.round, freshness_index(self), self._pause_ms)
         for follower in self._followers:
             node.outbox.send(follower, heartbeat)
         self._report_health(now)

@@ -11,7 +11,7 @@ from .membership import Configuration, is_id
 from .messages import MESSAGES, Append, Heartbeat, HigherTerm, Message, SnapshotChunk, VoteRequest
 from .outbox import Outbox
 from .prng import Prng
-from .reads import Reads
+from .reads import Reads, freshness_index
 from .ready import Answer, Ready, Restored, Write
 from .restraint import Restraint
 from .role import Role
@@ -86,7 +86,7 @@ class Node:
             raise InvalidConfig("config", config, "a Config")
         self.log = Log.restored(restored, configuration)
         self.configuration = self.log.configurations.newest
-        self.identity = Identity(self, restored.incarnation, restored.is_witness)
+        self.identity = Identity(self, restored.incarnation, restored.is_witness, restored.cluster)
         self.snapshots = Snapshots(self, restored.snapshot)
         self.term = restored.term
         self.vote = restored.vote
@@ -176,10 +176,9 @@ class Node:
         That is what a read without asking anybody may miss, but for the time that a heartbeat travels.
         """
         now = self._pass_time(now)
-        leader = self.leading
-        if leader is not None and leader.has_committed and self.log.applied_index >= self.log.commit_index:
+        if self.leading is not None and self.log.applied_index >= freshness_index(self.leading):
             # Somebody else may lead since, and have committed more, but not before a quorum was last heard.
-            self.current_ms = leader.quorum_heard_ms(now)
+            self.current_ms = self.leading.quorum_heard_ms(now)
         return None if self.current_ms is None else now - self.current_ms
 
     def transfer_leadership(self, target: "str | None", now: int) -> int:
@@ -294,9 +293,10 @@ class Node:
         number, entries = self.log.stage(self.now)
         base = (self.log.base_index, self.log.base_term)
         install = self.snapshots.stage(number)
+        cluster = self.identity.stage()
         if outbox.stage_ballot(number):
-            return Write(number, self.term, self.vote, entries, base, install)
-        return Write(number, None, None, entries, base, install)
+            return Write(number, self.term, self.vote, entries, base, install, cluster)
+        return Write(number, None, None, entries, base, install, cluster)
 
     # Members
 
@@ -335,7 +335,8 @@ class Node:
                 # vote request: a candidate may have asked again, in this term, and been granted the vote (E2).
                 self.outbox.send_in_term(message.sender, HigherTerm(self.id, self.term))
             return False
-        if isinstance(message, VoteRequest) and not message.transfer:
+        # A removed member may obey an order to campaign that comes late; its mark is none (contract E6, L3).
+        if isinstance(message, VoteRequest) and not (message.transfer and message.sender in self.configuration.voters):
             if self.role.hears_leader(now):
                 self.drop("leader is heard", message.sender)
                 return False

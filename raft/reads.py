@@ -195,6 +195,15 @@ def _is_due(read: Read, applied_index: int) -> bool:
     return read.index is not None and read.index <= applied_index
 
 
+def freshness_index(leader: "Leader") -> int:
+    """Return up to where a state machine must have come to miss nothing that is committed by now.
+
+    A leader that has committed nothing in its term does not know what its predecessors have; all of it lies before its
+    first entry.
+    """
+    return leader.node.log.commit_index if leader.has_committed else leader.first_index
+
+
 class Round:
     """A round of heartbeats that stands for reads.
 

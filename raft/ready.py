@@ -21,9 +21,10 @@ class Write:
             is not stored with that term, everything must be, before the entries are stored.
         install: a `Snapshot` whose chunks were all handed out: it becomes the stored one, and replaces the whole
             stored log, with the entries of this very write; or None.
+        cluster: the id of the cluster, to be stored from now on (contract M9); 0 when that has not changed.
     """
 
-    __slots__ = ("base", "entries", "install", "number", "term", "vote")
+    __slots__ = ("base", "cluster", "entries", "install", "number", "term", "vote")
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Write:
         entries: "tuple[Entry, ...]",
         base: "tuple[int, int]" = (0, 0),
         install: "Snapshot | None" = None,
+        cluster: int = 0,
     ) -> None:
         self.number = number
         self.term = term
@@ -40,9 +42,12 @@ class Write:
         self.entries = entries
         self.base = base
         self.install = install
+        self.cluster = cluster
 
     def __repr__(self) -> str:
-        return f"Write({self.number}, {self.term}, {self.vote!r}, {self.entries!r}, {self.base}, {self.install!r})"
+        also = f", {self.cluster:x}" if self.cluster else ""
+        what = f"{self.term}, {self.vote!r}, {self.entries!r}, {self.base}, {self.install!r}"
+        return f"Write({self.number}, {what}{also})"
 
 
 class Answer:
@@ -118,9 +123,10 @@ class Restored:
         incarnation: drawn at random when the storage was created, 1 to 2**64 - 1 (contract M6); 0 for a storage without
             one, which can only be a member of a cluster of such.
         is_witness: whether the storage was created for a witness (contract M8); None when it does not tell.
+        cluster: the stored id of the cluster (contract M9), 0 when none was stored.
     """
 
-    __slots__ = ("base", "entries", "incarnation", "is_witness", "snapshot", "term", "vote")
+    __slots__ = ("base", "cluster", "entries", "incarnation", "is_witness", "snapshot", "term", "vote")
 
     def __init__(
         self,
@@ -131,6 +137,7 @@ class Restored:
         snapshot: "Snapshot | None" = None,
         incarnation: int = 0,
         is_witness: "bool | None" = None,
+        cluster: int = 0,
     ) -> None:
         self.term = term
         self.vote = vote
@@ -139,3 +146,4 @@ class Restored:
         self.snapshot = snapshot
         self.incarnation = incarnation
         self.is_witness = is_witness
+        self.cluster = cluster

@@ -37,7 +37,11 @@ def found_new_cluster_and_lose_what_others_held(
         raise InvalidConfig("survivor", survivor, "a member that is no witness")
     if type(cluster) is not int or not 1 <= cluster <= LARGEST_INCARNATION or cluster == old.cluster:
         raise InvalidConfig("cluster", cluster, "a number from 1 to 2**64 - 1 that is not the old cluster's")
-    new = old.replaced(voters=(survivor,), outgoing=(), learners=(), cluster=cluster)
+    # What is restored from a copy speaks as another incarnation than the old configuration has bound (contract M6).
+    bound = dict(old.incarnations)
+    if restored.incarnation:
+        bound[survivor] = restored.incarnation
+    new = old.replaced(voters=(survivor,), outgoing=(), learners=(), incarnations=bound, cluster=cluster)
     term = restored.term + 1
     entry = Entry(log.last_index + 1, term, CONFIGURATION, new.encode(), log.last_stamp_ms)
-    return Write(1, term, None, (entry,), restored.base)
+    return Write(1, term, None, (entry,), restored.base, cluster=cluster)

@@ -101,10 +101,10 @@ class Role:
         node.watch.vote_answered(message, granted, now)
         if granted and node.vote is None:
             node.cast_vote(message.sender)
+        if granted:
+            self.on_vote_granted(now)  # first: what a role has not said when it ends is never said
         # The answer waits for the vote and for the log by which it was judged (contract E1).
         node.outbox.send_when_durable(message.sender, VoteReply(node.id, node.term, granted))
-        if granted:
-            self.on_vote_granted(now)
 
     def on_vote_granted(self, now: int) -> None:
         """Give the candidate time to win; only who might campaign against it has to do anything."""

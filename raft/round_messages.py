@@ -8,7 +8,8 @@ class Heartbeat(Message):
 
     Attributes:
         round: number of this round of heartbeats within the term, from 1.
-        commit: the leader's commit index, by which a follower knows how stale it is.
+        commit: up to where a state machine must have come to have all that the leader may know to be committed, by
+            which a follower knows how stale it is.
         pause_ms: how long the leader will be silent now if nothing happens, 0 for the usual interval (contract L4).
     """
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from .node import Node
 
 
+PATIENCE = 8
+"""How many times as much as usual is applied before the next snapshot, at most, while a follower receives one."""
+
+
 class Download:
     """What a follower has received of a snapshot.
 
@@ -75,10 +79,31 @@ class Snapshots:
         covered = 0 if self.newest is None else self.newest.index
         if self.installing is not None or log.applied_index <= covered:
             return False
-        if log.applied_index - covered < config.snapshot_entries and log.applied_bytes < config.snapshot_bytes:
+        patience = PATIENCE if self._is_awaited else 1
+        if (
+            log.applied_index - covered < patience * config.snapshot_entries
+            and log.applied_bytes < patience * config.snapshot_bytes
+        ):
             return False
         # A member that joins does not know yet who takes part, and a snapshot must say so (contract N4).
         return bool(log.configurations.at(log.applied_index).members)
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether a follower is getting further with the present snapshot.
+
+        The next one would cut off the entries behind it, and in the end replace it: a follower that takes longer than
+        that would begin anew for ever (contract N6).
+        """
+        node = self._node
+        if node.leading is None:
+            return False
+        patience_ms = node.config.election_timeout_ms
+        progress = node.leading.progress
+        return any(
+            progress[follower].snapshot is not None and node.now - progress[follower].advanced_ms < patience_ms
+            for follower in sorted(progress)
+        )
 
     def describe(self) -> Snapshot:
         """Return what a snapshot of the state machine as it is now is of (contract N4), and begin to count anew."""

@@ -14,6 +14,7 @@ import pytest
 
 from tests.mutations.mutations import MUTATIONS
 from tests.mutations.run import apply
+from transport_sim.situations import SITUATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = [
@@ -33,6 +34,7 @@ KEYS = [
     "operations",
     "undecided_keys",
     "faults",
+    "situations",
     "digest",
 ]
 
@@ -83,6 +85,8 @@ def test_json_is_the_only_thing_on_stdout_and_has_every_key():
     assert summary["elections"] >= 3
     assert summary["commits"] > 0
     assert "events per second and core" in ran.stderr
+    assert set(summary["situations"]) == set(SITUATIONS)
+    assert "situation: two-leaders" in ran.stderr
 
 
 def test_one_seed_is_one_run():

@@ -27,6 +27,8 @@ from .network import Network, Weather
 from .scheduler import Scheduler
 from .session_model import SessionModel
 from .shadow import InvariantError
+from .situations import Situations
+from .spotter import Spotter
 
 if TYPE_CHECKING:
     from .traces.recording import Recorder
@@ -75,8 +77,10 @@ class Cluster:
         chance, setting: as above.
         faults: how often each kind of fault struck.
         network, checker: as their names say.
+        situations: the rare situations that the cluster has come to.
         hosts: all of them, in the order of the setting.
         role_changed: called as role_changed(host, role) when a node takes on a role; may be replaced.
+        storage_failed: called with a host whose node has stopped because its disk failed; may be replaced.
         trace: where everything is recorded, or None; a recorder enters itself.
         witness_degraded: how often a leader began to send a witness its whole log.
     """
@@ -87,6 +91,7 @@ class Cluster:
         self.scheduler = Scheduler()
         self.faults = chance.ledger.faults
         self.role_changed: Callable[[Host, str], None] = lambda host, role: None
+        self.storage_failed: Callable[[Host], None] = lambda host: None
         self.trace: Recorder | None = None
         self.witness_degraded = 0
         self._degraded: set[str] = set()
@@ -101,6 +106,8 @@ class Cluster:
             SessionModel(setting.limits, setting.application.machine()),
         )
         self.network = Network(self.scheduler, chance, setting.weather, self._deliver)
+        self.situations = Situations()
+        self.hosts: list[Host] = []
         self.world = World(
             scheduler=self.scheduler,
             chance=chance,
@@ -116,9 +123,11 @@ class Cluster:
             record=self.record,
             role_changed=lambda host, role: self.role_changed(host, role),
             broke=self._broke,
+            storage_failed=lambda host: self.storage_failed(host),
+            spotter=Spotter(self.hosts, self.situations, config.election_timeout_ms),
             application=setting.application,
         )
-        self.hosts = [Host(id, self.world, id in setting.witnesses, self._drift_ppm(id)) for id in setting.ids]
+        self.hosts += [Host(id, self.world, id in setting.witnesses, self._drift_ppm(id)) for id in setting.ids]
         self._host = {host.id: host for host in self.hosts}
 
     def _drift_ppm(self, id: str) -> int:
@@ -196,10 +205,16 @@ class Cluster:
         """A node stopped with an error; nothing that the simulator does to it allows that."""
         if isinstance(error, (InvariantError, AssertionError)):
             raise error
-        raise InvariantError("failure", f"{id} stopped with {described(error)}")
+        raise InvariantError("failure", f"{id} stopped with {described(error)}", place_of(error))
 
 
 def described(error: Exception) -> str:
     """Return an error with the place where it was raised."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+
+
+def place_of(error: Exception) -> str:
+    """Return what tells one error from another: its type, and where it was raised."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {where.filename}:{where.lineno}"

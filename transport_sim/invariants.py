@@ -135,7 +135,7 @@ class Checker:
         elif isinstance(message, VoteReply) and message.granted:
             shadow.granted.add((message.sender, message.term))
         elif isinstance(message, HeartbeatEcho) and message.term == shadow.leads:
-            shadow.echoes[message.sender] = host.now_ms
+            shadow.echoes[message.sender] = max(host.now_ms, host.node.now)
 
     # A turn ends
 

@@ -31,6 +31,7 @@ class Violation:
         invariant: the number of the promise in the contract.
         message: what was seen, and when.
         node: where it was seen, if at one node.
+        place: of an error in the code, its type and where it was raised.
         cause: the exception of a user's code that showed it, or None.
     """
 
@@ -38,6 +39,7 @@ class Violation:
     invariant: str
     message: str
     node: str | None = None
+    place: str | None = None
     cause: BaseException | None = field(default=None, compare=False, repr=False)
 
 
@@ -77,6 +79,8 @@ class Result:
         undecided_keys: how many keys had too many possible orders to be decided.
         model: what the history is of, one of `histories.MODELS`; empty when there is none.
         faults: how often each kind of fault struck.
+        situations: how often it came to each rare situation, see `situations.py`.
+        cost: seconds that each check took, if that was measured, see `cost.Meter`; differs from run to run.
         digest: of everything that happened, 32 hexadecimal digits.
         violation: the broken promise that ended the run, or None.
         replay: what runs the same again, as text.
@@ -97,6 +101,8 @@ class Result:
     undecided_keys: int = 0
     model: str = ""
     faults: Counter[str] = field(default_factory=Counter)
+    situations: Counter[str] = field(default_factory=Counter)
+    cost: dict[str, float] = field(default_factory=dict)
     digest: str = ""
     violation: Violation | None = None
     replay: str = ""

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
 from pathlib import Path
 
+from .cost import Meter
 from .histories.files import write_history
 from .simulation import COUNTED, Result, Simulation, Violation
 from .traces.writing import trace_file
-
-_ENDINGS = (signal.SIGINT, signal.SIGTERM)
+from .workers import NoAnswer, Workers
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What every run of a series has in common; see `Simulation`."""
+    """What every run of a series has in common; see `Simulation`.
+
+    Attributes:
+        nodes, faults, seconds, climate: as there.
+        profile: whether to measure what the checks cost.
+    """
 
     nodes: int
     faults: tuple[str, ...]
     seconds: float
+    climate: str | None = None
+    profile: bool = False
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Summary:
         runs: how many.
         violations: the broken promises, in the order of their seeds.
         events, elections, …: sums over all runs of what `simulation.COUNTED` names; see `Result`.
-        faults: sums over all runs.
+        faults, situations, cost: sums over all runs.
         models: of which models the histories of the runs were, see `histories.MODELS`.
         busy_seconds: processor time spent in the runs, over all processes.
         digest: over the digests of all runs in the order of their seeds; the same for any number of processes.
@@ -61,9 +63,25 @@ class Summary:
     operations: int = 0
     undecided_keys: int = 0
     faults: Counter[str] = field(default_factory=Counter)
+    situations: Counter[str] = field(default_factory=Counter)
     models: set[str] = field(default_factory=set)
+    cost: dict[str, float] = field(default_factory=dict)
     busy_seconds: float = 0.0
     digest: str = ""
+
+    def add(self, result: Result, busy_seconds: float) -> None:
+        """Add what a run came to, but for its digest."""
+        self.runs += 1
+        for name in COUNTED:
+            setattr(self, name, getattr(self, name) + getattr(result, name))
+        self.faults.update(result.faults)
+        self.situations.update(result.situations)
+        for part, part_seconds in result.cost.items():
+            self.cost[part] = self.cost.get(part, 0.0) + part_seconds
+        self.busy_seconds += busy_seconds
+        self.models.add(result.model)
+        if result.violation is not None:
+            self.violations.append(result.violation)
 
     @property
     def events_per_second(self) -> int:
@@ -96,15 +114,9 @@ def run_seeds(
     summary = Summary()
     digest = hashlib.blake2b(digest_size=16)
     with _results(seeds, plan, min(jobs, len(seeds)), trace, history) as results:
-        for result, busy_seconds in results:
-            summary.runs += 1
-            for name in COUNTED:
-                setattr(summary, name, getattr(summary, name) + getattr(result, name))
-            summary.faults.update(result.faults)
-            summary.busy_seconds += busy_seconds
-            if result.violation is not None:
-                summary.violations.append(result.violation)
-            summary.models.add(result.model)
+        for seed, answer in zip(seeds, results, strict=True):
+            result, busy_seconds = result_of(seed, answer)
+            summary.add(result, busy_seconds)
             digest.update(result.digest.encode())
             progress(summary)
     summary.digest = digest.hexdigest()
@@ -114,61 +126,44 @@ def run_seeds(
 @contextmanager
 def _results(
     seeds: Sequence[int], plan: Plan, jobs: int, trace: Path | None, history: Path | None
-) -> Iterator[Iterator[tuple[Result, float]]]:
+) -> Iterator[Iterator[tuple[Result, float] | NoAnswer]]:
     tasks = [(seed, plan, trace, history) for seed in seeds]
     if jobs <= 1:
-        yield map(_run, tasks)
-        return
-    # Fresh processes share nothing with this one, whatever it has imported or started.
-    with ExitStack() as stack:
-        with _signals_held_back():
-            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(jobs, _prepare))
-        yield pool.imap(_run, tasks)
+        yield map(run_seed, tasks)
+    else:
+        with Workers(run_seed, jobs) as workers:
+            yield workers.answers(tasks)
 
 
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Let signals that end this process wait, so that they never meet it with half-made children.
+def result_of(seed: int, answer: tuple[Result, float] | NoAnswer) -> tuple[Result, float]:
+    """Return what the run of a seed came to, and the seconds of processor time that it took.
 
-    The children inherit that signals are blocked, until `_prepare`. Here that is not enough: another thread may take
-    a signal and pass it on to the main thread.
+    A run without an answer has a violation and no digest: nobody knows whether it keeps the promises.
     """
-    # It unblocks these signals when it starts, so it must run already.
-    resource_tracker.ensure_running()
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python delivers signals to the main thread only
-        return
-    caught: list[int] = []
-    handlers = [(number, signal.signal(number, lambda number, _: caught.append(number))) for number in _ENDINGS]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for number, handler in handlers:
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-    for one in caught:
-        signal.raise_signal(one)
+    if not isinstance(answer, NoAnswer):
+        return answer
+    return Result(seed, violation=Violation(seed, "hangs" if answer.hangs else "failure", answer.why)), 0.0
 
 
-def _prepare() -> None:
-    """Leave signals to the group, Ctrl-C above all, to the process that ends this one.
+def run_seed(task: tuple[int, Plan, Path | None, Path | None]) -> tuple[Result, float]:
+    """Run one simulation: a seed, what it has in common with others, and files for its trace and its history, or None.
 
-    A process of the pool that dies while it waits for work takes the pool's lock with it, and nobody could end the
-    others any more.
+    Returns:
+        What it came to, and the seconds of processor time that it took.
+
+    Raises:
+        UnwritableTrace: when the trace cannot be written.
     """
-    os.setpgrp()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
-
-
-def _run(task: tuple[int, Plan, Path | None, Path | None]) -> tuple[Result, float]:
     seed, plan, trace, history = task
     # What a run allocates lives until its end, so collecting garbage in between finds nothing.
     gc.disable()
     try:
         begin = time.process_time()
+        meter = Meter() if plan.profile else None
         with nullcontext() if trace is None else trace_file(trace) as write:
-            simulation = Simulation(seed, plan.nodes, plan.faults, plan.seconds, trace=write)
+            simulation = Simulation(
+                seed, plan.nodes, plan.faults, plan.seconds, trace=write, climate=plan.climate, meter=meter
+            )
             result = simulation.run()
         busy_seconds = time.process_time() - begin
         if history is not None and simulation.workload is not None:

@@ -12,10 +12,12 @@ class InvariantError(Exception):
     Attributes:
         invariant: its number in the contract.
         node: where that was seen, if at one node.
+        place: of an error in the code, its type and where it was raised.
     """
 
-    def __init__(self, invariant: str, message: str) -> None:
+    def __init__(self, invariant: str, message: str, place: str | None = None) -> None:
         super().__init__(f"{invariant}: {message}")
+        self.place = place
         self.invariant = invariant
         self.node: str | None = None
         self.message = message

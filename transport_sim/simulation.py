@@ -11,26 +11,29 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from actors.session_table import SessionLimits
-from raft.config import Config
-from raft.membership import Configuration
 from raft.reads import PATIENCE_TIMEOUTS
 
 from .application import Application
 from .caller import Caller
 from .chance import Chance
-from .cluster import Cluster, Setting, described
-from .faults import KINDS, Injector, draw_busy, draw_disk_speed, draw_drift, draw_weather
+from .climate import draw_climate, draw_mix
+from .cluster import Cluster, described, place_of
+from .cost import Meter
+from .faults import KINDS
 from .host import Host
+from .injector import Injector
 from .ledger import Ledger
+from .lull import Lull
 from .network import Weather
 from .operator import Operator
 from .past import give_past
 from .processes import ClientProcess, Process, start_processes
 from .reader import Reader
 from .recovery import LONGEST_RECOVERY_S, Recovery
+from .replacement import Replacement
 from .result import COUNTED, Result, SimulationFailed, Violation
 from .session_workload import SessionClient
+from .setting import draw_setting
 from .shadow import InvariantError
 from .traces.recording import TRACE_VERSION, Line, Recorder
 from .trial import Trial, checked_kinds, checked_run
@@ -43,9 +46,6 @@ from .workloads.workload import Workload
 __all__ = ["COUNTED", "Result", "Simulation", "SimulationFailed", "Violation"]
 
 _PROMISE = re.compile("[A-Z][0-9]+")
-
-SPARES = 2
-"""How many machines stand by to become members."""
 
 USURPER_PAUSE_US = 20_000
 
@@ -66,6 +66,8 @@ class Simulation:
         only: the keys of the only decisions that may be carried out before everything is mended, see `Ledger`; None
             for all.
         trace: called with every line of the trace, see docs/trace.md; None for no trace.
+        climate: one of `climate.CLIMATES`; None to let the seed choose.
+        meter: measures what the checks cost; None for not at all.
         machine: makes a state machine to be put to the test, usually a class (see `actors.ports.StateMachine`); called
             for each start of a node. The key-value store when there are clients and this is None.
         clients: processes that use it, generator functions of one argument, a `requests.SimClient`.
@@ -85,6 +87,8 @@ class Simulation:
         seconds: float = 20,
         only: Collection[str] | None = None,
         trace: Callable[[Line], None] | None = None,
+        climate: str | None = None,
+        meter: Meter | None = None,
         *,
         machine: Callable[[], Any] | None = None,
         clients: Sequence[ClientProcess] = (),
@@ -98,7 +102,14 @@ class Simulation:
         self._trial = trial = Trial(machine, tuple(clients), invariant, at_end)
         root = Chance(seed, Ledger(only))
         chance = root.fork("run")
-        self.cluster = cluster = Cluster(root, self._draw_setting(root.fork("setting"), nodes))
+        drawn = draw_climate(root.fork("climate"))
+        self._mix = mix = draw_mix(root.fork("mix"), drawn if climate is None else climate, self._kinds)
+        application = trial.application() if trial else Application(Store)
+        setting = draw_setting(root.fork("setting"), nodes, self._kinds, mix, application, of_users=bool(trial))
+        self.cluster = cluster = Cluster(root, setting)
+        self._meter = meter
+        if meter is not None:
+            meter.install(cluster)
         self.scheduler = cluster.scheduler
         self.network = cluster.network
         self.checker = cluster.checker
@@ -108,10 +119,8 @@ class Simulation:
         self.config = cluster.setting.config
         configuration = cluster.setting.configuration
         members = [host for host in hosts if host.id in configuration.members]
-        is_calm = False  # whether all the trouble lies in the past, so that no election of the run clears it away
-        if "crash" in self._kinds and not configuration.witnesses and chance.happens(0.3):
+        if mix.past and not configuration.witnesses:
             give_past(root.fork("past"), {host.id: host.disk for host in members})
-            is_calm = chance.happens(0.4)
         pauses_us = (50_000, 200_000, 1_000_000)
         scheduler = self.scheduler
         record = cluster.record
@@ -133,14 +142,23 @@ class Simulation:
         self.reader = Reader(scheduler, root.fork("reader"), hosts, pause_us, self._acknowledged_commands, record)
         self.operator = Operator(scheduler, root.fork("operator"), hosts, faults, self.leader, record)
         self._usurper: Usurper | None = None
-        if "usurper" in self._kinds and len(members) > 2 and not is_calm and chance.happens(0.5):
+        if mix.usurper and len(members) > 2:
             self._usurper = Usurper(cluster, self.reader.read_by_lease, self._propose_to, self._pause, self._hold)
-        self._injector = Injector(scheduler, root.fork("injector"), self.network, hosts, faults, self.leader)
-        self._injector.held = is_calm
+        timeout_us = self.config.election_timeout_ms * 1000
+        self._lull = Lull(scheduler, root.fork("lull"), timeout_us, self._fall_silent)
+        if self.config.quiescent_timeouts and self._usurper is None:
+            self._lull.begin()
+        self._replacement = Replacement(scheduler, hosts, self.checker, self.operator, self.leader, timeout_us)
+        self._injector = Injector(
+            scheduler, root.fork("injector"), self.network, hosts, mix, timeout_us, self.leader, self._replacement
+        )
         cluster.role_changed = self._role_changed
+        cluster.storage_failed = self._injector.storage_failed
         if trace is not None:
             trace(self._header(only))
-            Recorder(cluster, trace)
+            recorder = Recorder(cluster, trace)
+            if meter is not None:
+                meter.install_recorder(recorder)
 
     def _header(self, only: Collection[str] | None) -> Line:
         """Return the line that a trace begins with: all that decides the run."""
@@ -153,64 +171,13 @@ class Simulation:
             "seed": self.seed,
             "nodes": len(setting.configuration.voters),
             "faults": list(self._kinds),
-            "seconds": self._seconds,
+            "seconds": float(self._seconds),
+            "climate": self._mix.climate,
             "only": None if only is None else sorted(only),
             **({"machine": self._trial.machine_name} if self._trial else {}),
             "members": [{"id": id, "part": parts.get(id, "spare")} for id in setting.ids],
             "election_timeout_ms": self.config.election_timeout_ms,
         }
-
-    def _draw_setting(self, chance: Chance, nodes: int) -> Setting:
-        kinds = self._kinds
-        # What users send is never too large, and each of their clients gets a session.
-        largest, sessions = (1 << 23, 10_000) if self._trial else (300, 6)
-        election_timeout_ms = chance.pick((150, 300, 1000))
-        config = Config(
-            election_timeout_ms=election_timeout_ms,
-            heartbeat_interval_ms=election_timeout_ms // chance.pick((3, 5, 10)),
-            max_append_entries=chance.pick((1, 4, 1024)),
-            max_append_bytes=chance.pick((64, 512, 262_144)),
-            window_messages=chance.pick((1, 3, 64)),
-            window_bytes=chance.pick((200, 1 << 22)),
-            max_entry_bytes=chance.pick((largest, 1 << 23)),
-            max_uncommitted_bytes=chance.pick((2_000, 1 << 26)),
-            max_apply_entries=chance.pick((2, 4096)),
-            snapshot_entries=chance.pick((10, 100, 10_000)),
-            snapshot_tail_entries=chance.pick((0, 10, 1000)),
-            snapshot_chunk_bytes=chance.pick((200, 1000, 262_144)),
-            lease_promise_ms=chance.pick((0, election_timeout_ms // 4, election_timeout_ms)),
-            quiescent_timeouts=chance.pick((0, 0, 0, 2)),
-        )
-        ids = [f"n{number}" for number in range(1, nodes + 1 + (SPARES if "membership" in kinds else 0))]
-        witnesses = self._draw_witnesses(chance.fork("witnesses"), ids, nodes)
-        first = tuple(ids[:nodes])
-        limits = SessionLimits(
-            timeout_ms=chance.pick((2_000, 10_000, 3_600_000)),
-            sessions=chance.pick((sessions, 10_000)),
-            window=chance.pick((2, 16, 1024)),
-            session_reply_bytes=chance.pick((500, 1 << 22)),
-        )
-        return Setting(
-            ids=ids,
-            configuration=Configuration(first, witnesses=tuple(sorted(witnesses.intersection(first)))),
-            witnesses=witnesses,
-            config=config,
-            limits=limits,
-            weather=draw_weather(chance.fork("weather"), kinds),
-            disk_speed=draw_disk_speed(chance.fork("disks"), kinds),
-            busy=draw_busy(chance.fork("busy"), kinds),
-            drift_ppm=draw_drift(chance.fork("drift"), kinds, config.max_clock_drift_ppm),
-            application=self._trial.application() if self._trial else Application(Store),
-        )
-
-    def _draw_witnesses(self, chance: Chance, ids: list[str], nodes: int) -> set[str]:
-        """Draw who is a witness whenever it is a member: one of the first members, a spare one, or mostly nobody."""
-        witnesses = set()
-        if "membership" in self._kinds and nodes > 2 and chance.happens(0.3):
-            witnesses.add(ids[1])
-        if len(ids) > nodes and chance.happens(0.3):
-            witnesses.add(ids[-1])
-        return witnesses
 
     def _acknowledged_commands(self) -> int:
         callers = [process.caller for process in self.processes]
@@ -223,7 +190,8 @@ class Simulation:
         nodes = len(self.cluster.setting.configuration.voters)
         kinds = ",".join(self._kinds) or "none"
         if not self._trial:
-            return f"quorate sim run --seed {self.seed} --nodes {nodes} --faults {kinds} --seconds {self._seconds!r}"
+            command = f"quorate sim run --seed {self.seed} --nodes {nodes} --faults {kinds} --seconds {self._seconds!r}"
+            return f"{command} --climate {self._mix.climate}"
         run = f"{self.seed}, {nodes}, {('all' if self._kinds == KINDS else kinds)!r}, {self._seconds!r}"
         return f"Simulation({run}{self._trial.shown()}).run()"
 
@@ -268,18 +236,19 @@ class Simulation:
         """Run to the end, or to the first broken promise."""
         violation = None
         try:
-            self.start()
-            self.advance(self._seconds)
-            self.recover()
+            if self._meter is None:
+                self._play()
+            else:
+                self._meter.run(self._play)
         except InvariantError as broken:
-            violation = self._violation(broken.invariant, broken.message, broken.node, broken.__cause__)
-        except AssertionError as broken:
-            # The assertions of the core begin with the promise that they guard.
-            promise, _, message = str(broken).partition(": ")
-            known = _PROMISE.fullmatch(promise) is not None
-            violation = self._violation(promise if known else "failure", message if known else str(broken))
+            violation = self._violation(broken.invariant, broken.message, broken.node, broken.place, broken.__cause__)
         except Exception as error:
-            violation = self._violation("failure", f"a node failed with {described(error)}")
+            # The assertions of the core begin with the promise that they guard.
+            promise, _, message = str(error).partition(": ")
+            if isinstance(error, AssertionError) and _PROMISE.fullmatch(promise):
+                violation = self._violation(promise, message)
+            else:
+                violation = self._violation("failure", f"failed with {described(error)}", place=place_of(error))
         finally:
             self.close()
         digest = self.cluster.final_digest()
@@ -305,15 +274,28 @@ class Simulation:
             undecided_keys=0 if self.workload is None else self.workload.undecided,
             model="" if self.workload is None else self.workload.model,
             faults=self.faults,
+            situations=self.cluster.situations.reached,
+            cost={} if self._meter is None else dict(self._meter.seconds),
             digest=digest,
             violation=violation,
             replay=self._replay,
         )
 
+    def _play(self) -> None:
+        self.start()
+        self.advance(self._seconds)
+        self.recover()
+
     def _violation(
-        self, invariant: str, message: str, node: str | None = None, cause: BaseException | None = None
+        self,
+        invariant: str,
+        message: str,
+        node: str | None = None,
+        place: str | None = None,
+        cause: BaseException | None = None,
     ) -> Violation:
-        return Violation(self.seed, invariant, f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)", node, cause)
+        moment = f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)"
+        return Violation(self.seed, invariant, moment, node, place, cause)
 
     def _role_changed(self, host: Host, role: str) -> None:
         self._injector.role_changed(host, role)
@@ -328,6 +310,11 @@ class Simulation:
         for process in self.processes:
             process.paused = paused
         self.operator.paused = paused
+
+    def _fall_silent(self, silent: bool) -> None:
+        """Let nobody ask for anything new for a while, or go on."""
+        self._pause(silent)
+        self.reader.paused = silent
 
     def _hold(self, held: bool) -> None:
         """Let no other faults happen for a while, or go on."""
@@ -361,6 +348,7 @@ class Simulation:
             process.stop()
         self.reader.stop()
         self.operator.stop()
+        self._lull.stop()
         if self._usurper is not None:
             self._usurper.stop()
         self.network.weather = Weather()
@@ -377,6 +365,9 @@ class Simulation:
             )
         self.network.weather = Weather(drop=0.1 if "drop" in self._kinds else 0.0)
         self._injector.start_all()
+        replaced_us = self.scheduler.now_us + LONGEST_RECOVERY_S * 1_000_000
+        if not self.scheduler.run_until(replaced_us, lambda: self._replacement.waiting is None):
+            raise InvariantError("M6", f"a machine is not replaced by a new one in {LONGEST_RECOVERY_S} s")
         given_up_us = self.scheduler.now_us + 2 * PATIENCE_TIMEOUTS * self.config.election_timeout_ms * 1000
         if not self.scheduler.run_until(given_up_us, lambda: not self.reader.readings.unanswered):
             raise InvariantError("L1", f"a read at {self.reader.readings.unanswered} is never answered")

@@ -40,6 +40,7 @@ class MemoryStorage:
         self.incarnation = 1 + secrets.randbelow(LARGEST_INCARNATION)
         self._term = 0
         self._vote: str | None = None
+        self._cluster = 0
         self._base = (0, 0)  # index and term of the entry before the first one stored
         self._entries: list[Entry] = []  # _entries[i] has index base + 1 + i
         self._snapshots: list[tuple[Snapshot, bytes]] = []  # the last two and their contents, the newest last
@@ -52,7 +53,14 @@ class MemoryStorage:
         """Return what is durable."""
         snapshot = self._snapshots[-1][0] if self._snapshots else None
         return Restored(
-            self._term, self._vote, tuple(self._entries), self._base, snapshot, self.incarnation, self._is_witness
+            self._term,
+            self._vote,
+            tuple(self._entries),
+            self._base,
+            snapshot,
+            self.incarnation,
+            self._is_witness,
+            self._cluster,
         )
 
     def open(self, mailbox: ActorRef[Any]) -> None:
@@ -111,6 +119,8 @@ class MemoryStorage:
         if write.term is not None:
             self._term = write.term
             self._vote = write.vote
+        if write.cluster:
+            self._cluster = write.cluster
         if write.base[0] > self._base[0]:
             self._cut(*write.base)
         if write.entries:

@@ -135,6 +135,7 @@ class Disk:
         self.incarnation = incarnation
         self.term = 0
         self.vote = None
+        self.cluster = 0
         self.base = (0, 0)
         self.entries = []
         self.snapshot = None
@@ -156,6 +157,8 @@ class Disk:
             if write.term is not None:
                 self.term = write.term
                 self.vote = write.vote
+            if write.cluster:
+                self.cluster = write.cluster
             if write.install is not None:
                 self.snapshot = write.install
                 self.base = (write.install.index, write.install.term)
@@ -259,7 +262,9 @@ class Replay:
 
     def _begin(self, node, configuration, now, seed):
         disk = self.disks.setdefault(node, Disk(0))
-        restored = Restored(disk.term, disk.vote, disk.entries, disk.base, disk.snapshot, disk.incarnation)
+        restored = Restored(
+            disk.term, disk.vote, disk.entries, disk.base, disk.snapshot, disk.incarnation, cluster=disk.cluster
+        )
         core = self.nodes[node] = Node(node, configuration, self._config, restored, int(seed), int(now))
         core.watch.listen(DEBUG)
 

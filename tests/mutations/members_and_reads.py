@@ -96,7 +96,7 @@ MEMBERS_AND_READS = (
     in_core(
         "ReadIndex before the term's first commit",
         "leader",
-        "        return self.node.log.commit_index >= self._first_index\n",
+        "        return self.node.log.commit_index >= self.first_index\n",
         "        return True\n",
     ),
     in_core(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from .histories import HISTORIES
 from .members_and_reads import MEMBERS_AND_READS
 from .mutation import Mutation, in_actors, in_core
+from .storage_and_clocks import STORAGE_AND_CLOCKS
 
 __all__ = ["MUTATIONS", "Mutation"]
 
@@ -18,8 +19,8 @@ MUTATIONS = (
     in_core(
         "vote not persisted",
         "node",
-        "return Write(number, self.term, self.vote, entries, base, install)",
-        "return Write(number, self.term, None, entries, base, install)",
+        "return Write(number, self.term, self.vote, entries, base, install, cluster)",
+        "return Write(number, self.term, None, entries, base, install, cluster)",
     ),
     in_core(
         "vote taken back on stepping down",
@@ -304,4 +305,5 @@ MUTATIONS = (
     ),
     *MEMBERS_AND_READS,
     *HISTORIES,
+    *STORAGE_AND_CLOCKS,
 )

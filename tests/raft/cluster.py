@@ -27,6 +27,7 @@ class Disk:
         self.vote = vote
         self.entries = list(entries(*log))
         self.incarnation = incarnation
+        self.cluster = 0
         self.instant = True
         self.writes = []  # begun and not yet in effect, oldest first
         self.completed = set()  # numbers of those that are reported as complete out of order
@@ -37,6 +38,8 @@ class Disk:
         self.completed.discard(write.number)
         if write.term is not None:
             self.term, self.vote = write.term, write.vote
+        if write.cluster:
+            self.cluster = write.cluster
         if write.entries:
             assert write.entries[0].index <= len(self.entries) + 1, "the write would leave a gap"
             self.entries[write.entries[0].index - 1 :] = write.entries
@@ -111,12 +114,20 @@ class Cluster:
             id,
             self.configuration if id in self.configuration.members else None,
             self.config,
-            Restored(disk.term, disk.vote, tuple(disk.entries), incarnation=disk.incarnation),
+            Restored(disk.term, disk.vote, tuple(disk.entries), incarnation=disk.incarnation, cluster=disk.cluster),
             seed=self.seed * 1000 + self.starts,
             now=self.now,
         )
         self.collect(id)
         return self.nodes[id]
+
+    def deliver_all(self, sender, receiver, but=()):
+        """Deliver what is on its way from one to another; lose messages of some kinds."""
+        while self.links.get((sender, receiver)):
+            if isinstance(self.links[(sender, receiver)][0], but):
+                self.lose(sender, receiver)
+            else:
+                self.deliver(sender, receiver)
 
     def crash(self, id, survivors=0):
         """Stop a member as a power cut would; `survivors` of its unreported writes are on the platter all the same."""

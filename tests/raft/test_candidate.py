@@ -486,3 +486,15 @@ def test_vote_requests_that_still_wait_are_taken_back_with_the_campaign():
 
     # Assert: a request that advertises the old entry 2 would be untrue by now.
     assert only(VoteRequest, sent) == []
+
+
+@pytest.mark.contract("E1")
+def test_a_pre_candidate_that_grants_its_vote_says_so():
+    member = Member("a", term=3, log=(1,))
+    member.time_out()
+    assert member.role == "pre-candidate"
+
+    sent = member.hear(VoteRequest("b", 3, 9, 2))
+
+    assert sent == [("b", VoteReply("a", 3, True))]
+    assert (member.role, member.node.vote) == ("follower", "b")

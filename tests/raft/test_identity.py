@@ -21,7 +21,9 @@ from raft.messages import (
     VoteRequest,
     WrongIncarnation,
 )
+from raft.node import Node
 from raft.observer import Refused
+from raft.ready import Restored
 from tests.raft.cluster import Cluster
 from tests.raft.member import ELECTION_TIMEOUT_MS, Member, entries, picture, signed
 
@@ -163,10 +165,23 @@ def test_a_leader_of_a_later_term_than_all_of_the_log_may_be_bound_by_what_is_st
     for message in (Heartbeat("b", 9, 1), Append("b", 9, 1, 1, 1, ())):
         member = begin()
 
-        member.hear(signed(message, incarnation=OTHER))
+        member.hear(signed(message, incarnation=OTHER, cluster=member.node.configuration.cluster))
 
         assert (member.node.term, member.role, member.node.role.leader) == (9, "follower", "b")
         assert member.node.dropped == {}
+
+
+@pytest.mark.contract("M6")
+@pytest.mark.parametrize("begin", [bound_follower, bound_candidate, leader], ids=lambda begin: begin.__name__)
+@pytest.mark.parametrize("cluster", [0, 123])
+def test_whom_empty_disks_have_elected_is_not_believed_in_a_later_term_either(begin, cluster):
+    for message in (Heartbeat("b", 9, 1), Append("b", 9, 0, 0, 1, entries(9))):
+        member = begin()
+        before = picture(member.node)
+
+        member.hear(signed(message, incarnation=OTHER, cluster=cluster))
+
+        assert picture(member.node) == before
 
 
 @pytest.mark.contract("M6")
@@ -378,3 +393,44 @@ def test_a_member_that_joins_without_an_incarnation_is_refused():
 
     assert cluster.nodes["d"].configuration.incarnations["d"] == cluster.disks["d"].incarnation
     assert cluster.nodes["d"].configuration.voters == ("a", "b", "c", "d")
+
+
+@pytest.mark.contract("M6", "S4")
+def test_two_disks_that_came_back_empty_do_not_destroy_the_last_copy():
+    cluster = Cluster(bound=True, checked=False)
+    cluster.elect("a")
+    cluster.commit("a", b"x")
+    cluster.run(500)
+    cluster.crash("a")
+    cluster.wipe("b")
+    cluster.wipe("c")
+    cluster.run(5000)  # they know nothing, and elect each other
+    assert cluster.leader in ("b", "c")
+    cluster.restart(cluster.leader)
+    cluster.run(5000)
+
+    cluster.start("a")
+    cluster.run(3000)
+
+    assert b"x" in [entry.data for entry in cluster.disks["a"].entries]
+    assert cluster.nodes["a"].role.leader is None
+    assert cluster.nodes["a"].dropped["another cluster"] > 0
+
+
+def test_the_id_of_the_cluster_is_stored_once_it_is_committed():
+    member = leader()
+    assert member.node.identity.cluster == 0
+
+    member.hear(signed(AppendAccepted("b", 1, 2), incarnation=OF_B))
+    node = member.node
+    writes = []
+    for command in (b"x", b"y"):
+        node.propose(command, member.now)
+        writes.append(node.ready().write)
+
+    cluster = node.configuration.cluster
+    assert node.identity.cluster == cluster != 0
+    assert [write.cluster for write in writes] == [cluster, 0]
+    assert repr(writes[0]).endswith(f", None, {cluster:x})")
+    again = Node("a", bound(), restored=Restored(1, "a", incarnation=OWN, cluster=cluster))
+    assert again.identity.cluster == cluster

@@ -56,8 +56,8 @@ def test_a_new_leader_announces_itself_and_appends_a_no_op():
     noop = Entry(2, 2, NOOP, b"")
     assert member.node.log.entry(2) == noop
     assert sent == [
-        ("b", Heartbeat("a", 2, 1)),
-        ("c", Heartbeat("a", 2, 1)),
+        ("b", Heartbeat("a", 2, 1, commit=2)),
+        ("c", Heartbeat("a", 2, 1, commit=2)),
         ("b", Append("a", 2, 1, 1, 0, (noop,))),
         ("c", Append("a", 2, 1, 1, 0, (noop,))),
     ]

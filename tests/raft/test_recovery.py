@@ -3,13 +3,14 @@
 import pytest
 
 from raft.config import Config
-from raft.entries import CONFIGURATION
+from raft.entries import CONFIGURATION, NOOP, Entry
 from raft.errors import InvalidConfig
 from raft.membership import Configuration
 from raft.messages import Append, AppendAccepted, Heartbeat, VoteRequest
 from raft.node import Node
 from raft.ready import Restored
 from raft.recovery import found_new_cluster_and_lose_what_others_held
+from tests.raft.cluster import Cluster
 from tests.raft.member import entries
 
 OLD, NEW = 71, 72
@@ -22,7 +23,7 @@ def recovered(term=4, log=LOG, base=(0, 0)):
     """What the storage of a holds after the recovery."""
     before = Restored(term, "c", log, base, incarnation=11)
     write = found_new_cluster_and_lose_what_others_held("a", CONFIGURATION_BEFORE, before, NEW)
-    return Restored(write.term, write.vote, log + write.entries, base, incarnation=11)
+    return Restored(write.term, write.vote, log + write.entries, base, incarnation=11, cluster=write.cluster)
 
 
 def start(restored):
@@ -109,6 +110,77 @@ def test_the_messages_of_the_new_cluster_are_refused_by_members_of_the_old_one()
 
     assert old.term == 4
     assert old.dropped == {"another cluster": 1}
+
+
+@pytest.mark.contract("M9")
+@pytest.mark.parametrize("cluster", [OLD, 0])
+@pytest.mark.parametrize(
+    "message",
+    [VoteRequest("b", 9, 9, 9), Append("b", 9, 4, 5, 1, ()), Heartbeat("b", 9, 1)],
+    ids=lambda message: type(message).__name__,
+)
+def test_members_of_the_old_cluster_are_refused_after_restarts_on_either_side(message, cluster):
+    """A member that has just started does not know yet what is committed; the survivor does, from its disk."""
+    node = start(recovered())
+    message = type(message)(*[getattr(message, field) for field in message.FIELDS])
+    message.incarnation = 12
+    message.cluster = cluster
+
+    node.step(message, node.now)
+
+    assert node.identity.cluster == NEW
+    assert (node.term, node.role.name, node.role.leader) == (5, "follower", None)
+    assert node.dropped == {"another cluster": 1}
+    assert effects(node)[0] == []
+
+
+@pytest.mark.contract("M9")
+def test_what_the_new_cluster_acknowledges_outlives_the_return_of_the_old_one():
+    cluster = Cluster(bound=True, checked=False)
+    cluster.elect("a")
+    cluster.commit("a", b"x")
+    cluster.run(500)
+    for member in "abc":
+        cluster.crash(member)
+    disk = cluster.disks["a"]
+    before = Restored(disk.term, disk.vote, tuple(disk.entries), incarnation=disk.incarnation, cluster=disk.cluster)
+    disk.writes.append(found_new_cluster_and_lose_what_others_held("a", cluster.configuration, before, NEW))
+    disk.land()
+    cluster.start("a")
+    cluster.run(4000)
+    cluster.commit("a", b"y")
+
+    cluster.start("b")
+    cluster.start("c")
+    cluster.run(5000)
+    cluster.restart("a")
+    cluster.run(5000)
+
+    assert cluster.role("a") == "leader"
+    assert cluster.commands("a") == [b"x", b"y"]
+    assert cluster.nodes["a"].dropped["another cluster"] > 0
+
+
+@pytest.mark.contract("M6", "M9")
+def test_a_survivor_restored_from_a_copy_leads_as_its_new_incarnation():
+    before = Restored(4, "c", LOG, incarnation=999)
+    write = found_new_cluster_and_lose_what_others_held("a", CONFIGURATION_BEFORE, before, NEW)
+    node = start(Restored(write.term, write.vote, LOG + write.entries, incarnation=999, cluster=NEW))
+
+    node.tick(node.deadline)
+    effects(node)
+
+    assert node.role.name == "leader"
+    assert node.configuration.incarnations["a"] == 999
+
+
+@pytest.mark.contract("C1", "M9")
+def test_log_time_goes_on_where_it_was():
+    write = found_new_cluster_and_lose_what_others_held(
+        "a", CONFIGURATION_BEFORE, Restored(1, None, (Entry(1, 1, NOOP, b"", 500),), incarnation=11), NEW
+    )
+
+    assert write.entries[0].stamp_ms == 500
 
 
 @pytest.mark.contract("M9")

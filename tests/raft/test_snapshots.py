@@ -14,6 +14,7 @@ from raft.messages import (
 from raft.progress import REPLICATE, SNAPSHOT
 from raft.ready import Restored
 from raft.snapshot import ChunkRequest, Snapshot
+from raft.snapshots import PATIENCE
 from tests.raft.keeper import Keeper
 from tests.raft.member import entries, only, terms
 
@@ -69,6 +70,37 @@ def test_a_snapshot_is_due_after_so_many_bytes():
     for commit, due in ((5, False), (6, True)):
         member.hear(Append("b", 1, 9, 1, commit, ()))
         assert member.node.snapshots.is_due is due
+
+
+def write_while_c_receives(member, count):
+    for _ in range(count):
+        member.propose(b"x")
+        member.hear(AppendAccepted("b", 2, member.node.log.last_index))
+        received = progress(member).snapshot_offset
+        member.hear(SnapshotReceived("c", 2, 4, received, received + 1))
+
+
+@pytest.mark.contract("N6")
+def test_while_a_follower_receives_one_the_next_is_due_later_but_not_never():
+    member = leader(snapshot_entries=4)
+
+    write_while_c_receives(member, 4 * PATIENCE - 1)
+    assert (progress(member).state, member.node.snapshots.is_due) == (SNAPSHOT, False)
+
+    write_while_c_receives(member, 1)
+    assert member.node.snapshots.is_due
+
+
+@pytest.mark.contract("N6")
+def test_no_snapshot_waits_for_a_follower_that_gets_no_further():
+    member = leader(snapshot_entries=4)
+    write_while_c_receives(member, 4)
+    assert not member.node.snapshots.is_due
+
+    member.now += member.node.config.election_timeout_ms
+    member.hear(AppendAccepted("b", 2, member.node.log.last_index))
+
+    assert member.node.snapshots.is_due
 
 
 def test_no_snapshot_is_due_before_anything_is_applied():

@@ -208,6 +208,19 @@ def test_a_transfer_has_succeeded_when_the_target_leads():
     assert member.node.transfer is None
 
 
+@pytest.mark.contract("E6", "L3")
+def test_the_mark_of_who_is_no_voter_passes_nobody_by():
+    """An order to campaign may reach a member after its removal."""
+    for removed in "dl":
+        member = leading(learners="l")
+
+        sent = member.hear(VoteRequest(removed, 3, 9, 2, transfer=True))
+
+        assert sent == []
+        assert (member.role, member.node.term) == ("leader", 2)
+        assert member.node.dropped == {"leader is heard": 1}
+
+
 @pytest.mark.contract("L3")
 def test_a_transfer_has_failed_when_somebody_else_leads():
     member = leading()

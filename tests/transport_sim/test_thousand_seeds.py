@@ -31,6 +31,8 @@ def test_a_thousand_seeds_under_all_faults(capsys):
         )
     assert summary["runs"] == 1000
     assert summary["violations"] == []
+    never = [name for name, count in summary["situations"].items() if count == 0]
+    assert never == [], "a situation that is never reached is never tested: the faults or the workload are too tame"
     # What two cores need when nobody else wants them: processor time, since a shared machine says nothing about us.
     assert summary["events"] / summary["events_per_second"] / 2 < 300
     assert summary["events_per_second"] >= 25_000

@@ -31,7 +31,7 @@ def read_history(path: Path | str, model: str) -> list[Operation]:
         OSError: when the file cannot be read.
     """
     check_model(model)
-    operations = []
+    operations: list[Operation] = []
     with Path(path).open("rb") as file:
         number = 0
         while line := file.readline(MAX_LINE_BYTES + 1):
@@ -78,10 +78,11 @@ def _parse(line: bytes, number: int) -> Operation:
         raise InvalidHistory(number, "line", str(error), bound) from None
     if not isinstance(fields, dict):
         raise InvalidHistory(number, "line", f"a {type(fields).__name__} is no operation", bound)
-    needed = {
-        GET: ("result",) if fields.get("end") is not None else (),
-        CAS: ("value", "expected"),
-    }.get(fields.get("op") if isinstance(fields.get("op"), str) else "", ())
+    needed: tuple[str, ...] = ()
+    if fields.get("op") == CAS:
+        needed = ("value", "expected")
+    elif fields.get("op") == GET and fields.get("end") is not None:
+        needed = ("result",)
     for name in (*_NEEDED, *needed):
         if name not in fields:
             raise InvalidHistory(number, name, "it is missing", "null means absent or unknown, and must be written")

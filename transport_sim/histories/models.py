@@ -151,10 +151,22 @@ def _kv(operations: Sequence[Operation]) -> Problem:
 
     steps = [Step(each, None, EXTEND, each.value) if each.op == APPEND else _step(each, state) for each in operations]
     known, unknown = _split(steps, words.hold)
+    by_cas = _by_cas([step for step in unknown if step.effect == SET])
+    extends = any(step.effect == EXTEND for step in unknown)
+    sets = any(step.finds is not None for step in unknown)
+
+    def within(state: State, goals: frozenset[State]) -> bool:
+        if extends and sets:
+            return True
+        if not extends:
+            return by_cas(state, goals)
+        return leads(state, goals)
+
+    def leads(state: State, goals: frozenset[State]) -> bool:
+        return state in goals or any(goal is not ABSENT and words.begins(goal, state) for goal in goals)
+
     prospects = partial(WordProspects, words=words)
-    if any(step.effect == EXTEND for step in unknown):
-        return Problem(known, unknown, words.extended, prospects)
-    return Problem(known, unknown, words.extended, prospects, within=_by_cas(unknown))
+    return Problem(known, unknown, words.extended, prospects, within=within, leads=leads)
 
 
 def _list(operations: Sequence[Operation]) -> Problem:

@@ -94,12 +94,16 @@ class Moves:
         self._extended = problem.extended
         self._commutes = problem.commutes
         self._within = problem.within
+        self._leads = problem.leads
         index_of = {id(step): index for index, step in enumerate(self.steps)}
         self._follows = [-1 if step.follows is None else index_of[id(step.follows)] for step in self.steps]
         self._kinds = _kinds(self.steps)
         self._unknown = UnknownSteps(problem.unknown)
         self._prospects = problem.prospects(self.steps, self._unknown)
-        self._excludes = any(step.excluded for step in self.steps)
+        excluding = [step for step in self.steps if step.excluded]
+        self._excludes = bool(excluding)
+        self._excludes_seen = any(step.finds != frozenset((ABSENT,)) for step in excluding)
+        self._can_chain: dict[State, bool] = {}  # whether an unknown step may follow one that leaves a state
 
     def hopeless(self) -> Step | None:
         """Return the first step, by its answer, of those that can certainly never be taken; None when there is none."""
@@ -112,8 +116,9 @@ class Moves:
         return configuration
 
     def after(self, configuration: Configuration) -> Iterator[Configuration]:
-        """Yield the configurations that come next; first those by steps that must end first, unknown ones last."""
+        """Yield the configurations that come next: first what a waiting read may need, then by what must end first."""
         state, used, first, mask = configuration.state, configuration.used, configuration.first, configuration.mask
+        able: list[tuple[int, State]] = []  # the steps that can come next, and what they leave
         wanting: list[int] = []
         tried = set()
         for index in sorted(configuration.possible, key=lambda index: (self.steps[index].end, index)):
@@ -122,12 +127,12 @@ class Moves:
                 continue
             tried.add(kind)
             step = self.steps[index]
-            if not step.accepts(state):
+            if step.accepts(state):
+                able.append((index, self._left_by(step, state)))
+            if not step.accepts(state) or (step.effect == EXTEND and not self._commutes):
                 wanting.append(index)
-                continue
-            if step.effect == EXTEND and not self._commutes:
-                wanting.append(index)
-            left = self._left_by(step, state)
+        goals = _goals([self.steps[index] for index in wanting])
+        for index, left in sorted(able, key=lambda each: not self._leads(each[1], goals)):
             if not self._prospects.lose(state, index, left, used, first, mask):
                 yield self._moved(configuration, (), index, left, used)
         if wanting and used:
@@ -213,17 +218,28 @@ class Moves:
                     if last.accepts(state) and not self._is_vain(configuration, state, index, used):
                         yield self._moved(configuration, longer, index, self._left_by(last, state), used)
 
-    def _is_of_use(self, state: State, goals: frozenset[State] | None, wanting: list[Step]) -> bool:
+    def _is_of_use(self, state: State, goals: frozenset[State], wanting: list[Step]) -> bool:
         """Whether a state, or what more unknown steps make of it, is what a waiting step wants."""
-        if goals is None or state in goals or any(step.excluded and step.accepts(state) for step in wanting):
+        if state in goals:
             return True
-        return self._unknown.can_chain and self._within(state, goals)
+        for step in wanting:
+            if step.excluded and step.accepts(state):
+                return True
+            if step.effect == EXTEND and (self._excludes_seen or self._extended(state, step.argument) != UNSEEN):
+                return True
+        may_go_on = self._can_chain.get(state)
+        if may_go_on is None:
+            may_go_on = self._can_chain[state] = any(
+                step.accepts(state) and self._left_by(step, state) not in (state, UNSEEN)
+                for step in self._unknown.dependent
+            )
+        return may_go_on and (not goals or self._within(state, goals))
 
     def _is_vain(self, configuration: Configuration, found: State, index: int, used: Used) -> bool:
         """Whether a known step right after unknown ones, which led to what it finds, is no use."""
         step = self.steps[index]
         left = self._left_by(step, found)
-        if step.effect == EXTEND and left == UNSEEN and not self._excludes:
+        if step.effect == EXTEND and left == UNSEEN and not self._excludes_seen:
             return True  # it leads there without them, or to what is as good
         first, mask = configuration.first, configuration.mask
         return any(
@@ -245,12 +261,6 @@ def _kinds(steps: list[Step]) -> list[object]:
     return [(step.kind, index) if id(step) in followed else step.kind for index, step in enumerate(steps)]
 
 
-def _goals(steps: list[Step]) -> frozenset[State] | None:
-    """Return the states that some of the steps need; None when one of them does with any state."""
-    goals: set[State] = set()
-    for step in steps:
-        if step.finds is None:
-            return None
-        if not step.excluded:
-            goals |= step.finds
-    return frozenset(goals)
+def _goals(steps: list[Step]) -> frozenset[State]:
+    """Return the states that some of the steps need."""
+    return frozenset(state for step in steps if step.finds is not None and not step.excluded for state in step.finds)

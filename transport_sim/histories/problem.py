@@ -20,6 +20,7 @@ class Problem:
         extended: what `EXTEND` does: from a state and an argument to a state.
         commutes: whether the order of steps that extend makes no difference.
         within: whether a state may still become one of some others by unknown steps that extend it; "no" must be right.
+        leads: whether a state is, or is on the way to, one of some others; a guess at what to try first.
         prospects: how to notice early that no solution is left.
     """
 
@@ -29,3 +30,4 @@ class Problem:
     prospects: Callable[[list[Step], UnknownSteps], Prospects] = Prospects
     commutes: bool = False
     within: Callable[[State, frozenset[State]], bool] = lambda state, goals: True
+    leads: Callable[[State, frozenset[State]], bool] = lambda state, goals: state in goals

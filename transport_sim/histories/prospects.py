@@ -10,13 +10,16 @@ in `mask`. So a set of steps is a number too, and what remains of it is found by
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 
 from .steps import ABSENT, EXTEND, SET, UNSEEN, State, Step
 from .unknown_steps import UnknownSteps, Used
 from .words import Words
+
+NEVER = -math.inf
 
 
 class Prospects:
@@ -29,6 +32,7 @@ class Prospects:
 
     def __init__(self, known: Sequence[Step], unknown: UnknownSteps) -> None:
         self._known = known
+        self._calls = [step.call for step in known]
         self._unknown = unknown
         self._needing: defaultdict[State, int] = defaultdict(int)  # the steps that need a state
         self._doing: defaultdict[tuple[int, State], int] = defaultdict(int)  # those of an effect with an argument
@@ -66,29 +70,30 @@ class Prospects:
         """
         return False
 
-    def _is_needed(self, state: State, index: int, first: int, mask: int) -> bool:
-        """Whether a step that is not taken needs a state, this one left aside."""
-        return self._needing.get(state, 0) >> first & ~(mask | 1 << (index - first)) != 0
+    def _needed_by(self, state: State, index: int, first: int, mask: int) -> float:
+        """Return when one that is not taken must have found a state, this one left aside, or `NEVER`."""
+        needing = self._needing.get(state, 0) >> first & ~(mask | 1 << (index - first))
+        return self._known[first + (needing & -needing).bit_length() - 1].end if needing else NEVER
 
-    def _can_come(self, effect: int, argument: State, used: Used, first: int, mask: int) -> bool:
-        """Whether a step of an effect is left."""
-        is_known = self._doing.get((effect, argument), 0) >> first & ~mask != 0
-        return is_known or self._unknown.have(effect, argument, used)
+    def _can_come(self, effect: int, argument: State, used: Used, first: int, mask: int, by: float) -> bool:
+        """Whether a step of an effect is left that begins in time."""
+        in_time = (1 << max(0, bisect_right(self._calls, by) - first)) - 1
+        is_known = self._doing.get((effect, argument), 0) >> first & ~mask & in_time != 0
+        return is_known or self._unknown.have(effect, argument, used, by)
 
 
 class RegisterProspects(Prospects):
     """Of values that are only set: what is left comes back only when it is set again."""
 
     def _can_begin(self, finds: frozenset[State]) -> bool:
-        return ABSENT in finds or any(self._can_come(SET, state, self._unknown.none_used, 0, 0) for state in finds)
+        return ABSENT in finds or any(
+            self._can_come(SET, state, self._unknown.none_used, 0, 0, math.inf) for state in finds
+        )
 
     def lose(self, before: State, index: int, after: State, used: Used, first: int, mask: int) -> bool:
         """See `Prospects.lose`."""
-        return (
-            before != after
-            and self._is_needed(before, index, first, mask)
-            and not self._can_come(SET, before, used, first, mask)
-        )
+        by = self._needed_by(before, index, first, mask)
+        return before != after and by != NEVER and not self._can_come(SET, before, used, first, mask, by)
 
 
 class GrowingProspects(Prospects):
@@ -117,7 +122,7 @@ class CounterProspects(Prospects):
         """See `Prospects.lose`."""
         place = bisect_left(self._totals, _total(before))
         end = bisect_left(self._totals, _total(after), place)
-        return any(self._is_needed(total, index, first, mask) for total in self._totals[place:end])
+        return any(self._needed_by(total, index, first, mask) != NEVER for total in self._totals[place:end])
 
 
 def _total(state: State) -> int:
@@ -145,15 +150,14 @@ class WordProspects(Prospects):
                 self._beginnings[word].append((effect, argument))
 
     def _can_begin(self, finds: frozenset[State]) -> bool:
-        return all(
-            state is ABSENT or self._can_come_back(state, ABSENT, self._unknown.none_used, 0, 0) for state in finds
-        )
+        none = self._unknown.none_used
+        return all(state is ABSENT or self._can_come_back(state, ABSENT, none, 0, 0, math.inf) for state in finds)
 
-    def _can_come_back(self, word: State, now: State, used: Used, first: int, mask: int) -> bool:
+    def _can_come_back(self, word: State, now: State, used: Used, first: int, mask: int, by: float) -> bool:
         assert isinstance(word, tuple)
-        from_nothing = now is ABSENT or self._can_come(SET, ABSENT, used, first, mask)
+        from_nothing = now is ABSENT or self._can_come(SET, ABSENT, used, first, mask, by)
         return any(
-            (effect == SET or from_nothing) and self._can_come(effect, argument, used, first, mask)
+            (effect == SET or from_nothing) and self._can_come(effect, argument, used, first, mask, by)
             for effect, argument in self._beginnings[word[0]]
         )
 
@@ -162,10 +166,12 @@ class WordProspects(Prospects):
         if before in (after, UNSEEN):
             return False
         if before is ABSENT:
-            return self._is_needed(ABSENT, index, first, mask) and not self._can_come(SET, ABSENT, used, first, mask)
-        return any(
-            self._is_needed(word, index, first, mask)
-            and not self._words.begins(word, after)
-            and not self._can_come_back(word, after, used, first, mask)
-            for word in self._words.from_prefix(before, self.LOOKED_AT)
-        )
+            by = self._needed_by(ABSENT, index, first, mask)
+            return by != NEVER and not self._can_come(SET, ABSENT, used, first, mask, by)
+        for word in self._words.from_prefix(before, self.LOOKED_AT):
+            by = self._needed_by(word, index, first, mask)
+            if by == NEVER or self._words.begins(word, after):
+                continue
+            if not self._can_come_back(word, after, used, first, mask, by):
+                return True
+        return False

@@ -15,7 +15,7 @@ from .moves import Configuration, Moves, is_no_more
 from .problem import Problem
 from .steps import State, Step
 
-DIVE = 4  # configurations for each step that are tried depth first: enough where hardly anything goes wrong
+DIVE = 16  # configurations for each step that are tried depth first; see docs/adr/0015-linearizability.md
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ class UnknownSteps:
 
     Attributes:
         all: the steps.
+        dependent: one of each kind that is no blind write.
         none_used: how many of each kind are taken at first.
     """
 
@@ -29,16 +30,12 @@ class UnknownSteps:
         self._kinds = list(kinds.values())
         self._all = range(len(self._kinds))
         self._dependent = [number for number in self._all if not self._kinds[number][0].is_blind]
+        self.dependent = [self._kinds[number][0] for number in self._dependent]
         self._doing: dict[tuple[int, State], list[int]] = {}
         for number in self._all:
             step = self._kinds[number][0]
             self._doing.setdefault((step.effect, step.argument), []).append(number)
         self.none_used: Used = (0,) * len(self._kinds)
-
-    @property
-    def can_chain(self) -> bool:
-        """Whether there are any that depend on what they find: only such come after another one."""
-        return bool(self._dependent)
 
     def possible(self, used: Used, until: float, is_first: bool) -> Iterator[tuple[Step, Used]]:
         """Yield the next step of each kind, if it began by then, with what is used if it is taken.
@@ -54,6 +51,9 @@ class UnknownSteps:
             if count < len(steps) and steps[count].call <= until:
                 yield steps[count], (*used[:number], count + 1, *used[number + 1 :])
 
-    def have(self, effect: int, argument: State, used: Used) -> bool:
-        """Whether there is one left of an effect."""
-        return any(used[number] < len(self._kinds[number]) for number in self._doing.get((effect, argument), ()))
+    def have(self, effect: int, argument: State, used: Used, by: float) -> bool:
+        """Whether there is one left of an effect that begins in time."""
+        return any(
+            used[number] < len(self._kinds[number]) and self._kinds[number][used[number]].call <= by
+            for number in self._doing.get((effect, argument), ())
+        )

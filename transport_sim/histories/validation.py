@@ -106,18 +106,19 @@ def validate_operation(operation: Operation, model: str) -> None:
     def refuse(field: str, problem: str, bound: str) -> None:
         raise InvalidHistory(line, field, problem, bound)
 
-    if not _is_whole(operation.process) or not 0 <= operation.process <= MAX_PROCESS:
+    if type(operation.process) is not int or not 0 <= operation.process <= MAX_PROCESS:
         refuse("process", f"{_shown(operation.process)} names no process", f"a whole number from 0 to {MAX_PROCESS}")
     if operation.op not in MODELS[model]:
         ops = ", ".join(MODELS[model])
         refuse("op", f"model {model} has no {_shown(operation.op)}", f"one of {ops}; or check it with another --model")
-    if not isinstance(operation.key, str) or len(operation.key) > MAX_KEY_CHARACTERS:
-        refuse("key", f"{_shown(operation.key)} is no key", f"a string of at most {MAX_KEY_CHARACTERS} characters")
-    for field in ("start", "end"):
-        time = getattr(operation, field)
-        if not _is_time(time) and (field == "start" or time is not None):
-            or_null = "" if field == "start" else ", or null when it was never answered"
-            refuse(field, f"{_shown(time)} is no time", f"seconds from -{MAX_TIME_S:g} to {MAX_TIME_S:g}{or_null}")
+    key: Any = operation.key
+    if not isinstance(key, str) or len(key) > MAX_KEY_CHARACTERS:
+        refuse("key", f"{_shown(key)} is no key", f"a string of at most {MAX_KEY_CHARACTERS} characters")
+    seconds = f"seconds from -{MAX_TIME_S:g} to {MAX_TIME_S:g}"
+    if not _is_time(operation.start):
+        refuse("start", f"{_shown(operation.start)} is no time", seconds)
+    if operation.end is not None and not _is_time(operation.end):
+        refuse("end", f"{_shown(operation.end)} is no time", f"{seconds}, or null when it was never answered")
     if operation.end is not None and operation.end < operation.start:
         refuse("end", f"{operation.end} is before the start, {operation.start}", "not before the start; or null")
     _check_consistency(operation)
@@ -218,11 +219,11 @@ def in_order(operations: Iterable[Operation]) -> list[Operation]:
     return sorted(operations, key=lambda each: (each.start, math.inf if each.end is None else each.end, each.line))
 
 
-def _is_time(value: object) -> bool:
+def _is_time(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and -MAX_TIME_S <= value <= MAX_TIME_S
 
 
-def _is_whole(value: object) -> bool:
+def _is_whole(value: Any) -> bool:
     return not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
 
 

@@ -22,6 +22,9 @@ Line = dict[str, Any]
 TRACE_VERSION = 1
 """Changes when a field changes its meaning or goes; new events and fields do not change it."""
 
+MARKED_FAULTS = ("crash", "one-way", "partition", "pause", "stall", "usurper", "worst-moment")
+"""Kinds of faults that are events of their own, apart from the decision: those that one marks in a picture."""
+
 LONGEST_TEXT = 60
 """How many characters of a command or a result are recorded."""
 
@@ -71,6 +74,8 @@ class Recorder:
 
     def _decided(self, kind: str, key: str) -> None:
         self.record("decision", kind=kind, key=key)
+        if kind in MARKED_FAULTS:
+            self.record("fault", fault=kind, key=key)
 
     # Hosts
 
@@ -121,11 +126,14 @@ class Recorder:
         """Record that something is asked of a node; return what the answer must go to instead, which records it too."""
         self._asked += 1
         number = self._asked
-        self.record(what, node=host.id, request=number, subject=_text(subject))
+        command = {"command": _text(subject)} if what == "propose" else {}
+        self.record(what, node=host.id, request=number, subject=_text(subject), **command)
 
         def answered(error: Exception | None, result: object) -> None:
             problem = None if error is None else f"{type(error).__name__}: {error}"
-            self.record("answer", node=host.id, request=number, error=problem, result=_text(result))
+            self.record(
+                "answer", node=host.id, request=number, what=what, error=problem, result=_text(result), **command
+            )
             reply(error, result)
 
         return answered

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..climate import CLIMATES
+from ..explore import trace as exploration
+from ..explore.bounds import InvalidBounds
+from ..explore.path import Astray
 from ..faults import KINDS
 from ..simulation import Result, Simulation
-from .reading import Header, MalformedTrace, Trace, opened
+from .reading import Header, MalformedTrace, Trace, TraceError, opened
 from .recording import Line
 
 LONGEST_NAME = 60
@@ -21,7 +26,7 @@ class Recipe:
     """All that decides a run.
 
     Attributes:
-        seed, nodes, faults, seconds, only: see `Simulation`.
+        seed, nodes, faults, seconds, only, climate: see `Simulation`.
     """
 
     seed: int
@@ -29,6 +34,7 @@ class Recipe:
     faults: tuple[str, ...]
     seconds: float
     only: tuple[str, ...] | None = None
+    climate: str | None = None
 
     @classmethod
     def of(cls, header: Header, file: str) -> Recipe:
@@ -46,10 +52,11 @@ class Recipe:
                 file, 1, f"{_shown(fields['machine'])} is a machine of users; run the test that recorded it again"
             )
         checks = (
-            ("seed", _is_count(fields.get("seed"), 0, 1 << 63), "a whole number from 0"),
+            ("seed", _is_count(fields.get("seed"), 0), "a whole number from 0"),
             ("nodes", _is_count(fields.get("nodes"), 1, 9), "a whole number from 1 to 9"),
             ("faults", _are_among(fields.get("faults"), KINDS), f"a list of some of {', '.join(KINDS)}"),
             ("seconds", _is_seconds(fields.get("seconds")), "a number above 0, 600 at most"),
+            ("climate", fields.get("climate") in CLIMATES, f"one of {', '.join(CLIMATES)}"),
             ("only", only is None or _are_texts(only), "null or a list of keys"),
         )
         for name, is_good, wanted in checks:
@@ -61,11 +68,12 @@ class Recipe:
             tuple(fields["faults"]),
             float(fields["seconds"]),
             None if only is None else tuple(only),
+            fields["climate"],
         )
 
     def simulation(self, trace: Callable[[Line], None] | None = None) -> Simulation:
         """Return the run, ready to begin; `trace` is called with every line of its trace."""
-        return Simulation(self.seed, self.nodes, self.faults, self.seconds, self.only, trace)
+        return Simulation(self.seed, self.nodes, self.faults, self.seconds, self.only, trace, climate=self.climate)
 
 
 @dataclass(frozen=True)
@@ -74,12 +82,12 @@ class Parting:
 
     Attributes:
         line: the number of the line in the file, from 1.
-        recorded, replayed: what stands there and what happened now; None for nothing.
+        recorded, replayed: what stands there and what happened now.
     """
 
     line: int
-    recorded: Line | None
-    replayed: Line | None
+    recorded: Line
+    replayed: Line
 
 
 @dataclass(frozen=True)
@@ -87,43 +95,65 @@ class Replay:
     """What a replay came to.
 
     Attributes:
-        result: of the run, as far as it went.
+        digest: of the run, as far as it went.
+        broken: the number of the promise that it broke, and what was seen; None for none.
         recorded_digest: what the trace ends with.
         lines: how many lines agreed.
         parting: where the two part; None when they are the same.
     """
 
-    result: Result
+    digest: str
+    broken: tuple[str, str] | None
     recorded_digest: str
     lines: int
     parting: Parting | None
 
 
 class _Comparison:
-    """Holds every line of a run against those of a trace, as long as they agree."""
+    """Holds every line of a run against those of a trace, as long as they agree.
+
+    Args:
+        recorded: the lines of the trace, the header first.
+    """
 
     def __init__(self, recorded: Iterator[Line]) -> None:
         self._recorded = recorded
-        self.lines = 1  # the header decided the run, so it agrees
+        self._has_parted = False
+        self._problem: TraceError | None = None
+        self.lines = 0
         self.parting: Parting | None = None
 
     def take(self, line: Line) -> None:
-        """Take a line of the run."""
-        if self.parting is not None or "trace" in line:
+        """Take a line of the run. It never fails, since an error would pass for one of the run."""
+        if self._has_parted:
             return
-        replayed = json.loads(json.dumps(line))
-        recorded = next(self._recorded, None)
-        if recorded != replayed:
-            self.parting = Parting(self.lines + 1, recorded, replayed)
-        else:
+        recorded = self._next()
+        if recorded is not None and _text(recorded) == _text(line):
             self.lines += 1
+            return
+        self._has_parted = True
+        if recorded is not None:  # or the trace cannot be read any further
+            self.parting = Parting(self.lines + 1, recorded, json.loads(_text(line)))
 
     def finish(self) -> None:
-        """Note what of the trace is left over when the run has ended."""
-        if self.parting is None:
-            left = next(self._recorded, None)
-            if left is not None:
-                self.parting = Parting(self.lines + 1, left, None)
+        """Read on to the end of the trace, which tells its digest.
+
+        Nothing is left over when all lines agreed: the last one of a run is the last one of a trace.
+
+        Raises:
+            TraceError: the trace cannot be read.
+        """
+        while self._next() is not None:
+            pass
+        if self._problem is not None:
+            raise self._problem
+
+    def _next(self) -> Line | None:
+        try:
+            return next(self._recorded, None)
+        except TraceError as problem:
+            self._problem = problem
+            return None
 
 
 def replay(path: Path) -> Replay:
@@ -133,18 +163,18 @@ def replay(path: Path) -> Replay:
         path: the trace.
 
     Raises:
-        TraceError: it cannot be read, or is not of a random run.
+        TraceError: it cannot be read, or does not say how to run it again.
     """
     with opened(path) as trace:
-        recipe = Recipe.of(trace.header, str(path))
-        recorded = _with_end(trace)
-        comparison = _Comparison(recorded)
-        result = recipe.simulation(comparison.take).run()
+        comparison = _Comparison(_lines(trace))
+        if trace.header.kind == "explore":
+            digest, broken = _explore(trace.header, str(path), comparison)
+        else:
+            result = Recipe.of(trace.header, str(path)).simulation(comparison.take).run()
+            digest, broken = result.digest, _broken(result)
         comparison.finish()
-        for _ in recorded:  # where the two part, go on to the end, which tells the digest
-            pass
         assert trace.end is not None  # or reading would have failed
-        return Replay(result, str(trace.end.get("digest")), comparison.lines, comparison.parting)
+        return Replay(digest, broken, str(trace.end.get("digest")), comparison.lines, comparison.parting)
 
 
 def replay_recipe(recipe: Recipe) -> Replay:
@@ -154,24 +184,50 @@ def replay_recipe(recipe: Recipe) -> Replay:
         recipe: what to run.
     """
     lines: list[Line] = []
-    first = recipe.simulation(lambda line: lines.append(json.loads(json.dumps(line)))).run()
-    comparison = _Comparison(iter(lines[1:]))
+    first = recipe.simulation(lines.append).run()
+    comparison = _Comparison(iter(lines))
     result = recipe.simulation(comparison.take).run()
     comparison.finish()
-    return Replay(result, first.digest, comparison.lines, comparison.parting)
+    return Replay(result.digest, _broken(result), first.digest, comparison.lines, comparison.parting)
 
 
-def _with_end(trace: Trace) -> Iterator[Line]:
+def _broken(result: Result) -> tuple[str, str] | None:
+    violation = result.violation
+    return None if violation is None else (violation.invariant, violation.message)
+
+
+def _explore(header: Header, file: str, comparison: _Comparison) -> tuple[str, tuple[str, str] | None]:
+    """Take the way of an exploration's trace again; return the digest and what was broken."""
+    broken = None
+    last: Line = {}
+    comparison.take(header.fields)
+    try:
+        for last in exploration.events(header.fields):
+            comparison.take(last)
+            if last["event"] == "violation":
+                broken = (str(last["promise"]), str(last["message"]))
+    except (InvalidBounds, Astray) as error:
+        raise MalformedTrace(file, 1, f"the way that it tells cannot be taken: {error}") from error
+    return str(last.get("digest", "")), broken
+
+
+def _lines(trace: Trace) -> Iterator[Line]:
+    yield trace.header.fields
     yield from trace.events()
     assert trace.end is not None
     yield trace.end
+
+
+def _text(line: Line) -> str:
+    """Return what tells a line from another: unlike Python, a trace does not take 1 for true."""
+    return json.dumps(line, sort_keys=True)
 
 
 def _shown(value: object) -> str:
     return value if isinstance(value, str) and len(value) <= LONGEST_NAME else "this"
 
 
-def _is_count(value: object, least: int, most: int) -> bool:
+def _is_count(value: object, least: int, most: float = math.inf) -> bool:
     return type(value) is int and least <= value <= most
 
 

@@ -7,19 +7,24 @@ Failure-Inducing Input", IEEE TSE 2002): leave out ever smaller parts for as lon
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import Any
 
+from ..workers import NoAnswer, TimeIsUpError, Workers
 from .replaying import Recipe
 
-Evaluate = Callable[[Sequence[Recipe]], "Iterator[Outcome]"]
+LONGEST_FIRST_RUN_S = 600
+"""How long the run that is to be shrunk may take, in seconds of real time."""
+
+LONGEST_RUN_S = 10
+LONGER = 20
+"""How long any other may take: `LONGEST_RUN_S`, or so many times as long as the first. It is given up then."""
 
 
 class NothingToShrink(Exception):
-    """The run breaks no promise."""
+    """The run breaks no promise, or has no end."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,12 @@ class Outcome:
     """What a run came to.
 
     Attributes:
-        promise: the number of the promise that it broke, or None.
+        broken: the promise that it broke, and for an error in the code its type and place; None if none.
         events: how many events it took.
         keys: the decisions that were carried out before everything was mended.
     """
 
-    promise: str | None
+    broken: tuple[str, str | None] | None
     events: int
     keys: tuple[str, ...]
 
@@ -60,61 +65,105 @@ class Shrunk:
     complete: bool
 
 
-class OutOfTimeError(Exception):
-    """The time for shrinking is over."""
-
-
 class _Search:
-    """The search for a smaller run: what is known to fail, and how long it may go on."""
+    """The search for a smaller run: what is known to fail, and how long it may go on.
+
+    Args:
+        recipe, outcome: the run to begin with, and what it came to.
+        workers: who runs the candidates.
+        until: when to stop, as `monotonic` has it.
+        progress: called with the number of runs so far and the decisions that are left.
+    """
 
     def __init__(
-        self, recipe: Recipe, outcome: Outcome, evaluate: Evaluate, until: float, progress: Callable[[int, int], None]
+        self,
+        recipe: Recipe,
+        outcome: Outcome,
+        workers: Workers[Recipe, Outcome],
+        until: float,
+        progress: Callable[[int, int], None],
     ) -> None:
         self.recipe = recipe
         self.outcome = outcome
         self.runs = 1
-        self._evaluate = evaluate
+        self._workers = workers
         self._until = until
         self._progress = progress
 
-    def take_first(self, candidates: Sequence[Recipe]) -> bool:
-        """Go on with the first candidate that breaks the same promise; return whether there is one.
+    def shrink(self) -> None:
+        """Make the run smaller for as long as that is possible.
 
         Raises:
-            OutOfTimeError: the time is over.
+            TimeIsUpError: the time is over.
         """
-        for candidate, outcome in zip(candidates, self._evaluate(candidates), strict=True):
-            self.runs += 1
-            fails = outcome.promise == self.outcome.promise
-            if fails:
-                self.recipe, self.outcome = candidate, outcome
-            self._progress(self.runs, len(self.outcome.keys))
-            if fails:
-                return True
-            if monotonic() > self._until:
-                raise OutOfTimeError
-        return False
-
-    def shrink(self) -> None:
-        """Make the run smaller for as long as that is possible."""
-        self.take_first([replace(self.recipe, nodes=nodes) for nodes in range(1, self.recipe.nodes)])
-        while self.take_first([replace(self.recipe, seconds=self.recipe.seconds / 2)]):
-            if self.recipe.seconds < 1:
-                break
-        for kind in self.recipe.faults:
-            rest = tuple(other for other in self.recipe.faults if other != kind)
-            self.take_first([replace(self.recipe, faults=rest)])
+        self._shrink_setting()
+        self._leave_out_kinds()
         self._minimize()
+        while self._shrink_setting():  # fewer decisions may do with fewer members, and the other way round
+            self._minimize()
+
+    def _take_first(self, candidates: Sequence[Recipe], are_others: bool = False) -> int | None:
+        """Go on with the first candidate that breaks the same promise; return which, or None.
+
+        What has no answer is not taken: it is another bug, if it is one.
+
+        Args:
+            candidates: what to run, the smallest first.
+            are_others: whether they may be other runs altogether; then one that is larger is not taken either.
+        """
+        for place, outcome in enumerate(self._workers.answers(candidates, self._until)):
+            self.runs += 1
+            if (
+                isinstance(outcome, Outcome)
+                and outcome.broken == self.outcome.broken
+                and not (are_others and _is_larger(outcome, self.outcome))
+            ):
+                self.recipe, self.outcome = candidates[place], outcome
+                self._progress(self.runs, len(self.outcome.keys))
+                return place
+            self._progress(self.runs, len(self.outcome.keys))
+        return None
+
+    def _takes(self, **changes: Any) -> bool:
+        """Go on with another setting if it breaks the same promise and is no larger; return whether it does."""
+        return self._take_first([replace(self.recipe, **changes)], are_others=True) is not None
+
+    def _shrink_setting(self) -> bool:
+        """Take the fewest members, the shortest time and the fewest kinds of faults; return whether any of it helped.
+
+        Most of these candidates are other runs altogether: they meet other faults. They are worth a try, because the
+        first that fails too spares a great many single decisions.
+        """
+        before = self.recipe
+        self._take_first([replace(before, nodes=nodes) for nodes in range(1, before.nodes)], are_others=True)
+        while self.recipe.seconds >= 1 and self._takes(seconds=self.recipe.seconds / 2):
+            pass
+        for kind in before.faults:
+            self._takes(faults=tuple(other for other in self.recipe.faults if other != kind))
+        return self.recipe != before
+
+    def _leave_out_kinds(self) -> None:
+        """Leave out all decisions of one kind. Unlike a run without that kind, what is left meets the others alike."""
+        for kind in sorted({_kind(key) for key in self.outcome.keys}):
+            self._takes(only=tuple(key for key in self.outcome.keys if _kind(key) != kind))
 
     def _minimize(self) -> None:
-        """Leave out decisions, in parts of half the size whenever none of the size before can be left out."""
+        """Leave out decisions, in parts of half the size whenever none of the size before can be left out.
+
+        After a part was left out, the search goes on behind it and comes back to those before it last: they were needed
+        a moment ago. It ends when every single decision was tried in vain since the last one that was left out.
+        """
         keys = list(self.outcome.keys)
         size = len(keys)
         while keys:
-            without = [keys[:begin] + keys[begin + size :] for begin in range(0, len(keys), size)]
-            if self.take_first([replace(self.recipe, only=tuple(rest)) for rest in without]):
+            begins = range(0, len(keys), size)
+            rests = [keys[:begin] + keys[begin + size :] for begin in begins]
+            taken = self._take_first([replace(self.recipe, only=tuple(rest)) for rest in rests])
+            if taken is not None:
                 # What a run does not come to any more is not needed either.
-                keys = [key for key in self.recipe.only or () if key in set(self.outcome.keys)]
+                reached = set(self.outcome.keys)
+                later_first = keys[begins[taken] + size :] + keys[: begins[taken]]
+                keys = [key for key in later_first if key in reached]
                 size = min(size, max(len(keys), 1))
             elif size == 1:
                 break
@@ -123,57 +172,55 @@ class _Search:
 
 
 def shrink(recipe: Recipe, jobs: int, seconds: float, progress: Callable[[int, int], None]) -> Shrunk:
-    """Find a smaller run that breaks the same promise.
+    """Find a smaller run that breaks the same promise, or fails with the same error at the same place.
 
     Args:
         recipe: the run.
         jobs: how many runs at once; the outcome does not depend on it, but for when time runs out.
-        seconds: how long to search.
+        seconds: how long to search, once it is known what the run breaks.
         progress: called with the number of runs so far and the decisions that are left.
 
     Raises:
         NothingToShrink: the run breaks no promise.
     """
-    with _evaluator(jobs) as evaluate:
-        outcome = next(evaluate([recipe]))
-        if outcome.promise is None:
+    with Workers(_run, jobs, LONGEST_FIRST_RUN_S) as workers:
+        begin = monotonic()
+        first = next(workers.answers([recipe]))
+        if isinstance(first, NoAnswer):
+            raise NothingToShrink(f"seed {recipe.seed} has {first.why}, so it cannot be run again and again")
+        if first.broken is None:
             raise NothingToShrink(f"seed {recipe.seed} breaks no promise, so there is nothing to shrink")
-        search = _Search(recipe, outcome, evaluate, monotonic() + seconds, progress)
-        complete = True
+        workers.longest_s = max(LONGEST_RUN_S, LONGER * (monotonic() - begin))
+        search = _Search(recipe, first, workers, monotonic() + seconds, progress)
         try:
             search.shrink()
-        except OutOfTimeError:
+            complete = True
+        except TimeIsUpError:
             complete = False
-    after = replace(search.recipe, only=tuple(sorted(search.outcome.keys)))
     return Shrunk(
-        outcome.promise,
-        recipe,
-        after,
-        outcome.events,
-        search.outcome.events,
-        len(outcome.keys),
-        len(search.outcome.keys),
-        search.runs,
-        complete,
+        promise=first.broken[0],
+        before=recipe,
+        after=replace(search.recipe, only=tuple(sorted(search.outcome.keys))),
+        events_before=first.events,
+        events_after=search.outcome.events,
+        decisions_before=len(first.keys),
+        decisions_after=len(search.outcome.keys),
+        runs=search.runs,
+        complete=complete,
     )
 
 
-@contextmanager
-def _evaluator(jobs: int) -> Iterator[Evaluate]:
-    if jobs <= 1:
-        yield lambda recipes: map(_run, recipes)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+def _is_larger(one: Outcome, other: Outcome) -> bool:
+    return len(one.keys) > len(other.keys) or one.events > other.events
 
-        def evaluate(recipes: Sequence[Recipe]) -> Iterator[Outcome]:
-            for begin in range(0, len(recipes), jobs):
-                yield from pool.map(_run, recipes[begin : begin + jobs])
 
-        yield evaluate
+def _kind(key: str) -> str:
+    return key.split(" ", 1)[0]
 
 
 def _run(recipe: Recipe) -> Outcome:
     simulation = recipe.simulation()
     result = simulation.run()
-    promise = None if result.violation is None else result.violation.invariant
-    return Outcome(promise, result.events, tuple(simulation.decisions))
+    violation = result.violation
+    broken = None if violation is None else (violation.invariant, violation.place)
+    return Outcome(broken, result.events, tuple(simulation.decisions))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .recording import Line
@@ -29,22 +29,59 @@ class UnwritableTrace(Exception):
 def trace_file(path: Path) -> Iterator[Callable[[Line], None]]:
     """Write a trace: yield what takes its lines, and give the file its name at the end.
 
+    What takes the lines never fails: it is called in the midst of a run, where an error would pass for one of the run.
+    A problem is told at the end.
+
     Args:
         path: the file; replaced if it is there.
 
     Raises:
         UnwritableTrace: when the file cannot be written.
     """
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished = _unfinished(path)
+    problems: list[OSError] = []
     try:
         with unfinished.open("w", encoding="utf-8", newline="\n") as stream:
 
             def write(line: Line) -> None:
-                stream.write(json.dumps(line, separators=(",", ":")) + "\n")
+                if problems:
+                    return
+                try:
+                    stream.write(json.dumps(line, separators=(",", ":")) + "\n")
+                except OSError as error:
+                    problems.append(error)
 
             yield write
+            if problems:
+                raise problems[0]
+            stream.flush()
+            os.fsync(stream.fileno())
         os.replace(unfinished, path)
     except OSError as error:
         raise UnwritableTrace(path, error.strerror or str(error)) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Find out now whether a trace could be written, before something is done that takes long.
+
+    Args:
+        path: the file; is not touched.
+
+    Raises:
+        UnwritableTrace: it could not.
+    """
+    unfinished = _unfinished(path)
+    try:
+        unfinished.open("w").close()
+        unfinished.unlink()
+    except OSError as error:
+        raise UnwritableTrace(path, error.strerror or str(error)) from error
+
+
+def _unfinished(path: Path) -> Path:
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UnwritableTrace(path, "it is no regular file")  # a device must not be replaced by one
+    return path.with_name(f"{path.name}.unfinished")

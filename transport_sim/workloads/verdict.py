@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from raft.config import Config
 
-from ..faults import LONGEST_PAUSE_US
 from ..histories.budget import Budget, OutOfBudget
 from ..histories.models import problem_of
 from ..histories.operation import CAS, DELETE, GET, Operation
 from ..histories.search import Search
+from ..injector import LONGEST_PAUSE_US
 from ..shadow import InvariantError
 
 MOST_CONFIGURATIONS = 20_000
@@ -79,5 +79,5 @@ def allowance_s(config: Config) -> float:
     and its periods of silence.
     """
     unnoticed_ms = 2 * config.election_timeout_ms * (1 + 2 * config.quiescent_timeouts)
-    late_ms = config.election_timeout_ms  # the usurper holds messages back, up to three quarters of it
+    late_ms = config.election_timeout_ms  # held back by the usurper for three quarters of it; clocks jump back by one
     return (unnoticed_ms + late_ms) / 1000 + 2 * LONGEST_PAUSE_US / 1e6 + LATEST_MESSAGE_S

@@ -18,7 +18,7 @@ export function sentence(run, number) {
     case "durable": return `${event.node} write ${event.write} is durable${durableInWords(event)}`;
     case "commit": return `index ${event.index} is committed, seen by ${event.by}`;
     case "propose": return `${event.client ?? "somebody"} proposes ${short(event.command)} to ${event.node}`;
-    case "answer": return `${event.client ?? "somebody"} is answered ${event.error ? `: ${short(event.error)}` : `for ${short(event.command)}`}`;
+    case "answer": return `${event.client ?? "somebody"} is answered ${event.error ? `: ${short(event.error)}` : `for ${event.command === undefined ? `a ${event.what ?? "request"}` : short(event.command)}`}`;
     case "snapshot": return `${event.node} has ${event.how} a snapshot up to ${event.index}`;
     case "fault": return `fault: ${event.fault} ${faultInWords(event)}`;
     case "cut": return event.links.length ? `${event.links.length} links are cut` : "all links are whole";
