@@ -31,6 +31,8 @@ KEYS = [
     "reads",
     "lease_reads",
     "witness_degraded",
+    "operations",
+    "undecided_keys",
     "faults",
     "situations",
     "digest",
@@ -51,6 +53,24 @@ def broken(tmp_path_factory):
     apply(next(mutation for mutation in MUTATIONS if mutation.name == "vote reply before it is durable"), folder)
     shutil.copy(ROOT / "quorate.py", folder)
     return folder
+
+
+def test_a_history_is_written_and_the_command_that_checks_it_is_told(tmp_path):
+    history = tmp_path / "history.ndjson"
+    ran = quorate("sim", "run", "--seed", "3", "--nodes", "3", "--seconds", "4", "--history", str(history), "--json")
+
+    assert ran.returncode == 0, ran.stderr
+    assert f"check it: quorate sim check {history} --model " in ran.stderr
+    assert len(history.read_text().splitlines()) == json.loads(ran.stdout)["operations"] > 0
+
+
+def test_a_history_is_of_one_run_and_needs_a_place(tmp_path):
+    many = quorate("sim", "run", "--history", "history.ndjson")
+    nowhere = quorate("sim", "run", "--seed", "1", "--seconds", "1", "--history", str(tmp_path / "no" / "folder"))
+
+    assert (many.returncode, nowhere.returncode) == (2, 2)
+    assert "--history tells of one run; say which with --seed" in many.stderr
+    assert "No such file or directory" in nowhere.stderr
 
 
 def test_json_is_the_only_thing_on_stdout_and_has_every_key():

@@ -433,12 +433,12 @@ def test_without_a_machine_clients_use_the_key_value_store():
 
 
 def test_shrinking_can_leave_commands_out():
-    whole = Simulation(2, 3, seconds=4, machine=Account, clients=[trade])
+    whole = Simulation(2, 3, "latency,duplicate", seconds=4, machine=Account, clients=[trade])
     whole.run().check()
     calls = [key for key in whole.decisions if key.startswith("call ")]
     kept = [key for key in whole.decisions if key not in calls[1::2]]
 
-    part = Simulation(2, 3, seconds=4, machine=Account, clients=[trade], only=kept)
+    part = Simulation(2, 3, "latency,duplicate", seconds=4, machine=Account, clients=[trade], only=kept)
     part.run().check()
 
     assert len(calls) > 4

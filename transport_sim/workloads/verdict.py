@@ -79,5 +79,5 @@ def allowance_s(config: Config) -> float:
     and its periods of silence.
     """
     unnoticed_ms = 2 * config.election_timeout_ms * (1 + 2 * config.quiescent_timeouts)
-    late_ms = config.election_timeout_ms  # the usurper holds messages back, up to three quarters of it
+    late_ms = config.election_timeout_ms  # held back by the usurper for three quarters of it; clocks jump back by one
     return (unnoticed_ms + late_ms) / 1000 + 2 * LONGEST_PAUSE_US / 1e6 + LATEST_MESSAGE_S
