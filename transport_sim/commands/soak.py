@@ -90,12 +90,10 @@ def command(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--faults") from None
     console = Console(stderr=True, highlight=False)
-    # A supervisor ends it as Ctrl-C does: what was found is saved.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     display = _Display(console, state)
     interrupted = False
     try:
-        with display.shown():
+        with _ended_by_supervisors(), display.shown():
             plan = Plan(nodes, kinds, seconds)
             most_minutes = math.inf if minutes is None else minutes
             display.progress = soak(
@@ -118,6 +116,16 @@ def command(
         click.echo("quorate sim soak: interrupted; the same command goes on from here", err=True)
         sys.exit(INTERRUPTED)
     sys.exit(1 if progress.failures else 0)
+
+
+@contextmanager
+def _ended_by_supervisors() -> Iterator[None]:
+    """Let SIGTERM end it as Ctrl-C does: what was found is saved."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Display:
