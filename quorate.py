@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from transport_sim.runner import Plan, Summary
 
 PACKAGES = ("raft", "actors", "transport_sim")
-SIM_COMMANDS = ("convert", "explain", "explore", "replay", "shrink")
+SIM_COMMANDS = ("check", "convert", "explain", "explore", "replay", "shrink", "soak")
 INTERRUPTED = 130  # the exit code of whatever ends by Ctrl-C, as shells have it
 TERMINATED = 143  # and by SIGTERM
 WIDE_ENOUGH = 100  # columns that the progress bar needs to show sums too
@@ -118,8 +120,15 @@ def sim() -> None:
     "--faults",
     default="all",
     show_default=True,
-    help="all, none, or some of: latency, drop, duplicate, reorder, partition, one-way, crash, slow-disk, busy, "
-    "worst-moment (with commas between).",
+    help="all, none, or some of: latency, drop, duplicate, reorder, partition, one-way, bridge, ring, crash, "
+    "rolling-restart, busy, pause, worst-moment, drift, clock-jump, slow-disk, disk-error, disk-full, torn-write, "
+    "bit-rot, membership, transfer, usurper (with commas between).",
+)
+@click.option(
+    "--climate",
+    type=click.Choice(["calm", "lan", "wan", "flaky", "hostile"]),
+    help="How much of all that at once, from next to nothing to more than any real cluster meets.  [default: each "
+    "seed has its own]",
 )
 @click.option(
     "--seconds",
@@ -134,6 +143,12 @@ def sim() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="With --seed: record every event there, for `replay`, `shrink` and `explain`.",
 )
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --seed: write there what the clients did and saw, for `check`.",
+)
+@click.option("--profile", is_flag=True, help="Measure what each check costs; the runs are the same, and slower.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 def sim_run(
     seed: int | None,
@@ -141,9 +156,12 @@ def sim_run(
     first_seed: int | None,
     nodes: int,
     faults: str,
+    climate: str | None,
     seconds: float,
     jobs: int | None,
     trace: Path | None,
+    history: Path | None,
+    profile: bool,
     as_json: bool,
 ) -> None:
     """Run seeds under faults and check every promise after every event.
@@ -163,25 +181,29 @@ def sim_run(
         raise click.UsageError("--seed runs one seed; leave out --seeds and --first-seed, or use them without --seed")
     if trace is not None and seed is None:
         raise click.UsageError("--trace records one run; say which with --seed")
+    if history is not None and seed is None:
+        raise click.UsageError("--history tells of one run; say which with --seed")
     if math.isnan(seconds):
         raise click.BadParameter("nan is no number of seconds", param_hint="--seconds")
     first = first_seed or 0
     chosen = [seed] if seed is not None else list(range(first, first + (seeds or 100)))
-    plan = Plan(nodes, kinds, seconds)
+    plan = Plan(nodes, kinds, seconds, climate, profile)
     # A supervisor ends the run as Ctrl-C does: the processes of the pool end with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     with _Progress(len(chosen)) as progress:
         try:
-            summary = run_seeds(chosen, plan, jobs or os.cpu_count() or 1, progress.show, trace)
-        except UnwritableTrace as error:
+            summary = run_seeds(chosen, plan, jobs or os.cpu_count() or 1, progress.show, trace, history)
+        except (UnwritableTrace, OSError) as error:
             click.echo(f"quorate sim run: {error}", err=True)
             sys.exit(2)
     replays = [
         f"quorate sim run --seed {violation.seed} --nodes {nodes} --faults {','.join(kinds) or 'none'} "
-        f"--seconds {seconds!r}"
+        f"--seconds {seconds!r}" + ("" if climate is None else f" --climate {climate}")
         for violation in summary.violations
     ]
     _print_summary(summary, plan, replays)
+    if history is not None:
+        click.echo(f"check it: quorate sim check {history} --model {' '.join(summary.models)}", err=True)
     if as_json:
         click.echo(json.dumps(_as_object(summary, replays)))
     sys.exit(1 if summary.violations else 0)
@@ -248,6 +270,8 @@ def _print_summary(summary: Summary, plan: Plan, replays: list[str]) -> None:
     table.add_section()
     table.add_row("violations", f"{len(summary.violations):,}", style="bold red" if summary.violations else "green")
     console.print(table)
+    if plan.profile:
+        _print_cost(summary, console)
     console.print(f"digest {summary.digest}", style="dim")
     for violation, replay in zip(summary.violations[:SHOWN_VIOLATIONS], replays, strict=False):
         console.print(f"{violation.invariant} is broken with seed {violation.seed}:", style="bold red", end=" ")
@@ -255,6 +279,31 @@ def _print_summary(summary: Summary, plan: Plan, replays: list[str]) -> None:
         console.print(f"  replay: {replay}", markup=False, soft_wrap=True)
     if len(replays) > SHOWN_VIOLATIONS:
         console.print(f"and {len(replays) - SHOWN_VIOLATIONS} more; --json lists them all")
+
+
+def _print_cost(summary: Summary, console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(title="what each check costs", min_width=46)
+    table.add_column("")
+    table.add_column("seconds", justify="right")
+    table.add_column("share", justify="right")
+    for part, cost in _costs(summary).items():
+        table.add_row(part, f"{cost['seconds']:.2f}", f"{cost['share']:.1%}")
+    console.print(table)
+
+
+def _costs(summary: Summary) -> dict[str, dict[str, float]]:
+    """Return processor seconds and share of each part that was measured, the most expensive first."""
+    from transport_sim.cost import WHOLE
+
+    whole = summary.cost.get(WHOLE, 0.0)
+    parts = sorted(summary.cost.items(), key=lambda item: -item[1])
+    shares = {part: seconds / whole for part, seconds in parts}
+    return {
+        part: {"seconds": round(share * summary.busy_seconds, 3), "share": round(share, 4)}
+        for part, share in shares.items()
+    }
 
 
 def _as_object(summary: Summary, replays: list[str]) -> dict[str, object]:
@@ -271,6 +320,7 @@ def _as_object(summary: Summary, replays: list[str]) -> dict[str, object]:
         **{name: getattr(summary, name) for name in COUNTED},
         "faults": dict(sorted(summary.faults.items())),
         "situations": {name: summary.situations[name] for name in SITUATIONS},
+        **({"cost": _costs(summary)} if summary.cost else {}),
         "digest": summary.digest,
     }
 

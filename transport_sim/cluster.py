@@ -18,12 +18,14 @@ from raft.leader import Leader
 from raft.membership import Configuration
 from raft.messages import Message
 
+from .application import Application
 from .chance import Chance
 from .disk import DiskSpeed
 from .host import Host, World
 from .invariants import Checker
 from .network import Network, Weather
 from .scheduler import Scheduler
+from .session_model import SessionModel
 from .shadow import InvariantError
 from .situations import Situations
 from .spotter import Spotter
@@ -47,6 +49,7 @@ class Setting:
         busy: see `World`.
         drift_ppm: by how many millionths clocks may be wrong; each host's is drawn.
         drifts_ppm: by how many millionths the clocks of some hosts run too fast, exactly.
+        application: what the nodes compute.
     """
 
     ids: Sequence[str]
@@ -59,6 +62,7 @@ class Setting:
     busy: float = 0.0
     drift_ppm: int = 0
     drifts_ppm: Mapping[str, int] = field(default_factory=dict)
+    application: Application = field(default_factory=Application)
 
 
 class Cluster:
@@ -76,6 +80,7 @@ class Cluster:
         situations: the rare situations that the cluster has come to.
         hosts: all of them, in the order of the setting.
         role_changed: called as role_changed(host, role) when a node takes on a role; may be replaced.
+        storage_failed: called with a host whose node has stopped because its disk failed; may be replaced.
         trace: where everything is recorded, or None; a recorder enters itself.
         witness_degraded: how often a leader began to send a witness its whole log.
     """
@@ -86,6 +91,7 @@ class Cluster:
         self.scheduler = Scheduler()
         self.faults = chance.ledger.faults
         self.role_changed: Callable[[Host, str], None] = lambda host, role: None
+        self.storage_failed: Callable[[Host], None] = lambda host: None
         self.trace: Recorder | None = None
         self.witness_degraded = 0
         self._degraded: set[str] = set()
@@ -93,7 +99,11 @@ class Cluster:
         config = setting.config
         longest_pause_ms = config.quiescent_timeouts * config.election_timeout_ms
         self.checker = Checker(
-            setting.configuration, setting.ids, config.election_timeout_ms, longest_pause_ms, setting.limits
+            setting.configuration,
+            setting.ids,
+            config.election_timeout_ms,
+            longest_pause_ms,
+            SessionModel(setting.limits, setting.application.machine()),
         )
         self.network = Network(self.scheduler, chance, setting.weather, self._deliver)
         self.situations = Situations()
@@ -113,7 +123,9 @@ class Cluster:
             record=self.record,
             role_changed=lambda host, role: self.role_changed(host, role),
             broke=self._broke,
+            storage_failed=lambda host: self.storage_failed(host),
             spotter=Spotter(self.hosts, self.situations, config.election_timeout_ms),
+            application=setting.application,
         )
         self.hosts += [Host(id, self.world, id in setting.witnesses, self._drift_ppm(id)) for id in setting.ids]
         self._host = {host.id: host for host in self.hosts}
@@ -168,6 +180,7 @@ class Cluster:
         """Check the host, and take its state and the time into the digest."""
         try:
             self.checker.turn_ended(host)
+            self.setting.application.turn_ended(host)
         except InvariantError as broken:
             broken.node = host.id
             raise

@@ -1,4 +1,8 @@
-"""The disk of one simulated member: slow, asynchronous, and after a crash it holds only what had reached it."""
+"""The disk of one simulated member: slow, asynchronous, and after a crash it holds only what had reached it.
+
+It fails as real ones do. After a sync that failed, or a write without space, it reports nothing as durable any more,
+whatever it may hold; only the next start tells. What rots is noticed when it is read, and nobody may start from it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from raft.actor import ChunkRead, Persisted, SnapshotSaved
+from raft.actor import ChunkRead, Persisted, SnapshotSaved, StorageBroke
 from raft.entries import Entry
 from raft.messages import SnapshotChunk
 from raft.ports import Storage
@@ -15,6 +19,10 @@ from raft.snapshot import ChunkRequest, Snapshot
 
 from .chance import Chance
 from .scheduler import Scheduler
+
+
+class DamagedStorage(Exception):
+    """What is stored is not what was written: no node may start from it."""
 
 
 @dataclass
@@ -39,7 +47,7 @@ class SimDisk(Storage):
 
     Several writes are under way at once and may be done in any order, as with a queue of syncs. But each builds upon
     the one before, so what is durable is always the contiguous prefix of those done; a crash keeps at least that, and
-    perhaps some of the next ones, and loses the rest.
+    perhaps some of the next ones, and loses the rest. Of the next one it may keep the first part, see `torn`.
 
     Args:
         tell: puts a message in the mailbox of the node.
@@ -50,6 +58,11 @@ class SimDisk(Storage):
         snapshots: the durable snapshots and their contents, the newest last.
         incarnation: drawn when the disk was new.
         is_witness: whether it serves a witness.
+        fails: whether the next write that is done will turn out to have failed.
+        is_full: whether writes fail for want of space.
+        has_failed: whether one has failed since the last start: nothing is written any more.
+        is_damaged: whether what it holds has rotted, and cannot be loaded.
+        tearing: probability that a crash tears the write under way.
     """
 
     def __init__(
@@ -71,6 +84,10 @@ class SimDisk(Storage):
         self._done: set[int] = set()
         self._last_done_us = 0
         self._power_cycles = 0
+        self.fails = False
+        self.is_full = False
+        self.has_failed = False
+        self.tearing = 0.0
         self.format()
 
     def format(self) -> None:
@@ -82,6 +99,7 @@ class SimDisk(Storage):
         self.entries: list[Entry] = []
         self.snapshots: list[tuple[Snapshot, bytes]] = []
         self.incarnation = self._chance.between(1, (1 << 53) - 1)
+        self.is_damaged = False
         self._download = bytearray()
 
     @property
@@ -102,7 +120,13 @@ class SimDisk(Storage):
         return self.entries[position].term if 0 <= position < len(self.entries) else None
 
     def load(self) -> Restored:
-        """Return what is durable."""
+        """Return what is durable.
+
+        Raises:
+            DamagedStorage: it has rotted.
+        """
+        if self.is_damaged:
+            raise DamagedStorage("the checksum of an entry does not fit what is stored")
         snapshot = self.snapshots[-1][0] if self.snapshots else None
         return Restored(
             self.term,
@@ -130,10 +154,27 @@ class SimDisk(Storage):
         """Finish no write that begins from now on for a while; those under way are not held up."""
         self._last_done_us = self._scheduler.now_us + duration_us
 
+    def finish(self) -> None:
+        """Finish what is under way at once, as whoever stops in good order waits for; a disk that fails does not."""
+        while self._under_way and not (self.fails or self.is_full or self.has_failed):
+            self._make_durable(self._under_way.popleft())
+
+    def rot(self, share: float) -> None:
+        """Damage an entry: the one so far along the log, 0 <= share < 1; there must be one."""
+        position = int(share * len(self.entries))
+        entry = self.entries[position]
+        self.entries[position] = Entry(entry.index, entry.term, entry.kind, entry.data + b"?", entry.stamp_ms)
+        self.is_damaged = True
+
     def crash(self) -> int:
         """Lose power. Return how many writes were lost."""
         for _ in range(self._chance.between(0, len(self._under_way))):
             self._make_durable(self._under_way.popleft())
+        share = self._chance.unit() if self.tearing else 0.0
+        part = torn(self._under_way[0], share) if self._under_way else None
+        if part is not None and self._chance.strikes("torn-write", self.tearing):
+            self._make_durable(part)
+        self.fails = self.has_failed = False
         lost = len(self._under_way)
         self._under_way.clear()
         self._done.clear()
@@ -143,13 +184,22 @@ class SimDisk(Storage):
         return lost
 
     def _finish(self, power_cycle: int, number: int) -> None:
-        if power_cycle != self._power_cycles:
+        if power_cycle != self._power_cycles or self._breaks():
             return
         self._done.add(number)
         while self._under_way and self._under_way[0].number in self._done:
             self._done.remove(self._under_way[0].number)
             self._make_durable(self._under_way.popleft())
         self._tell(Persisted(number))
+
+    def _breaks(self) -> bool:
+        """Whether something that would be done now fails; the node is told of the first that does."""
+        if self.has_failed:
+            return True
+        if self.fails or self.is_full:
+            self.has_failed = True
+            self._tell(StorageBroke("no space is left on the disk" if self.is_full else "a sync failed"))
+        return self.has_failed
 
     def _make_durable(self, write: Write) -> None:
         if write.term is not None:
@@ -183,7 +233,7 @@ class SimDisk(Storage):
         self._scheduler.at(done_us, self._saved, self._power_cycles, snapshot, b"".join(chunks))
 
     def _saved(self, power_cycle: int, snapshot: Snapshot, content: bytes) -> None:
-        if power_cycle == self._power_cycles:
+        if power_cycle == self._power_cycles and not self._breaks():
             if not self.snapshots or snapshot.index > self.snapshots[-1][0].index:
                 self._keep(snapshot, content)
             self._tell(SnapshotSaved(snapshot))
@@ -215,3 +265,15 @@ class SimDisk(Storage):
     def read_snapshot(self, snapshot: Snapshot) -> list[bytes]:
         """Return the content of a snapshot."""
         return [content for stored, content in self.snapshots if stored == snapshot]
+
+
+def torn(write: Write, share: float) -> Write | None:
+    """Return what recovery finds of a write that a crash tore: the ballot, and a share of the entries, less than all.
+
+    None when nothing of it is found. A snapshot that it was to install is not, and without any of its entries the log
+    stays as it was.
+    """
+    kept = write.entries[: int(share * len(write.entries))]
+    if not kept and write.term is None:
+        return None
+    return Write(write.number, write.term, write.vote, kept, write.base)

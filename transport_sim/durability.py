@@ -152,25 +152,24 @@ class Durability:
 
         It would not vote for the next life of that id, see the limit that docs/adr/0013 states.
         """
-        for other in self._hosts:
-            shadow = self._shadows[other]
-            known = [shadow.configuration]
-            if shadow.disk_configurations is not None:
-                chain = shadow.disk_chain
-                kept = min(len(chain), len(self._committed)) - 1
-                while chain[kept] != self._committed[kept]:
-                    kept -= 1
-                known += [shadow.disk_configurations.newest, shadow.disk_configurations.at(kept)]
-            if other != id and any(id in configuration.members for configuration in known):
-                return True
-        return False
+        return any(
+            id in configuration.members
+            for other in self._hosts
+            if other != id
+            for configuration in self._known_by(other)
+        )
 
     def configurations(self) -> list[Configuration]:
-        """Return every configuration that may be in force somewhere."""
-        known = []
-        for id in self._hosts:
-            shadow = self._shadows[id]
-            known.append(shadow.configuration)
-            if shadow.disk_configurations is not None:
-                known.append(shadow.disk_configurations.newest)
+        """Return every configuration that may be in force somewhere, also after a crash or a truncation."""
+        return [configuration for id in self._hosts for configuration in self._known_by(id)]
+
+    def _known_by(self, id: str) -> list[Configuration]:
+        shadow = self._shadows[id]
+        known = [shadow.configuration]
+        if shadow.disk_configurations is not None:
+            chain = shadow.disk_chain
+            kept = min(len(chain), len(self._committed)) - 1
+            while chain[kept] != self._committed[kept]:
+                kept -= 1
+            known += [shadow.disk_configurations.newest, shadow.disk_configurations.at(kept)]
         return known

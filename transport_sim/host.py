@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actors.machine import for_core
 from actors.session_table import SessionLimits
-from raft.actor import ChangeMembership, Propose, RaftActor, Read, Tick, TransferLeadership
+from raft.actor import ChangeMembership, Propose, RaftActor, Read, TransferLeadership
 from raft.changes import Change
 from raft.config import Config
+from raft.errors import StorageFailed
 from raft.membership import Configuration
 from raft.messages import Message
 from raft.node import Node
@@ -19,11 +20,15 @@ from raft.observer import DEBUG, Event, RoleChanged
 from raft.ready import Write
 from raft.witness import WitnessMachine
 
+from .application import Application
 from .chance import Chance
-from .disk import DiskSpeed, SimDisk
+from .clock import SimClock, SimTimer
+from .disk import DamagedStorage, DiskSpeed, SimDisk
+from .machine import Machine, Query
 from .network import Network
 from .runtime import SimActor
 from .scheduler import Scheduler
+from .shadow import InvariantError
 
 if TYPE_CHECKING:
     from .invariants import Checker
@@ -59,77 +64,10 @@ class World:
     record: Callable[..., None]
     role_changed: Callable[[Host, str], None]
     broke: Callable[[str, Exception], None]
+    storage_failed: Callable[[Host], None]
     spotter: Spotter
+    application: Application
     trace: Recorder | None = None
-
-
-class Machine:
-    """The state machine of a simulated node: the list of the commands it was given.
-
-    Attributes:
-        commands: everything applied since the log began.
-    """
-
-    def __init__(self) -> None:
-        self.commands: list[bytes] = []
-
-    def apply(self, command: bytes) -> int:
-        """Take a command; the result is its position."""
-        self.commands.append(command)
-        return len(self.commands)
-
-    def read(self, query: object) -> int:
-        """Return how many commands it was given."""
-        return len(self.commands)
-
-    def snapshot(self) -> list[bytes]:
-        """Return the commands, a line each."""
-        return [command + b"\n" for command in self.commands]
-
-    def restore(self, chunks: Iterable[bytes]) -> None:
-        """Come to the state that `snapshot` told."""
-        self.commands = b"".join(chunks).split(b"\n")[:-1]
-
-
-class SimClock:
-    """The clock of one host: virtual time since this host was switched on. Implements the clock port.
-
-    Args:
-        offset_us: what it showed when the run began.
-        drift_ppm: by how many millionths it runs too fast.
-    """
-
-    def __init__(self, scheduler: Scheduler, offset_us: int, drift_ppm: int) -> None:
-        self._scheduler = scheduler
-        self._offset_us = offset_us
-        self._rate_ppm = 1_000_000 + drift_ppm
-
-    def now_ms(self) -> int:
-        """Return the host's time."""
-        return (self._scheduler.now_us * self._rate_ppm // 1_000_000 + self._offset_us) // 1000
-
-    def when_us(self, time_ms: int) -> int:
-        """Return the moment of virtual time at which the clock has reached a time."""
-        return -((self._offset_us - time_ms * 1000) * 1_000_000 // self._rate_ppm)
-
-
-class SimTimer:
-    """The alarm of one running node. Implements the timer port."""
-
-    def __init__(self, scheduler: Scheduler, clock: SimClock, tell: Callable[[object], None]) -> None:
-        self._scheduler = scheduler
-        self._clock = clock
-        self._tell = tell
-        self._setting = 0
-
-    def set(self, deadline_ms: int) -> None:
-        """Replace the alarm."""
-        self._setting += 1
-        self._scheduler.at(self._clock.when_us(deadline_ms), self._ring, self._setting)
-
-    def _ring(self, setting: int) -> None:
-        if setting == self._setting:
-            self._tell(Tick())
 
 
 class Host:
@@ -151,6 +89,7 @@ class Host:
 
     node: Node
     machine: Machine
+    _timer: SimTimer
 
     def __init__(self, id: str, world: World, is_witness: bool, drift_ppm: int) -> None:
         self.id = id
@@ -161,6 +100,7 @@ class Host:
         self.joins = id not in world.configuration.members
         self._earlier_lease_reads = 0
         self._paused_until_us = 0
+        self._latest_ms = 0  # what the node's time has come to
         self._chance = world.chance.fork(id)
         self._clock = SimClock(world.scheduler, self._chance.between(0, 3_600_000_000), drift_ppm)
         chance = world.chance.fork(f"disk {id}")
@@ -172,16 +112,21 @@ class Host:
         return self._clock.now_ms()
 
     def start(self) -> None:
-        """Start the node from what is on the disk."""
+        """Start the node from what is on the disk; with a damaged one it does not start."""
         world = self._world
+        try:
+            restored = self.disk.load()
+        except DamagedStorage:
+            return
         self._earlier_lease_reads = self.lease_reads
         self.starts += 1
         seed = self._chance.between(0, (1 << 30) - 1)
         known = None if self.joins else world.configuration
-        self.node = Node(self.id, known, world.config, self.disk.load(), seed, self._clock.now_ms())
-        self.machine = Machine()
+        self.node = Node(self.id, known, world.config, restored, seed, self._clock.now_ms())
+        self._latest_ms = self.node.now
+        self.machine = world.application.machine(self.id)
         machine = WitnessMachine() if self.is_witness else for_core(self.machine, world.limits)
-        timer = SimTimer(world.scheduler, self._clock, self.tell)
+        self._timer = timer = SimTimer(world.scheduler, self._clock, self.tell)
         behaviour = RaftActor(self.node, self._clock, timer, self, self.disk, machine, self)
         world.checker.started(self)
         world.spotter.started(self)
@@ -201,10 +146,16 @@ class Host:
             self._world.faults["lost-write"] += self.disk.crash()
             actor.behaviour.abandon("the node crashed")
 
+    def stop(self) -> None:
+        """Stop the node in good order: what it has written is durable."""
+        self.disk.finish()
+        self.crash()
+
     def prepare_to_join(self) -> None:
         """Get ready to be added: as it was, or with a new disk once everybody has heard of its removal."""
         may_lose_disk = self.starts and not self.disk.is_new and not self._world.checker.is_remembered(self.id)
-        if may_lose_disk and self._chance.happens(0.5):
+        loses_disk = self._chance.happens(0.5) or self.disk.is_damaged
+        if may_lose_disk and loses_disk:
             self.crash()
             self.lose_disk()
         if self.actor is None:
@@ -226,6 +177,14 @@ class Host:
         self._paused_until_us = self._world.scheduler.now_us + duration_us
         if self._world.trace is not None:
             self._world.trace.record("pause", node=self.id, until=self._paused_until_us)
+
+    def jump_clock(self, by_us: int) -> None:
+        """Let the clock jump forward, or back."""
+        self._clock.jump(by_us)
+        if self.actor is not None:
+            self._timer.follow_clock()
+        if self._world.trace is not None:
+            self._world.trace.record("clock", node=self.id, by=by_us)
 
     @property
     def lease_reads(self) -> int:
@@ -250,11 +209,11 @@ class Host:
         """Ask the node to replicate a command; return False when it does not run."""
         return self._ask(Propose(data, self._watched("propose", data, reply)))
 
-    def read(self, consistency: str, reply: Reply) -> bool:
-        """Ask the state machine how many commands it was given; return False when the node does not run."""
+    def read(self, consistency: str, reply: Reply, query: Query | None = None) -> bool:
+        """Ask the state machine how many commands it was given, or a query; return False when the node does not run."""
         if self.actor is not None:
             self._world.spotter.asked_to_read(self, consistency)
-        return self._ask(Read(None, consistency, self._watched("read", consistency, reply)))
+        return self._ask(Read(query, consistency, self._watched("read", consistency, reply)))
 
     def transfer(self, target: str | None, reply: Reply) -> bool:
         """Ask the node to hand leadership over; return False when it does not run."""
@@ -315,8 +274,20 @@ class Host:
         return delay_us if self._chance.strikes("busy", world.busy) else 0
 
     def _turn_ended(self) -> None:
+        now = self.node.now
+        if now < self._latest_ms:
+            raise InvariantError("E9", f"time goes back from {self._latest_ms} to {now} ms on {self.id}")
+        self._latest_ms = now
+        if self.disk.has_failed:
+            raise InvariantError("D2", f"{self.id} goes on although its disk has failed")
         self._world.turn_ended(self)
 
     def _failed(self, error: Exception) -> None:
         self.actor = None
-        self._world.broke(self.id, error)
+        if not isinstance(error, StorageFailed) or not self.disk.has_failed:
+            self._world.broke(self.id, error)
+            return
+        if self._world.trace is not None:
+            self._world.trace.record("crash", node=self.id, why=str(error))
+        self._world.faults["lost-write"] += self.disk.crash()
+        self._world.storage_failed(self)

@@ -31,17 +31,18 @@ from .session_model import SessionModel
 from .shadow import InvariantError, Shadow
 
 if TYPE_CHECKING:
-    from actors.session_table import SessionLimits
     from raft.ready import Write
 
     from .host import Host
-
 
 _RECOUNT_EVERY = 16  # turns of a node between two recounts of its pending bytes, each as long as what is pending
 
 
 class Checker:
     """Watches a cluster; every method raises `InvariantError` when a promise is broken.
+
+    Args:
+        sessions: tells which commands of the committed log must reach the state machine.
 
     Attributes:
         elections: how many leaders were elected.
@@ -55,12 +56,12 @@ class Checker:
         ids: Sequence[str],
         election_timeout_ms: int,
         longest_pause_ms: int,
-        limits: SessionLimits,
+        sessions: SessionModel,
     ) -> None:
         self.elections = 0
         self.installs = 0
         self.committed = [0]
-        self._sessions = SessionModel(limits)
+        self._sessions = sessions
         self._commands = self._sessions.applied  # what the committed log must bring to the state machine, in order
         self._commands_at = [0]  # how many of them belong to each committed prefix
         self._stamp_ms = 0  # log time of the last committed entry
@@ -134,7 +135,7 @@ class Checker:
         elif isinstance(message, VoteReply) and message.granted:
             shadow.granted.add((message.sender, message.term))
         elif isinstance(message, HeartbeatEcho) and message.term == shadow.leads:
-            shadow.echoes[message.sender] = host.now_ms
+            shadow.echoes[message.sender] = max(host.now_ms, host.node.now)
 
     # A turn ends
 

@@ -256,12 +256,13 @@ def _progress(plan: Plan, found: Mapping[str, Any]) -> Progress:
     summary = Summary(
         runs=next_seed - first_seed,
         violations=[failure.violation for failure in failures],
-        **{name: _of(int, found[name]) for name in COUNTED},
         faults=Counter({kind: _of(int, count) for kind, count in found["faults"].items()}),
         situations=Counter({name: _of(int, count) for name, count in found["situations"].items()}),
         busy_seconds=_of(float, found["busy_seconds"]),
         digest=_of(str, found["digest"]),
     )
+    for name in COUNTED:
+        setattr(summary, name, _of(int, found[name]))
     return Progress(plan, first_seed, next_seed, summary, failures, _of(float, found["elapsed_seconds"]))
 
 

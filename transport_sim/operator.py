@@ -12,6 +12,7 @@ from .host import Host
 from .scheduler import Scheduler
 
 FEWEST_VOTERS = 2
+BREAKS_DOWN = 0.1  # how often a machine that is to join breaks down at once, so that it never catches up
 
 
 class Operator:
@@ -25,6 +26,7 @@ class Operator:
 
     Attributes:
         paused: whether it asks for nothing new for a while.
+        is_busy: whether it is replacing a machine, and leaves all other members alone.
         changes: how many changes of membership were carried through.
         transfers: how many transfers succeeded.
     """
@@ -47,6 +49,9 @@ class Operator:
         self._record = record
         self._stopped = False
         self.paused = False
+        self.is_busy = False
+        self._asked: dict[int, tuple[Host, int]] = {}  # by number of the change: whom, in which of its runs
+        self._number = 0
         actions = {"membership": self._change, "transfer": self._transfer}
         self._actions = [actions[kind] for kind in actions if kind in kinds and len(hosts) > 1]
         self._mean_pause_us = chance.pick((300_000, 1_000_000, 5_000_000))
@@ -91,18 +96,30 @@ class Operator:
             leader.transfer(target, reply)
 
     def _change(self, leader: Host) -> None:
-        if not self._chance.acts("change"):
+        if self.is_busy or not self._chance.acts("change"):
             return
         # Who is removed by an entry that is not committed may be a member again, and must keep its disk.
         log = leader.node.log
         members = set(log.configurations.at(log.commit_index).members + log.configurations.newest.members)
-        changes = self._draw_changes(leader.node.configuration, members)
+        self.ask(leader, self._draw_changes(leader.node.configuration, members))
+
+    @property
+    def waits(self) -> bool:
+        """Whether a change has no answer yet, and may have one: whoever was asked has not crashed since."""
+        return any(host.actor is not None and host.starts == run for host, run in self._asked.values())
+
+    def ask(self, leader: Host, changes: list[Change]) -> None:
+        """Ask a leader for changes, and count what comes of them."""
+        self._number += 1
+        number = self._number
 
         def reply(error: Exception | None, result: object) -> None:
             self._record("change", changes, error, result)
+            self._asked.pop(number, None)
             self.changes += error is None and bool(changes)
 
-        leader.change(changes, reply)
+        if leader.change(changes, reply):
+            self._asked[number] = (leader, leader.starts)
 
     def _draw_changes(self, configuration: Configuration, members: set[str]) -> list[Change]:
         """Draw up to three changes that leave enough voters; the leader may refuse them for all that is left."""
@@ -116,6 +133,10 @@ class Operator:
                 voters.remove(host.id)
             if part != REMOVED and host.id not in members:
                 host.prepare_to_join()
+                if host.actor is None:
+                    continue  # its disk is damaged
+                if self._chance.happens(BREAKS_DOWN):
+                    host.crash()
             changes.append(self._change_of(host, part))
         return changes
 

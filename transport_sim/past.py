@@ -11,7 +11,7 @@ from raft.quorum import majority
 from .chance import Chance
 from .disk import SimDisk
 
-TERMS = 4
+TERMS = 8
 LONGEST_REIGN = 6  # entries
 
 

@@ -80,6 +80,7 @@ class Reader:
 
     Attributes:
         readings: every read and its answer.
+        paused: whether it asks for nothing new for a while.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Reader:
         self._hosts = hosts
         self._mean_pause_us = mean_pause_us
         self._stopped = False
+        self.paused = False
         self._again()
 
     def stop(self) -> None:
@@ -113,6 +115,9 @@ class Reader:
 
     def _act(self) -> None:
         if self._stopped:
+            return
+        if self.paused:
+            self._again()
             return
         host = self._chance.pick(self._hosts)
         for _ in range(self._chance.pick((1, 1, 5))):

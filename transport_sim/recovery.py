@@ -41,13 +41,16 @@ class Recovery:
     Args:
         cluster: the cluster.
         gone: hosts that never come back, and of which nothing is expected.
+
+    Attributes:
+        settled: the hosts that were seen to have everything, once all have the same log.
     """
 
     def __init__(self, cluster: Cluster, gone: Collection[str] = ()) -> None:
         self._cluster = cluster
         self._gone = gone
         self._timeout_us = cluster.setting.config.election_timeout_ms * 1000
-        self._settled: list[Host] = []  # those that were seen to have everything
+        self.settled: list[Host] = []
 
     def elect(self) -> None:
         """Run until a majority follows a leader."""
@@ -68,7 +71,7 @@ class Recovery:
     def converge(self) -> None:
         """Run until all members have the same log, and have applied it."""
         self._run_while_alive(self._converged, "the logs differ")
-        self._settled = self._members()  # a change of membership under way may yet bring others
+        self.settled = self._members()  # a change of membership under way may yet bring others
 
     def check_told(self, told: Iterable[Told], at_most_once: Iterable[bytes] = ()) -> None:
         """Check that all that converged have applied what was acknowledged, once, and nothing that was refused.
@@ -79,7 +82,7 @@ class Recovery:
         """
         everybody = list(told)
         once = list(at_most_once)
-        for host in self._settled:
+        for host in self.settled:
             if not host.is_witness:
                 _check_told(host, everybody, once)
 

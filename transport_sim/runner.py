@@ -11,6 +11,8 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .cost import Meter
+from .histories.files import write_history
 from .simulation import COUNTED, Result, Simulation, Violation
 from .traces.writing import trace_file
 from .workers import NoAnswer, Workers
@@ -18,11 +20,18 @@ from .workers import NoAnswer, Workers
 
 @dataclass(frozen=True)
 class Plan:
-    """What every run of a series has in common; see `Simulation`."""
+    """What every run of a series has in common; see `Simulation`.
+
+    Attributes:
+        nodes, faults, seconds, climate: as there.
+        profile: whether to measure what the checks cost.
+    """
 
     nodes: int
     faults: tuple[str, ...]
     seconds: float
+    climate: str | None = None
+    profile: bool = False
 
 
 @dataclass
@@ -33,7 +42,8 @@ class Summary:
         runs: how many.
         violations: the broken promises, in the order of their seeds.
         events, elections, …: sums over all runs of what `simulation.COUNTED` names; see `Result`.
-        faults, situations: sums over all runs.
+        faults, situations, cost: sums over all runs.
+        models: of which models the histories of the runs were, see `histories.MODELS`.
         busy_seconds: processor time spent in the runs, over all processes.
         digest: over the digests of all runs in the order of their seeds; the same for any number of processes.
     """
@@ -50,8 +60,12 @@ class Summary:
     reads: int = 0
     lease_reads: int = 0
     witness_degraded: int = 0
+    operations: int = 0
+    undecided_keys: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     situations: Counter[str] = field(default_factory=Counter)
+    models: set[str] = field(default_factory=set)
+    cost: dict[str, float] = field(default_factory=dict)
     busy_seconds: float = 0.0
     digest: str = ""
 
@@ -62,7 +76,10 @@ class Summary:
             setattr(self, name, getattr(self, name) + getattr(result, name))
         self.faults.update(result.faults)
         self.situations.update(result.situations)
+        for part, part_seconds in result.cost.items():
+            self.cost[part] = self.cost.get(part, 0.0) + part_seconds
         self.busy_seconds += busy_seconds
+        self.models.add(result.model)
         if result.violation is not None:
             self.violations.append(result.violation)
 
@@ -73,7 +90,12 @@ class Summary:
 
 
 def run_seeds(
-    seeds: Sequence[int], plan: Plan, jobs: int, progress: Callable[[Summary], None], trace: Path | None = None
+    seeds: Sequence[int],
+    plan: Plan,
+    jobs: int,
+    progress: Callable[[Summary], None],
+    trace: Path | None = None,
+    history: Path | None = None,
 ) -> Summary:
     """Run one simulation per seed.
 
@@ -83,13 +105,15 @@ def run_seeds(
         jobs: how many processes, 1 or more; with 1 everything runs in this one.
         progress: called after each run with the sums so far.
         trace: the file to record into, when there is one seed only.
+        history: the file for what the clients did and saw, when there is one seed only.
 
     Raises:
-        UnwritableTrace: when that file cannot be written.
+        UnwritableTrace: when the trace cannot be written.
+        OSError: when the history cannot be written.
     """
     summary = Summary()
     digest = hashlib.blake2b(digest_size=16)
-    with _results(seeds, plan, min(jobs, len(seeds)), trace) as results:
+    with _results(seeds, plan, min(jobs, len(seeds)), trace, history) as results:
         for seed, answer in zip(seeds, results, strict=True):
             result, busy_seconds = result_of(seed, answer)
             summary.add(result, busy_seconds)
@@ -101,9 +125,9 @@ def run_seeds(
 
 @contextmanager
 def _results(
-    seeds: Sequence[int], plan: Plan, jobs: int, trace: Path | None
+    seeds: Sequence[int], plan: Plan, jobs: int, trace: Path | None, history: Path | None
 ) -> Iterator[Iterator[tuple[Result, float] | NoAnswer]]:
-    tasks = [(seed, plan, trace) for seed in seeds]
+    tasks = [(seed, plan, trace, history) for seed in seeds]
     if jobs <= 1:
         yield map(run_seed, tasks)
     else:
@@ -121,23 +145,29 @@ def result_of(seed: int, answer: tuple[Result, float] | NoAnswer) -> tuple[Resul
     return Result(seed, violation=Violation(seed, "hangs" if answer.hangs else "failure", answer.why)), 0.0
 
 
-def run_seed(task: tuple[int, Plan, Path | None]) -> tuple[Result, float]:
-    """Run one simulation: a seed, what it has in common with others, and the file to record into, or None.
+def run_seed(task: tuple[int, Plan, Path | None, Path | None]) -> tuple[Result, float]:
+    """Run one simulation: a seed, what it has in common with others, and files for its trace and its history, or None.
 
     Returns:
         What it came to, and the seconds of processor time that it took.
 
     Raises:
-        UnwritableTrace: when that file cannot be written.
+        UnwritableTrace: when the trace cannot be written.
     """
-    seed, plan, trace = task
+    seed, plan, trace, history = task
     # What a run allocates lives until its end, so collecting garbage in between finds nothing.
     gc.disable()
     try:
         begin = time.process_time()
+        meter = Meter() if plan.profile else None
         with nullcontext() if trace is None else trace_file(trace) as write:
-            result = Simulation(seed, plan.nodes, plan.faults, plan.seconds, trace=write).run()
+            simulation = Simulation(
+                seed, plan.nodes, plan.faults, plan.seconds, trace=write, climate=plan.climate, meter=meter
+            )
+            result = simulation.run()
         busy_seconds = time.process_time() - begin
+        if history is not None and simulation.workload is not None:
+            write_history(history, simulation.workload.history.operations)
     finally:
         gc.enable()
         gc.collect()

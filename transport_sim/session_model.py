@@ -11,6 +11,8 @@ from actors.session_commands import PLAIN, REGISTER, MalformedCommand, decode
 from actors.session_table import REPLY_OVERHEAD_BYTES, SessionLimits
 from raft.entries import Entry
 
+from .machine import Machine
+
 
 class _Client:
     def __init__(self, used_ms: int) -> None:
@@ -24,13 +26,15 @@ class SessionModel:
 
     Args:
         limits: those of the cluster.
+        machine: is given what the nodes must apply; a list of commands when None.
 
     Attributes:
-        applied: the commands that the state machine must have seen, in order. The result of each is its position.
+        applied: the commands that the state machine must have seen, in order.
     """
 
-    def __init__(self, limits: SessionLimits) -> None:
-        self.applied: list[bytes] = []
+    def __init__(self, limits: SessionLimits, machine: Machine | None = None) -> None:
+        self._machine = Machine() if machine is None else machine
+        self.applied = self._machine.commands
         self._limits = limits
         self._clients: dict[int, _Client] = {}
 
@@ -43,7 +47,7 @@ class SessionModel:
         except MalformedCommand:
             return
         if command.kind == PLAIN:
-            self.applied.append(command.payload)
+            self._machine.apply(command.payload)
         elif command.kind == REGISTER:
             if len(self._clients) < self._limits.sessions:
                 self._clients[entry.index] = _Client(entry.stamp_ms)
@@ -53,8 +57,14 @@ class SessionModel:
             client.lowest = max(client.lowest, command.lowest)
             client.kept = {sequence: size for sequence, size in client.kept.items() if sequence >= client.lowest}
             if self._is_first(client, command.sequence):
-                self.applied.append(command.payload)
-                client.kept[command.sequence] = len(results.encode(len(self.applied))) + REPLY_OVERHEAD_BYTES
+                client.kept[command.sequence] = self._reply_bytes(command.payload) + REPLY_OVERHEAD_BYTES
+
+    def _reply_bytes(self, command: bytes) -> int:
+        result = self._machine.apply(command)
+        try:
+            return len(self._machine.encode_result(result))
+        except results.UnsupportedResult as problem:  # which is what is kept then
+            return len(str(problem))
 
     def _is_first(self, client: _Client, sequence: int) -> bool:
         if sequence in client.kept or not client.lowest <= sequence < client.lowest + self._limits.window:

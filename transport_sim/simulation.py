@@ -8,139 +8,108 @@ command that was ever acknowledged. A run is a pure function of its settings.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from typing import Any
 
-from actors.session_table import SessionLimits
-from raft.config import Config
-from raft.membership import Configuration
 from raft.reads import PATIENCE_TIMEOUTS
 
+from .application import Application
+from .caller import Caller
 from .chance import Chance
-from .cluster import Cluster, Setting, described, place_of
-from .faults import KINDS, Injector, draw_busy, draw_disk_speed, draw_drift, draw_weather
+from .climate import draw_climate, draw_mix
+from .cluster import Cluster, described, place_of
+from .cost import Meter
+from .faults import KINDS
 from .host import Host
+from .injector import Injector
 from .ledger import Ledger
+from .lull import Lull
 from .network import Weather
 from .operator import Operator
 from .past import give_past
+from .processes import ClientProcess, Process, start_processes
 from .reader import Reader
 from .recovery import LONGEST_RECOVERY_S, Recovery
+from .replacement import Replacement
+from .result import COUNTED, Result, SimulationFailed, Violation
 from .session_workload import SessionClient
+from .setting import draw_setting
 from .shadow import InvariantError
 from .traces.recording import TRACE_VERSION, Line, Recorder
+from .trial import Trial, checked_kinds, checked_run
 from .usurper import Usurper
 from .workload import Client
+from .workloads.store import Store
+from .workloads.verdict import allowance_s
+from .workloads.workload import Workload
+
+__all__ = ["COUNTED", "Result", "Simulation", "SimulationFailed", "Violation"]
 
 _PROMISE = re.compile("[A-Z][0-9]+")
 
-SPARES = 2
-"""How many machines stand by to become members."""
-
 USURPER_PAUSE_US = 20_000
-
-COUNTED = (
-    "events",
-    "elections",
-    "commits",
-    "session_retries",
-    "snapshots_installed",
-    "membership_changes",
-    "transfers",
-    "reads",
-    "lease_reads",
-    "witness_degraded",
-)
-"""What a run counts, by the names of `Result`."""
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A broken promise.
-
-    Attributes:
-        seed: the seed of the run.
-        invariant: the number of the promise in the contract.
-        message: what was seen, and when.
-        node: where it was seen, if at one node.
-        place: of an error in the code, its type and where it was raised.
-    """
-
-    seed: int
-    invariant: str
-    message: str
-    node: str | None = None
-    place: str | None = None
-
-
-@dataclass
-class Result:
-    """What a run came to.
-
-    Attributes:
-        seed: its seed.
-        events: how many events the scheduler executed.
-        elections: how many leaders were elected.
-        commits: the highest index committed.
-        session_retries: how many commands were sent again, in their session, after an attempt that was in doubt.
-        snapshots_installed: how many snapshots of a leader were installed.
-        membership_changes: how many changes of membership were carried through.
-        transfers: how many transfers of leadership succeeded.
-        reads: how many reads were answered with a result.
-        lease_reads: how many of them by a lease.
-        witness_degraded: how often a leader began to send a witness its whole log.
-        faults: how often each kind of fault struck.
-        situations: how often it came to each rare situation, see `situations.py`.
-        digest: of everything that happened, 32 hexadecimal digits.
-        violation: the broken promise that ended the run, or None.
-    """
-
-    seed: int
-    events: int = 0
-    elections: int = 0
-    commits: int = 0
-    session_retries: int = 0
-    snapshots_installed: int = 0
-    membership_changes: int = 0
-    transfers: int = 0
-    reads: int = 0
-    lease_reads: int = 0
-    witness_degraded: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
-    situations: Counter[str] = field(default_factory=Counter)
-    digest: str = ""
-    violation: Violation | None = None
 
 
 class Simulation:
     """A cluster under random faults, with clients, readers and an operator.
 
+    Users put a state machine of their own into it, and client processes that use it, see docs/simulate.md:
+
+        Simulation(seed=7, machine=Account, clients=[spend, spend]).run().check()
+
     Args:
         seed: decides everything that is left to chance.
         nodes: how many members, 1 to 9.
-        faults: the kinds of faults that may happen, see `faults.KINDS`.
+        faults: the kinds of faults that may happen, see `faults.KINDS`; or "all", "none", or some of them with commas
+            between.
         seconds: how long the faults last, in virtual time.
         only: the keys of the only decisions that may be carried out before everything is mended, see `Ledger`; None
             for all.
         trace: called with every line of the trace, see docs/trace.md; None for no trace.
+        climate: one of `climate.CLIMATES`; None to let the seed choose.
+        meter: measures what the checks cost; None for not at all.
+        machine: makes a state machine to be put to the test, usually a class (see `actors.ports.StateMachine`); called
+            for each start of a node. The key-value store when there are clients and this is None.
+        clients: processes that use it, generator functions of one argument, a `requests.SimClient`.
+        invariant: called with a node's machine after each turn in which that has changed; raises or returns False when
+            something is wrong.
+        at_end: the same, called for every member at the end, when all is mended and all have the same log.
+
+    Raises:
+        InvalidConfig: when an argument is out of its bounds.
     """
 
     def __init__(
         self,
         seed: int,
         nodes: int = 5,
-        faults: Sequence[str] = KINDS,
+        faults: Sequence[str] | str = KINDS,
         seconds: float = 20,
         only: Collection[str] | None = None,
         trace: Callable[[Line], None] | None = None,
+        climate: str | None = None,
+        meter: Meter | None = None,
+        *,
+        machine: Callable[[], Any] | None = None,
+        clients: Sequence[ClientProcess] = (),
+        invariant: Callable[[Any], object] | None = None,
+        at_end: Callable[[Any], object] | None = None,
     ) -> None:
         self.seed = seed
-        self._kinds = tuple(faults)
+        checked_run(seed, nodes, seconds)
+        self._kinds = checked_kinds(faults)
         self._seconds = seconds
+        self._trial = trial = Trial(machine, tuple(clients), invariant, at_end)
         root = Chance(seed, Ledger(only))
         chance = root.fork("run")
-        self.cluster = cluster = Cluster(root, self._draw_setting(root.fork("setting"), nodes))
+        drawn = draw_climate(root.fork("climate"))
+        self._mix = mix = draw_mix(root.fork("mix"), drawn if climate is None else climate, self._kinds)
+        application = trial.application() if trial else Application(Store)
+        setting = draw_setting(root.fork("setting"), nodes, self._kinds, mix, application, of_users=bool(trial))
+        self.cluster = cluster = Cluster(root, setting)
+        self._meter = meter
+        if meter is not None:
+            meter.install(cluster)
         self.scheduler = cluster.scheduler
         self.network = cluster.network
         self.checker = cluster.checker
@@ -150,32 +119,46 @@ class Simulation:
         self.config = cluster.setting.config
         configuration = cluster.setting.configuration
         members = [host for host in hosts if host.id in configuration.members]
-        is_calm = False  # whether all the trouble lies in the past, so that no election of the run clears it away
-        if "crash" in self._kinds and not configuration.witnesses and chance.happens(0.3):
+        if mix.past and not configuration.witnesses:
             give_past(root.fork("past"), {host.id: host.disk for host in members})
-            is_calm = chance.happens(0.4)
         pauses_us = (50_000, 200_000, 1_000_000)
         scheduler = self.scheduler
         record = cluster.record
+        plain, in_session = ((), ()) if trial else (("c1", "c2"), ("s1", "s2"))
         self.clients = [
-            Client(name, scheduler, root.fork(name), hosts, chance.pick(pauses_us), record) for name in ("c1", "c2")
+            Client(name, scheduler, root.fork(name), hosts, chance.pick(pauses_us), record) for name in plain
         ]
         self.session_clients = [
             SessionClient(name, scheduler, root.fork(name), hosts, chance.pick(pauses_us), record)
-            for name in ("s1", "s2")
+            for name in in_session
         ]
+        self.workload: Workload | None = None
+        if not trial:
+            self.workload = Workload(
+                root.fork("workload"), lambda: self.scheduler.now_us / 1_000_000, allowance_s(self.config)
+            )
+        self.processes = start_processes(self.workload.clients if self.workload else trial.clients, cluster)
         pause_us = chance.pick(pauses_us)
         self.reader = Reader(scheduler, root.fork("reader"), hosts, pause_us, self._acknowledged_commands, record)
         self.operator = Operator(scheduler, root.fork("operator"), hosts, faults, self.leader, record)
         self._usurper: Usurper | None = None
-        if "usurper" in self._kinds and len(members) > 2 and not is_calm and chance.happens(0.5):
+        if mix.usurper and len(members) > 2:
             self._usurper = Usurper(cluster, self.reader.read_by_lease, self._propose_to, self._pause, self._hold)
-        self._injector = Injector(scheduler, root.fork("injector"), self.network, hosts, faults, self.leader)
-        self._injector.held = is_calm
+        timeout_us = self.config.election_timeout_ms * 1000
+        self._lull = Lull(scheduler, root.fork("lull"), timeout_us, self._fall_silent)
+        if self.config.quiescent_timeouts and self._usurper is None:
+            self._lull.begin()
+        self._replacement = Replacement(scheduler, hosts, self.checker, self.operator, self.leader, timeout_us)
+        self._injector = Injector(
+            scheduler, root.fork("injector"), self.network, hosts, mix, timeout_us, self.leader, self._replacement
+        )
         cluster.role_changed = self._role_changed
+        cluster.storage_failed = self._injector.storage_failed
         if trace is not None:
             trace(self._header(only))
-            Recorder(cluster, trace)
+            recorder = Recorder(cluster, trace)
+            if meter is not None:
+                meter.install_recorder(recorder)
 
     def _header(self, only: Collection[str] | None) -> Line:
         """Return the line that a trace begins with: all that decides the run."""
@@ -189,63 +172,28 @@ class Simulation:
             "nodes": len(setting.configuration.voters),
             "faults": list(self._kinds),
             "seconds": float(self._seconds),
+            "climate": self._mix.climate,
             "only": None if only is None else sorted(only),
+            **({"machine": self._trial.machine_name} if self._trial else {}),
             "members": [{"id": id, "part": parts.get(id, "spare")} for id in setting.ids],
             "election_timeout_ms": self.config.election_timeout_ms,
         }
 
-    def _draw_setting(self, chance: Chance, nodes: int) -> Setting:
-        kinds = self._kinds
-        election_timeout_ms = chance.pick((150, 300, 1000))
-        config = Config(
-            election_timeout_ms=election_timeout_ms,
-            heartbeat_interval_ms=election_timeout_ms // chance.pick((3, 5, 10)),
-            max_append_entries=chance.pick((1, 4, 1024)),
-            max_append_bytes=chance.pick((64, 512, 262_144)),
-            window_messages=chance.pick((1, 3, 64)),
-            window_bytes=chance.pick((200, 1 << 22)),
-            max_entry_bytes=chance.pick((300, 1 << 23)),
-            max_uncommitted_bytes=chance.pick((2_000, 1 << 26)),
-            max_apply_entries=chance.pick((2, 4096)),
-            snapshot_entries=chance.pick((10, 100, 10_000)),
-            snapshot_tail_entries=chance.pick((0, 10, 1000)),
-            snapshot_chunk_bytes=chance.pick((200, 1000, 262_144)),
-            lease_promise_ms=chance.pick((0, election_timeout_ms // 4, election_timeout_ms)),
-            quiescent_timeouts=chance.pick((0, 0, 0, 2)),
-        )
-        ids = [f"n{number}" for number in range(1, nodes + 1 + (SPARES if "membership" in kinds else 0))]
-        witnesses = self._draw_witnesses(chance.fork("witnesses"), ids, nodes)
-        first = tuple(ids[:nodes])
-        limits = SessionLimits(
-            timeout_ms=chance.pick((2_000, 10_000, 3_600_000)),
-            sessions=chance.pick((4, 10_000)),
-            window=chance.pick((2, 16, 1024)),
-            session_reply_bytes=chance.pick((500, 1 << 22)),
-        )
-        return Setting(
-            ids=ids,
-            configuration=Configuration(first, witnesses=tuple(sorted(witnesses.intersection(first)))),
-            witnesses=witnesses,
-            config=config,
-            limits=limits,
-            weather=draw_weather(chance.fork("weather"), kinds),
-            disk_speed=draw_disk_speed(chance.fork("disks"), kinds),
-            busy=draw_busy(chance.fork("busy"), kinds),
-            drift_ppm=draw_drift(chance.fork("drift"), kinds, config.max_clock_drift_ppm),
-        )
-
-    def _draw_witnesses(self, chance: Chance, ids: list[str], nodes: int) -> set[str]:
-        """Draw who is a witness whenever it is a member: one of the first members, a spare one, or mostly nobody."""
-        witnesses = set()
-        if "membership" in self._kinds and nodes > 2 and chance.happens(0.3):
-            witnesses.add(ids[1])
-        if len(ids) > nodes and chance.happens(0.3):
-            witnesses.add(ids[-1])
-        return witnesses
-
     def _acknowledged_commands(self) -> int:
-        clients: list[Client | SessionClient] = [*self.clients, *self.session_clients]
-        return max(client.acknowledged_position for client in clients)
+        callers = [process.caller for process in self.processes]
+        clients: list[Client | SessionClient | Caller] = [*self.clients, *self.session_clients, *callers]
+        return max([client.acknowledged_position for client in clients], default=0)
+
+    @property
+    def _replay(self) -> str:
+        """What runs the same again: a command, or with a machine of users a piece of Python."""
+        nodes = len(self.cluster.setting.configuration.voters)
+        kinds = ",".join(self._kinds) or "none"
+        if not self._trial:
+            command = f"quorate sim run --seed {self.seed} --nodes {nodes} --faults {kinds} --seconds {self._seconds!r}"
+            return f"{command} --climate {self._mix.climate}"
+        run = f"{self.seed}, {nodes}, {('all' if self._kinds == KINDS else kinds)!r}, {self._seconds!r}"
+        return f"Simulation({run}{self._trial.shown()}).run()"
 
     @property
     def decisions(self) -> list[str]:
@@ -272,8 +220,13 @@ class Simulation:
         """
         recovery = Recovery(self.cluster)
         self._heal(recovery)
-        at_most_once = [command for client in self.session_clients for command in client.proposed]
-        recovery.check_told([*self.clients, *self.session_clients], at_most_once)
+        callers = [process.caller for process in self.processes]
+        retrying: list[SessionClient | Caller] = [*self.session_clients, *callers]
+        at_most_once = [command for client in retrying for command in client.proposed]
+        recovery.check_told([*self.clients, *retrying], at_most_once)
+        self.cluster.setting.application.ended(recovery.settled)
+        if self.workload is not None:
+            self.workload.ended(next(host.machine.inner for host in recovery.settled if not host.is_witness))
 
     def close(self) -> None:
         """Stop every node."""
@@ -283,11 +236,12 @@ class Simulation:
         """Run to the end, or to the first broken promise."""
         violation = None
         try:
-            self.start()
-            self.advance(self._seconds)
-            self.recover()
+            if self._meter is None:
+                self._play()
+            else:
+                self._meter.run(self._play)
         except InvariantError as broken:
-            violation = self._violation(broken.invariant, broken.message, broken.node, broken.place)
+            violation = self._violation(broken.invariant, broken.message, broken.node, broken.place, broken.__cause__)
         except Exception as error:
             # The assertions of the core begin with the promise that they guard.
             promise, _, message = str(error).partition(": ")
@@ -308,21 +262,40 @@ class Simulation:
             events=self.scheduler.events,
             elections=self.checker.elections,
             commits=len(self.checker.committed) - 1,
-            session_retries=sum(client.retries for client in self.session_clients),
+            session_retries=sum(client.retries for client in self.session_clients)
+            + sum(process.caller.retries for process in self.processes),
             snapshots_installed=self.checker.installs,
             membership_changes=self.operator.changes,
             transfers=self.operator.transfers,
             reads=self.reader.readings.answered,
             lease_reads=sum(host.lease_reads for host in self.hosts),
             witness_degraded=self.cluster.witness_degraded,
+            operations=0 if self.workload is None else len(self.workload.history.operations),
+            undecided_keys=0 if self.workload is None else self.workload.undecided,
+            model="" if self.workload is None else self.workload.model,
             faults=self.faults,
             situations=self.cluster.situations.reached,
+            cost={} if self._meter is None else dict(self._meter.seconds),
             digest=digest,
             violation=violation,
+            replay=self._replay,
         )
 
-    def _violation(self, invariant: str, message: str, node: str | None = None, place: str | None = None) -> Violation:
-        return Violation(self.seed, invariant, f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)", node, place)
+    def _play(self) -> None:
+        self.start()
+        self.advance(self._seconds)
+        self.recover()
+
+    def _violation(
+        self,
+        invariant: str,
+        message: str,
+        node: str | None = None,
+        place: str | None = None,
+        cause: BaseException | None = None,
+    ) -> Violation:
+        moment = f"{message} (at {self.scheduler.now_us / 1e6:.6f} s)"
+        return Violation(self.seed, invariant, moment, node, place, cause)
 
     def _role_changed(self, host: Host, role: str) -> None:
         self._injector.role_changed(host, role)
@@ -334,7 +307,14 @@ class Simulation:
             client.paused = paused
         for asker in self.session_clients:
             asker.paused = paused
+        for process in self.processes:
+            process.paused = paused
         self.operator.paused = paused
+
+    def _fall_silent(self, silent: bool) -> None:
+        """Let nobody ask for anything new for a while, or go on."""
+        self._pause(silent)
+        self.reader.paused = silent
 
     def _hold(self, held: bool) -> None:
         """Let no other faults happen for a while, or go on."""
@@ -364,8 +344,11 @@ class Simulation:
             client.stop()
         for asker in self.session_clients:
             asker.stop()
+        for process in self.processes:
+            process.stop()
         self.reader.stop()
         self.operator.stop()
+        self._lull.stop()
         if self._usurper is not None:
             self._usurper.stop()
         self.network.weather = Weather()
@@ -374,13 +357,17 @@ class Simulation:
         self._injector.stop(self.checker.configurations())
         recovery.elect()
         recovery.commit()
+        askers: list[SessionClient | Process] = [*self.session_clients, *self.processes]
         answered_us = self.scheduler.now_us + LONGEST_RECOVERY_S * 1_000_000
-        if not self.scheduler.run_until(answered_us, lambda: not any(client.waits for client in self.session_clients)):
+        if not self.scheduler.run_until(answered_us, lambda: not any(asker.waits for asker in askers)):
             raise InvariantError(
                 "C1", f"a command that is sent again and again has no answer in {LONGEST_RECOVERY_S} s"
             )
         self.network.weather = Weather(drop=0.1 if "drop" in self._kinds else 0.0)
         self._injector.start_all()
+        replaced_us = self.scheduler.now_us + LONGEST_RECOVERY_S * 1_000_000
+        if not self.scheduler.run_until(replaced_us, lambda: self._replacement.waiting is None):
+            raise InvariantError("M6", f"a machine is not replaced by a new one in {LONGEST_RECOVERY_S} s")
         given_up_us = self.scheduler.now_us + 2 * PATIENCE_TIMEOUTS * self.config.election_timeout_ms * 1000
         if not self.scheduler.run_until(given_up_us, lambda: not self.reader.readings.unanswered):
             raise InvariantError("L1", f"a read at {self.reader.readings.unanswered} is never answered")

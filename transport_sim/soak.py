@@ -68,7 +68,7 @@ def soak(
         saved = begin
         with Workers(run_seed, jobs, longest_run_s) as workers:
             seeds = count(now.next_seed)
-            answers = workers.answers(((seed, plan, None) for seed in seeds), begin + minutes * 60)
+            answers = workers.answers(((seed, plan, None, None) for seed in seeds), begin + minutes * 60)
             try:
                 while len(now.failures) < MOST_FAILURES:
                     result, busy_seconds = result_of(now.next_seed, next(answers))

@@ -23,6 +23,7 @@ SHOWN = {
         "took wash",
         "took dry, by the next leader",
     ],
+    "simulate_your_own.py": ["40 runs under faults, and the shop adds up"],
 }
 
 
@@ -37,6 +38,18 @@ def test_the_example_runs_as_a_script(example):
     lines = ran.stdout.splitlines()
     assert len(lines) == len(SHOWN[example])
     assert all(expected in line for expected, line in zip(SHOWN[example], lines, strict=True))
+
+
+def test_the_simulator_finds_the_bug_of_the_example():
+    command = [sys.executable, str(CHECKOUT / "examples" / "simulate_your_own.py"), "buggy"]
+
+    ran = subprocess.run(
+        command, env={"PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "restore of BuggyShop does not bring back what snapshot saved" in ran.stdout
+    assert "replay: Simulation(" in ran.stdout
 
 
 PIECES = re.findall(r"```python\n(.*?)```", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL)

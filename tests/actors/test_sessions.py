@@ -26,7 +26,7 @@ from actors.session_table import (
 )
 from raft.entries import COMMAND, Entry
 from raft.errors import InvalidConfig
-from transport_sim.host import Machine
+from transport_sim.machine import SnapshotMachine as Machine
 from transport_sim.session_model import SessionModel
 
 pytestmark = pytest.mark.contract("C1")

@@ -8,8 +8,10 @@ roles.)
 
 from __future__ import annotations
 
+from .histories import HISTORIES
 from .members_and_reads import MEMBERS_AND_READS
 from .mutation import Mutation, in_actors, in_core
+from .storage_and_clocks import STORAGE_AND_CLOCKS
 
 __all__ = ["MUTATIONS", "Mutation"]
 
@@ -302,4 +304,6 @@ MUTATIONS = (
         '        if entry.data == b"\\x01":\n            table.expire(entry.stamp_ms)\n',
     ),
     *MEMBERS_AND_READS,
+    *HISTORIES,
+    *STORAGE_AND_CLOCKS,
 )

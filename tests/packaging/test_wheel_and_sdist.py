@@ -122,6 +122,14 @@ def test_a_simulation_runs(quorate, tmp_path):
     assert json.loads(ran.stdout)
 
 
+def test_pytest_finds_the_plugin(quorate, tmp_path):
+    python = str(Path(quorate).with_name("python"))
+
+    ran = run_to_success([python, "-m", "pytest", "--markers"], tmp_path)
+
+    assert "@pytest.mark.simulation(seeds=20, nodes=3" in ran.stdout
+
+
 def test_a_foreign_package_of_the_same_name_is_told_apart(quorate, tmp_path):
     foreign = tmp_path / "raft" / "__init__.py"
     foreign.parent.mkdir()

@@ -10,7 +10,7 @@ def test_a_node_that_never_heard_from_a_leader_does_not_know_how_stale_it_is():
 
 
 def test_a_follower_is_as_stale_as_the_last_heartbeat_that_told_of_nothing_new():
-    member = Member("a", term=2, log=(1, 1, 2))
+    member = Member("a", term=2, log=(1, 2, 2))
     member.hear(Append("b", 2, 3, 2, 2, ()))
     member.now = 40
     member.hear(Heartbeat("b", 2, 1, commit=2))
@@ -57,3 +57,9 @@ def test_a_leader_that_has_committed_nothing_yet_may_miss_what_its_predecessors_
     assert cluster.commands("b") == cluster.commands("c") == [b"x"]
     assert cluster.nodes["b"].staleness_ms(cluster.now) >= 5000
     assert cluster.nodes["c"].staleness_ms(cluster.now) >= 5000
+
+
+def test_a_new_leader_does_not_know_how_stale_it_is():
+    member = Member("a", term=1, log=(1, 1))
+    member.lead()
+    assert member.node.staleness_ms(member.now) is None, "it starts with nothing committed, whatever was before"

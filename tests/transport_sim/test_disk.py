@@ -1,11 +1,14 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from raft.actor import Persisted
 from raft.entries import COMMAND, Entry
+from raft.membership import Configuration
 from raft.ready import Write
+from raft.snapshot import Snapshot
 from transport_sim.chance import Chance
-from transport_sim.disk import DiskSpeed, SimDisk
+from transport_sim.disk import DamagedStorage, DiskSpeed, SimDisk, torn
 from transport_sim.scheduler import Scheduler
 
 
@@ -79,3 +82,111 @@ def test_a_crash_keeps_a_prefix_and_all_that_was_durable(seed, crash_us):
     scheduler.run_until(10_000_000)
     assert len(reported) == told, "a disk reports nothing of before the crash"
     assert len(durable) == 30 - lost
+
+
+class Node:
+    """Whoever has the disk: notes what it is told."""
+
+    def __init__(self, seed=1, **speed):
+        self.scheduler = Scheduler()
+        self.told = []
+        self.disk = SimDisk(self.scheduler, Chance(seed), DiskSpeed(**speed), self.told.append, lambda write: None)
+
+    def write(self, number, *entries, term=None):
+        self.disk.write(Write(number, term, None, entries))
+
+    def run(self):
+        self.scheduler.run_until(self.scheduler.now_us + 10_000_000)
+        told, self.told[:] = list(self.told), []
+        return [(type(message).__name__, getattr(message, "number", None)) for message in told]
+
+
+@pytest.mark.parametrize("cause", ["fails", "is_full"])
+def test_after_a_write_has_failed_nothing_is_reported_as_durable(cause):
+    node = Node(hasty=0.0)
+    node.write(1, entry(1))
+    assert node.run() == [("Persisted", 1)]
+
+    setattr(node.disk, cause, True)
+    node.write(2, entry(2))
+    node.write(3, entry(3))
+    node.disk.save_snapshot(Snapshot(1, 1, 0, Configuration(("n1",))), [b"state"])
+
+    assert node.run() == [("StorageBroke", None)]
+    assert node.disk.has_failed
+    assert node.disk.entries == [entry(1)]
+    assert node.disk.snapshots == []
+
+
+def test_a_full_disk_works_again_after_a_start_with_space():
+    node = Node(hasty=0.0)
+    node.disk.is_full = True
+    node.write(1, entry(1))
+    assert node.run() == [("StorageBroke", None)]
+
+    node.disk.crash()
+    kept = len(node.disk.entries)
+    node.disk.is_full = False
+    node.write(1, entry(1 + kept))
+
+    assert node.run() == [("Persisted", 1)]
+    assert len(node.disk.entries) == 1 + kept
+
+
+@given(st.integers(0, 10_000), st.integers(0, 30_000))
+def test_of_a_torn_write_a_first_part_is_kept_and_no_more(seed, crash_us):
+    node = Node(seed, hasty=0.0)
+    node.disk.tearing = 1.0
+    batches = [tuple(entry(1 + 4 * number + i) for i in range(4)) for number in range(20)]
+    for number, batch in enumerate(batches, 1):
+        node.write(number, *batch)
+    node.scheduler.run_until(crash_us)
+    done = len(node.told)
+    node.disk.crash()
+    kept = node.disk.entries
+    assert len(kept) >= 4 * done
+    assert kept == [one for batch in batches for one in batch][: len(kept)]
+
+
+def test_tears_leave_the_ballot_and_fewer_entries_than_all():
+    write = Write(1, 3, "n2", (entry(1, 3), entry(2, 3)))
+    part = torn(write, 0.5)
+    assert (part.term, part.vote, part.entries) == (3, "n2", (entry(1, 3),))
+    assert torn(write, 0.0).entries == ()
+    assert torn(Write(1, None, None, (entry(1), entry(2))), 0.4) is None
+    assert len(torn(write, 0.999).entries) == 1
+
+
+def test_torn_writes_do_happen():
+    torn_ones = 0
+    for seed in range(50):
+        node = Node(seed, hasty=0.0)
+        node.disk.tearing = 1.0
+        for number in range(1, 6):
+            node.write(number, *[entry(4 * number - 3 + i) for i in range(4)])
+        node.disk.crash()
+        torn_ones += len(node.disk.entries) % 4 != 0
+    assert torn_ones > 20
+
+
+def test_who_stops_in_good_order_loses_nothing():
+    node = Node()
+    node.write(1, entry(1))
+    node.write(2, entry(2))
+    node.disk.finish()
+    assert node.disk.crash() == 0
+    assert node.disk.entries == [entry(1), entry(2)]
+
+
+def test_nobody_starts_from_what_has_rotted_and_a_new_disk_is_another():
+    node = Node()
+    node.write(1, entry(1), term=1)
+    node.run()
+    incarnation = node.disk.incarnation
+    node.disk.rot(0.5)
+    with pytest.raises(DamagedStorage):
+        node.disk.load()
+    assert node.disk.entries != [entry(1)]
+    node.disk.format()
+    assert node.disk.load().entries == ()
+    assert node.disk.incarnation != incarnation

@@ -476,11 +476,12 @@ def joint_in_a_snapshot(cluster):
     cluster.drop(TimeoutNow)  # the hand-over fails, so that the joint configuration stays for a while
     cluster.replace(["n1"], ["n4"])
     members = ("n1", "n2", "n3", "n4")
+
+    def has_nothing_else(disk):
+        return disk.snapshots and disk.snapshots[-1][0].configuration.joint and not disk.entries
+
     cluster.run_until(
-        lambda: all(
-            cluster.host(id).disk.snapshots and cluster.host(id).disk.snapshots[-1][0].configuration.joint
-            for id in members
-        ),
+        lambda: all(has_nothing_else(cluster.host(id).disk) for id in members),
         what="snapshots with the joint configuration",
     )
     cluster.crash(*members)

@@ -51,7 +51,7 @@ def state_of(directory):
 def test_sums_are_those_of_the_runs(tmp_path):
     progress = soak_until(tmp_path / "soak", 12, first_seed=3)
 
-    results = [run_seed((seed, PLAN, None))[0] for seed in range(3, 12)]
+    results = [run_seed((seed, PLAN, None, None))[0] for seed in range(3, 12)]
     summary = progress.summary
     assert (progress.first_seed, progress.next_seed, summary.runs) == (3, 12, 9)
     assert summary.events == sum(result.events for result in results)
@@ -76,7 +76,7 @@ def test_taken_up_again_it_goes_on_and_adds_up(tmp_path):
 
 
 def test_progress_survives_as_it_was_saved(tmp_path):
-    result, busy_seconds = run_seed((7, PLAN, None))
+    result, busy_seconds = run_seed((7, PLAN, None, None))
     failure = Failure(Violation(7, "S1", "two leaders", "n1"), "quorate …", "seed-7.ndjson", None)
     result.violation = failure.violation
     progress = Progress(PLAN, 7, 7).after(result, busy_seconds, failure)

@@ -27,8 +27,9 @@ from .numbers import Positive
 def command(trace: Path | None, seed: int | None, nodes: int, faults: str, seconds: float, as_json: bool) -> None:
     """Run a recorded run again, and compare it with TRACE, line for line.
 
-    The header of the trace decides the run. With the code that recorded it, it comes to the same digest; with other
-    code this says at which line the two part, what was recorded and what happens now.
+    The header of the trace decides the run; that of an exploration tells the way to take. With the code that recorded
+    it, it comes to the same digest; with other code this says at which line the two part, what was recorded and what
+    happens now.
 
     \b
       quorate sim run --seed 7 --trace run.ndjson
@@ -57,28 +58,27 @@ def command(trace: Path | None, seed: int | None, nodes: int, faults: str, secon
         click.echo(f"quorate sim replay: {error}", err=True)
         sys.exit(2)
     parting = replayed.parting
-    result = replayed.result
     if parting is None:
-        click.echo(f"the same: {replayed.lines:,} lines, digest {result.digest}", err=True)
+        click.echo(f"the same: {replayed.lines:,} lines, digest {replayed.digest}", err=True)
     else:
         click.echo(f"they part at line {parting.line:,}", err=True)
         click.echo(f"  recorded: {json.dumps(parting.recorded)}", err=True)
         click.echo(f"  replayed: {json.dumps(parting.replayed)}", err=True)
-    if result.violation is not None:
-        click.echo(f"{result.violation.invariant} is broken: {result.violation.message}", err=True)
+    if replayed.broken is not None:
+        promise, message = replayed.broken
+        click.echo(f"{promise} is broken: {message}", err=True)
     if as_json:
-        violation = None if result.violation is None else result.violation.invariant
         click.echo(
             json.dumps(
                 {
                     "same": parting is None,
                     "lines": replayed.lines,
-                    "digest": result.digest,
+                    "digest": replayed.digest,
                     "recorded_digest": replayed.recorded_digest,
                     "parts_at_line": None if parting is None else parting.line,
                     "recorded": None if parting is None else parting.recorded,
                     "replayed": None if parting is None else parting.replayed,
-                    "violation": violation,
+                    "violation": None if replayed.broken is None else replayed.broken[0],
                 }
             )
         )

@@ -8,10 +8,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..climate import CLIMATES
+from ..explore import trace as exploration
+from ..explore.bounds import InvalidBounds
+from ..explore.path import Astray
 from ..faults import KINDS
 from ..simulation import Result, Simulation
 from .reading import Header, MalformedTrace, Trace, TraceError, opened
 from .recording import Line
+
+LONGEST_NAME = 60
+"""How many characters the name of a machine may have to be shown."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class Recipe:
     """All that decides a run.
 
     Attributes:
-        seed, nodes, faults, seconds, only: see `Simulation`.
+        seed, nodes, faults, seconds, only, climate: see `Simulation`.
     """
 
     seed: int
@@ -27,6 +34,7 @@ class Recipe:
     faults: tuple[str, ...]
     seconds: float
     only: tuple[str, ...] | None = None
+    climate: str | None = None
 
     @classmethod
     def of(cls, header: Header, file: str) -> Recipe:
@@ -39,11 +47,16 @@ class Recipe:
         only = fields.get("only")
         if header.kind != "run":
             raise MalformedTrace(file, 1, f"a trace of kind {header.kind!r} has no seed to run again")
+        if "machine" in fields:
+            raise MalformedTrace(
+                file, 1, f"{_shown(fields['machine'])} is a machine of users; run the test that recorded it again"
+            )
         checks = (
             ("seed", _is_count(fields.get("seed"), 0), "a whole number from 0"),
             ("nodes", _is_count(fields.get("nodes"), 1, 9), "a whole number from 1 to 9"),
             ("faults", _are_among(fields.get("faults"), KINDS), f"a list of some of {', '.join(KINDS)}"),
             ("seconds", _is_seconds(fields.get("seconds")), "a number above 0, 600 at most"),
+            ("climate", fields.get("climate") in CLIMATES, f"one of {', '.join(CLIMATES)}"),
             ("only", only is None or _are_texts(only), "null or a list of keys"),
         )
         for name, is_good, wanted in checks:
@@ -55,11 +68,12 @@ class Recipe:
             tuple(fields["faults"]),
             float(fields["seconds"]),
             None if only is None else tuple(only),
+            fields["climate"],
         )
 
     def simulation(self, trace: Callable[[Line], None] | None = None) -> Simulation:
         """Return the run, ready to begin; `trace` is called with every line of its trace."""
-        return Simulation(self.seed, self.nodes, self.faults, self.seconds, self.only, trace)
+        return Simulation(self.seed, self.nodes, self.faults, self.seconds, self.only, trace, climate=self.climate)
 
 
 @dataclass(frozen=True)
@@ -81,13 +95,15 @@ class Replay:
     """What a replay came to.
 
     Attributes:
-        result: of the run, as far as it went.
+        digest: of the run, as far as it went.
+        broken: the number of the promise that it broke, and what was seen; None for none.
         recorded_digest: what the trace ends with.
         lines: how many lines agreed.
         parting: where the two part; None when they are the same.
     """
 
-    result: Result
+    digest: str
+    broken: tuple[str, str] | None
     recorded_digest: str
     lines: int
     parting: Parting | None
@@ -147,15 +163,18 @@ def replay(path: Path) -> Replay:
         path: the trace.
 
     Raises:
-        TraceError: it cannot be read, or is not of a random run.
+        TraceError: it cannot be read, or does not say how to run it again.
     """
     with opened(path) as trace:
-        recipe = Recipe.of(trace.header, str(path))
         comparison = _Comparison(_lines(trace))
-        result = recipe.simulation(comparison.take).run()
+        if trace.header.kind == "explore":
+            digest, broken = _explore(trace.header, str(path), comparison)
+        else:
+            result = Recipe.of(trace.header, str(path)).simulation(comparison.take).run()
+            digest, broken = result.digest, _broken(result)
         comparison.finish()
         assert trace.end is not None  # or reading would have failed
-        return Replay(result, str(trace.end.get("digest")), comparison.lines, comparison.parting)
+        return Replay(digest, broken, str(trace.end.get("digest")), comparison.lines, comparison.parting)
 
 
 def replay_recipe(recipe: Recipe) -> Replay:
@@ -169,7 +188,27 @@ def replay_recipe(recipe: Recipe) -> Replay:
     comparison = _Comparison(iter(lines))
     result = recipe.simulation(comparison.take).run()
     comparison.finish()
-    return Replay(result, first.digest, comparison.lines, comparison.parting)
+    return Replay(result.digest, _broken(result), first.digest, comparison.lines, comparison.parting)
+
+
+def _broken(result: Result) -> tuple[str, str] | None:
+    violation = result.violation
+    return None if violation is None else (violation.invariant, violation.message)
+
+
+def _explore(header: Header, file: str, comparison: _Comparison) -> tuple[str, tuple[str, str] | None]:
+    """Take the way of an exploration's trace again; return the digest and what was broken."""
+    broken = None
+    last: Line = {}
+    comparison.take(header.fields)
+    try:
+        for last in exploration.events(header.fields):
+            comparison.take(last)
+            if last["event"] == "violation":
+                broken = (str(last["promise"]), str(last["message"]))
+    except (InvalidBounds, Astray) as error:
+        raise MalformedTrace(file, 1, f"the way that it tells cannot be taken: {error}") from error
+    return str(last.get("digest", "")), broken
 
 
 def _lines(trace: Trace) -> Iterator[Line]:
@@ -182,6 +221,10 @@ def _lines(trace: Trace) -> Iterator[Line]:
 def _text(line: Line) -> str:
     """Return what tells a line from another: unlike Python, a trace does not take 1 for true."""
     return json.dumps(line, sort_keys=True)
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= LONGEST_NAME else "this"
 
 
 def _is_count(value: object, least: int, most: float = math.inf) -> bool:

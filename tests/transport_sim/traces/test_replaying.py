@@ -46,8 +46,7 @@ def test_the_same_run_does_the_same(recorded):
     path, result = recorded
     found = replay(path)
     assert found.parting is None
-    assert found.result == result
-    assert found.recorded_digest == result.digest
+    assert (found.digest, found.broken, found.recorded_digest) == (result.digest, None, result.digest)
     assert found.lines == len(path.read_text(encoding="utf-8").splitlines())
 
 
@@ -65,7 +64,7 @@ def test_two_runs_of_a_seed_are_the_same():
     found = replay_recipe(Recipe(3, 3, KINDS, 2.0))
     assert found.parting is None
     assert found.lines > 100
-    assert found.recorded_digest == found.result.digest
+    assert found.recorded_digest == found.digest
 
 
 @pytest.mark.parametrize("place", [2, 100, -2])
@@ -78,7 +77,7 @@ def test_a_changed_line_is_told_with_both_versions(changed, place):
     found = replay(path)
     assert found.parting.line == (place + 1 if place > 0 else count + place + 1)
     assert found.parting.recorded == {**found.parting.replayed, "surprise": 1}
-    assert found.recorded_digest == found.result.digest, "the run goes on to its end, and so does reading"
+    assert found.recorded_digest == found.digest, "the run goes on to its end, and so does reading"
 
 
 def test_true_is_not_one(changed):
@@ -158,7 +157,7 @@ def test_a_header_that_the_code_does_not_draw_any_more_parts_at_line_1(changed):
 
 BAD_HEADERS = {
     "another version": ({"version": 2}, NoTrace, "version 2 of the format"),
-    "an exploration": ({"kind": "explore"}, MalformedTrace, "no seed to run again"),
+    "an exploration of nothing": ({"kind": "explore"}, MalformedTrace, "the way that it tells cannot be taken: bounds"),
     "no seed": ({"seed": None}, MalformedTrace, "'seed' of the header must be a whole number from 0"),
     "a seed below 0": ({"seed": -1}, MalformedTrace, "'seed' of the header must be"),
     "a seed that is true": ({"seed": True}, MalformedTrace, "'seed' of the header must be"),

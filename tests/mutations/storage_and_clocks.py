@@ -1,0 +1,69 @@
+"""Deliberate bugs in how storage that fails, and clocks that are wrong, are dealt with.
+
+Some of them are bugs of the simulated disk itself: it stands for the storage code, whose promises (see `raft/ports.py`)
+the core relies on, and the checker must notice when they are broken.
+"""
+
+from __future__ import annotations
+
+from .mutation import Mutation, in_core
+
+
+def in_disk(name: str, before: str, after: str) -> Mutation:
+    return Mutation(name, (("transport_sim/disk.py", before, after),))
+
+
+STORAGE_AND_CLOCKS = (
+    in_core("node goes on after its disk has failed", "actor", "            raise StorageFailed(message.reason)\n", ""),
+    in_disk(
+        "sync that failed is repeated, and what it was to sync is gone",
+        "        if power_cycle != self._power_cycles or self._breaks():\n            return\n",
+        "        if power_cycle != self._power_cycles:\n            return\n"
+        "        if self.fails:\n"
+        "            self.fails = False\n"
+        "            self._under_way = deque(write for write in self._under_way if write.number != number)\n"
+        "            self._tell(Persisted(number))\n"
+        "            return\n"
+        "        if self._breaks():\n            return\n",
+    ),
+    in_disk(
+        "what lies behind a tear is read",
+        "write.entries[: int(share * len(write.entries))]",
+        "write.entries[int(share * len(write.entries)) :]",
+    ),
+    in_disk(
+        "crash keeps a write and loses the one before",
+        "        for _ in range(self._chance.between(0, len(self._under_way))):\n"
+        "            self._make_durable(self._under_way.popleft())\n",
+        "        for _ in range(self._chance.between(0, len(self._under_way))):\n"
+        "            self._make_durable(self._under_way.pop())\n",
+    ),
+    in_disk("node starts from damaged storage", "        if self.is_damaged:\n", "        if False:\n"),
+    in_disk(
+        "new disk with the old incarnation",
+        "        self.incarnation = self._chance.between(1, (1 << 53) - 1)\n",
+        '        self.incarnation = getattr(self, "incarnation", 0) or self._chance.between(1, (1 << 53) - 1)\n',
+    ),
+    in_core(
+        "log cut off before the snapshot is durable",
+        "actor",
+        "            self._storage.save_snapshot(node.snapshots.describe(), self._machine.snapshot())\n",
+        "            described = node.snapshots.describe()\n"
+        "            self._storage.save_snapshot(described, self._machine.snapshot())\n"
+        "            node.snapshots.saved(described)\n",
+    ),
+    in_core("restart forgets the vote", "node", "        self.vote = restored.vote\n", "        self.vote = None\n"),
+    in_core("time runs backwards", "node", "        if now > self.now:\n", "        if True:\n"),
+    in_core(
+        "lease without allowance for clocks that are wrong",
+        "leader",
+        "        shortened_ms = promise_ms * (1_000_000 - drift) // (1_000_000 + drift)\n",
+        "        shortened_ms = promise_ms\n",
+    ),
+    in_core(
+        "lease longer than the voters have promised",
+        "leader",
+        "        promise_ms = min(message.promise_ms, config.election_timeout_ms)\n",
+        "        promise_ms = config.election_timeout_ms\n",
+    ),
+)
