@@ -184,7 +184,8 @@ class Host:
         if self.actor is not None:
             self._timer.follow_clock()
         if self._world.trace is not None:
-            self._world.trace.record("clock", node=self.id, by=by_us)
+            direction = "forward" if by_us >= 0 else "back"
+            self._world.trace.record("clock", node=self.id, direction=direction, microseconds=abs(by_us))
 
     @property
     def lease_reads(self) -> int:

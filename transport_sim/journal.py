@@ -116,6 +116,7 @@ class Progress:
             **{name: getattr(summary, name) for name in COUNTED},
             "faults": dict(sorted(summary.faults.items())),
             "situations": dict(sorted(summary.situations.items())),
+            "models": sorted(summary.models),
             "digest": summary.digest,
             "violations": [failure.as_json() for failure in self.failures],
         }
@@ -230,6 +231,7 @@ def run_command(seed: int, plan: Plan) -> str:
     return shlex.join(
         ["quorate", "sim", "run", "--seed", str(seed), "--nodes", str(plan.nodes), "--faults", faults]
         + ["--seconds", repr(float(plan.seconds))]
+        + ([] if plan.climate is None else ["--climate", plan.climate])
     )
 
 
@@ -238,6 +240,7 @@ def _settings(plan: Plan, first_seed: int) -> dict[str, object]:
         "nodes": plan.nodes,
         "faults": list(plan.faults),
         "seconds": float(plan.seconds),
+        "climate": plan.climate,
         "first_seed": first_seed,
     }
 
@@ -258,6 +261,7 @@ def _progress(plan: Plan, found: Mapping[str, Any]) -> Progress:
         violations=[failure.violation for failure in failures],
         faults=Counter({kind: _of(int, count) for kind, count in found["faults"].items()}),
         situations=Counter({name: _of(int, count) for name, count in found["situations"].items()}),
+        models={_of(str, model) for model in found["models"]},
         busy_seconds=_of(float, found["busy_seconds"]),
         digest=_of(str, found["digest"]),
     )

@@ -121,7 +121,9 @@ def _record(task: tuple[Result, Plan, Path]) -> _Recording:
                 if lines <= MOST_EVENTS:
                     write(line)
 
-            again = Simulation(result.seed, plan.nodes, plan.faults, plan.seconds, trace=take).run()
+            again = Simulation(
+                result.seed, plan.nodes, plan.faults, plan.seconds, trace=take, climate=plan.climate
+            ).run()
             if lines > MOST_EVENTS:
                 raise _TooLong(f"the trace would have {lines:,} lines, and {MOST_EVENTS:,} is the most")
     except (UnwritableTrace, _TooLong) as problem:

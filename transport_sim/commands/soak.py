@@ -35,6 +35,11 @@ SHOWN_FAULTS = 8
 @click.option("--nodes", type=click.IntRange(1, 9), default=5, show_default=True, help="Members of the cluster.")
 @click.option("--faults", default="all", show_default=True, help="As of `quorate sim run`.")
 @click.option(
+    "--climate",
+    type=click.Choice(["calm", "lan", "wan", "flaky", "hostile"]),
+    help="As of `quorate sim run`.  [default: each seed has its own]",
+)
+@click.option(
     "--seconds", type=Positive(600), default=20, show_default=True, help="Simulated seconds of faults of each run."
 )
 @click.option("--first-seed", type=click.IntRange(min=0), help="Where to begin.  [default: 0]")
@@ -58,6 +63,7 @@ def command(
     jobs: int | None,
     nodes: int,
     faults: str,
+    climate: str | None,
     seconds: float,
     first_seed: int | None,
     state: Path,
@@ -90,13 +96,11 @@ def command(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--faults") from None
     console = Console(stderr=True, highlight=False)
-    # A supervisor ends it as Ctrl-C does: what was found is saved.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     display = _Display(console, state)
     interrupted = False
     try:
-        with display.shown():
-            plan = Plan(nodes, kinds, seconds)
+        with _ended_by_supervisors(), display.shown():
+            plan = Plan(nodes, kinds, seconds, climate)
             most_minutes = math.inf if minutes is None else minutes
             display.progress = soak(
                 state, plan, jobs or os.cpu_count() or 1, first_seed, most_minutes, longest_run, display.show
@@ -118,6 +122,16 @@ def command(
         click.echo("quorate sim soak: interrupted; the same command goes on from here", err=True)
         sys.exit(INTERRUPTED)
     sys.exit(1 if progress.failures else 0)
+
+
+@contextmanager
+def _ended_by_supervisors() -> Iterator[None]:
+    """Let SIGTERM end it as Ctrl-C does: what was found is saved."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Display:

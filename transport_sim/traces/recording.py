@@ -22,7 +22,23 @@ Line = dict[str, Any]
 TRACE_VERSION = 1
 """Changes when a field changes its meaning or goes; new events and fields do not change it."""
 
-MARKED_FAULTS = ("crash", "one-way", "partition", "pause", "stall", "usurper", "worst-moment")
+MARKED_FAULTS = (
+    "bit-rot",
+    "bridge",
+    "clock-jump",
+    "crash",
+    "disk-error",
+    "disk-full",
+    "one-way",
+    "partition",
+    "pause",
+    "ring",
+    "rolling-restart",
+    "stall",
+    "torn-write",
+    "usurper",
+    "worst-moment",
+)
 """Kinds of faults that are events of their own, apart from the decision: those that one marks in a picture."""
 
 LONGEST_TEXT = 60

@@ -56,7 +56,7 @@ class Recipe:
             ("nodes", _is_count(fields.get("nodes"), 1, 9), "a whole number from 1 to 9"),
             ("faults", _are_among(fields.get("faults"), KINDS), f"a list of some of {', '.join(KINDS)}"),
             ("seconds", _is_seconds(fields.get("seconds")), "a number above 0, 600 at most"),
-            ("climate", fields.get("climate") in CLIMATES, f"one of {', '.join(CLIMATES)}"),
+            ("climate", _are_among([fields.get("climate")], tuple(CLIMATES)), f"one of {', '.join(CLIMATES)}"),
             ("only", only is None or _are_texts(only), "null or a list of keys"),
         )
         for name, is_good, wanted in checks:

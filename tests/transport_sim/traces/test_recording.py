@@ -13,7 +13,7 @@ from transport_sim.traces.recording import STATE
 from transport_sim.traces.writing import trace_file
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "trace.md"
-SEEDS = range(6)
+SEEDS = (2, 3, 8, 9, 11)
 
 
 def described():

@@ -166,6 +166,8 @@ BAD_HEADERS = {
     "faults that are lists": ({"faults": [["drop"]]}, MalformedTrace, "'faults' of the header must be"),
     "too many seconds": ({"seconds": 601}, MalformedTrace, "'seconds' of the header must be a number above 0, 600"),
     "seconds that are true": ({"seconds": True}, MalformedTrace, "'seconds' of the header must be"),
+    "no climate": ({"climate": None}, MalformedTrace, "'climate' of the header must be one of"),
+    "a climate that is a list": ({"climate": []}, MalformedTrace, "'climate' of the header must be one of"),
     "only that is no list": ({"only": "all"}, MalformedTrace, "'only' of the header must be null or a list of keys"),
     "only with numbers": ({"only": [1]}, MalformedTrace, "'only' of the header must be"),
 }
