@@ -23,9 +23,9 @@ HISTORIES = (
     ),
     in_core(
         "staleness told before the term's first commit",
-        "follower",
-        "            if message.commit <= log.applied_index and log.term_at(message.commit) == node.term:\n",
-        "            if message.commit <= log.applied_index:\n",
+        "reads",
+        "    return leader.node.log.commit_index if leader.has_committed else leader.first_index\n",
+        "    return leader.node.log.commit_index\n",
     ),
     in_core(
         "staleness is never told",

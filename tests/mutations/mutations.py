@@ -57,8 +57,8 @@ MUTATIONS = (
     in_core(
         "late votes of an older term counted",
         "node",
-        "            return False\n        if isinstance(message, VoteRequest) and",
-        '            return message.handler == "on_vote_reply"\n        if isinstance(message, VoteRequest) and',
+        "            return False\n        # A removed member",
+        '            return message.handler == "on_vote_reply"\n        # A removed member',
     ),
     in_core(
         "votes twice in a term",
