@@ -229,7 +229,8 @@ def draw_mix(chance: Chance, name: str, kinds: Sequence[str]) -> Mix:
     mix.worst_moments = trouble.pick(climate.worst_moments) if "worst-moment" in kinds else 0.0
     if climate.pace_us:
         mix.pace_us = trouble.pick(climate.pace_us)
-        drawn = {kind: trouble.happens(climate.share) for kind in STRUCK}
+        # A run in which clocks jump has no leases, and most runs shall have some.
+        drawn = {kind: trouble.happens(climate.share / (3 if kind == "clock-jump" else 1)) for kind in STRUCK}
         possible = [kind for kind in STRUCK if kind in kinds]
         mix.struck = tuple(kind for kind in possible if drawn[kind]) or tuple(possible[:1])
     return mix

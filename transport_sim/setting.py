@@ -42,7 +42,7 @@ def draw_setting(chance: Chance, nodes: int, kinds: Sequence[str], mix: Mix) -> 
         snapshot_tail_entries=chance.pick((0, 10, 1000)),
         snapshot_chunk_bytes=chance.pick((200, 1000, 262_144)),
         lease_promise_ms=chance.pick(promises_ms),
-        max_clock_drift_ppm=chance.pick((1_000, 10_000, 200_000)),
+        max_clock_drift_ppm=chance.pick((10_000, 200_000)),
         quiescent_timeouts=chance.pick((0, 0, 0, 2)),
     )
     ids = [f"n{number}" for number in range(1, nodes + 1 + (SPARES if "membership" in kinds else 0))]
@@ -63,7 +63,9 @@ def draw_setting(chance: Chance, nodes: int, kinds: Sequence[str], mix: Mix) -> 
         weather=mix.weather,
         disk_speed=mix.disk_speed,
         busy=mix.busy,
-        drift_ppm=chance.fork("drift").pick((0, config.max_clock_drift_ppm)) if "drift" in kinds else 0,
+        drift_ppm=chance.fork("drift").pick((0, config.max_clock_drift_ppm, config.max_clock_drift_ppm))
+        if "drift" in kinds
+        else 0,
     )
 
 
