@@ -32,12 +32,18 @@ class Storage:
     """The stable storage of one member."""
 
     def load(self):
-        """Return a `Restored` with what is durable. Called once, before the actor starts."""
+        """Return a `Restored` with what is durable. Called once, before the actor starts.
+
+        Raises when what is stored is damaged, so that nobody starts from it.
+        """
 
     def write(self, write) -> None:
         """Begin a `Write`. Put `Persisted(number)` into the mailbox when it is durable, `StorageBroke` if it fails.
 
-        Writes take effect in the order of their numbers. A crash leaves the effect of the writes up to some number.
+        Writes take effect in the order of their numbers. A crash leaves the effect of the writes up to some number. Of
+        the next one it may leave its term and vote, and with them, if it has any, the first of its entries.
+
+        After a failure nothing is reported as durable any more: only the next start tells what is.
         """
 
     def save_snapshot(self, snapshot, chunks) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Write:
-    """One numbered write to stable storage; all of it becomes durable at once, or none of it.
+    """One numbered write to stable storage. It is durable when all of it is; what a crash leaves: see `ports.py`.
 
     Attributes:
         number: counts up from 1 without gaps; the runtime reports it back with `Node.persisted`.

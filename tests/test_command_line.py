@@ -14,6 +14,8 @@ import pytest
 
 from tests.mutations.mutations import MUTATIONS
 from tests.mutations.run import apply
+from transport_sim.climate import CLIMATES
+from transport_sim.faults import KINDS
 from transport_sim.situations import SITUATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,6 +91,27 @@ def test_json_is_the_only_thing_on_stdout_and_has_every_key():
     assert "situation: two-leaders" in ran.stderr
 
 
+def test_the_climate_is_part_of_the_command_that_replays_a_run(broken):
+    options = ["--seeds", "1", "--seconds", "2", "--climate", "hostile", "--json"]
+    ran = quorate("sim", "run", *options, folder=broken)
+
+    (violation,) = json.loads(ran.stdout.splitlines()[-1])["violations"]
+    assert violation["replay"].endswith(" --climate hostile")
+
+
+def test_the_cost_of_the_checks_is_told_on_request_and_changes_nothing():
+    options = ["--seeds", "1", "--seconds", "2", "--nodes", "3", "--jobs", "1", "--json"]
+    plain, profiled = (json.loads(quorate("sim", "run", *options, *more).stdout) for more in ([], ["--profile"]))
+
+    assert "cost" not in plain
+    cost = profiled.pop("cost")
+    assert profiled["digest"] == plain["digest"]
+    assert cost["the whole run"]["share"] == 1.0
+    rest = [part["share"] for name, part in cost.items() if name != "the whole run"]
+    assert sum(rest) == pytest.approx(1.0, abs=0.01)
+    assert {"digest", "situations", "sessions", "durability: disks", "messages that leave"} <= set(cost)
+
+
 def test_one_seed_is_one_run():
     ran = quorate("sim", "run", "--seed", "7", "--seconds", "2", "--json")
 
@@ -134,6 +157,7 @@ def test_a_violation_is_exit_code_1_and_comes_with_the_command_that_replays_it(b
         (["--seconds", "nan"], "no number of seconds"),
         (["--seed", "1", "--seeds", "2"], "--seed runs one seed"),
         (["--speed"], "No such option"),
+        (["--climate", "tropical"], "'tropical' is not one of"),
         (["surplus"], "unexpected extra argument"),
     ],
 )
@@ -144,6 +168,13 @@ def test_wrong_usage_is_exit_code_2_with_a_message(arguments, complaint):
     assert complaint in ran.stderr
     assert "Traceback" not in ran.stderr
     assert ran.stdout == ""
+
+
+def test_the_help_names_every_fault_and_every_climate():
+    ran = quorate("sim", "run", "--help")
+
+    text = "".join(ran.stdout.split())  # lines are broken at the hyphens of names, too
+    assert all(name in text for name in (*KINDS, *CLIMATES))
 
 
 def test_help_teaches():

@@ -49,6 +49,7 @@ def test_time_that_goes_back_is_found_out():
         cluster.run(500)
 
 
+@pytest.mark.contract("E9")
 def test_a_clock_that_jumps_rings_the_alarm_at_once_and_one_that_steps_back_waits():
     with Scenario() as cluster:
         leader = cluster.elect()
@@ -77,6 +78,7 @@ def test_a_damaged_disk_keeps_its_node_down():
         cluster.recover(without=[follower])
 
 
+@pytest.mark.contract("M6")
 def test_machines_whose_disks_rot_are_replaced():
     replaced = back = 0
     for seed in range(60):
