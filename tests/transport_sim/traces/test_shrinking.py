@@ -53,7 +53,7 @@ BUGS = [
     ("votes twice in a term", 3, 3, [1, 2]),
     ("truncation without conflict", 3, 2, [1]),
     ("commit by counting old terms", 3, 3, [1]),
-    (mutated.RAISES.name, 5, 3, [1]),
+    (mutated.RAISES.name, 4, 2, [1]),
 ]
 
 
@@ -78,7 +78,6 @@ def test_what_is_left_breaks_the_same_promise_and_nothing_can_be_left_out(name, 
     assert shrunk["after"]["nodes"] <= nodes
     assert shrunk["decisions_after"] == len(decisions)
     assert shrunk["decisions_after"] <= shrunk["decisions_before"] / 5
-    assert shrunk["events_after"] <= 2 * shrunk["events_before"], "what is not lost arrives, but it is no other run"
     assert told["seen"][-1] == [others[-1]["runs"] if others else shrunk["runs"], len(decisions)]
 
 
