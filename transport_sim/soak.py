@@ -51,7 +51,7 @@ def soak(
         first_seed: the first seed; None for that of the directory, or 0.
         minutes: how long to go on, in real time.
         longest_run_s: how long a run may take, in seconds of real time.
-        progress: called at the beginning, and after each run.
+        progress: called at the beginning, after each run, and with what was saved last, also when interrupted.
 
     Returns:
         How far it has come.
@@ -83,6 +83,7 @@ def soak(
             finally:
                 now = replace(now, elapsed_s=before_s + monotonic() - begin)
                 journal.save(now)
+                progress(now)
     return now
 
 

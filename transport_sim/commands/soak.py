@@ -102,9 +102,7 @@ def command(
         with _ended_by_supervisors(), display.shown():
             plan = Plan(nodes, kinds, seconds, climate)
             most_minutes = math.inf if minutes is None else minutes
-            display.progress = soak(
-                state, plan, jobs or os.cpu_count() or 1, first_seed, most_minutes, longest_run, display.show
-            )
+            soak(state, plan, jobs or os.cpu_count() or 1, first_seed, most_minutes, longest_run, display.show)
     except SoakError as error:
         click.echo(f"quorate sim soak: {error}", err=True)
         sys.exit(2)

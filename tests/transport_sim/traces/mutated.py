@@ -19,6 +19,16 @@ RAISES = in_core(
     "        if isinstance(self.role, Follower):\n",
 )
 
+SEARCH = """
+import sys
+from transport_sim import Simulation
+for seed in range(1000):
+    simulation = Simulation(seed, int(sys.argv[1]), seconds=float(sys.argv[2]))
+    if simulation.run().violation is not None and 100 < len(simulation.decisions) < 600:
+        print(seed)
+        break
+"""
+
 
 def mutation(name):
     """The deliberate bug of that name."""
@@ -50,3 +60,8 @@ def told(ran):
     """The JSON object that is the last line of what a program printed."""
     assert ran.stdout, ran.stderr
     return json.loads(ran.stdout.splitlines()[-1])
+
+
+def failing_seed(folder, nodes, seconds):
+    """The first seed that breaks a promise with these sources, after enough decisions to have something to shrink."""
+    return told(python(folder, "-c", SEARCH, nodes, seconds))
