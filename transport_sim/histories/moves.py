@@ -103,7 +103,7 @@ class Moves:
         excluding = [step for step in self.steps if step.excluded]
         self._excludes = bool(excluding)
         self._excludes_seen = any(step.finds != frozenset((ABSENT,)) for step in excluding)
-        self._chains_on: dict[State, bool] = {}  # whether some unknown step can follow one that leaves a state
+        self._chaining: dict[State, bool] = {}  # whether some unknown step can follow one that leaves a state
 
     def hopeless(self) -> Step | None:
         """Return the first step, by its answer, of those that can certainly never be taken; None when there is none."""
@@ -200,6 +200,7 @@ class Moves:
         """Yield what comes of one or several unknown steps and one of the known steps that may want them."""
         steps = [self.steps[index] for index in wanting]
         goals = _goals(steps)
+        anywhere = any(step.effect == EXTEND for step in steps)  # such a step makes something of any state
         fewest = {configuration.state: [configuration.used]}
         chains: list[tuple[tuple[Step, ...], State, Used]] = [((), configuration.state, configuration.used)]
         for chain, found, spent in chains:  # which grows meanwhile: short chains come first
@@ -210,7 +211,8 @@ class Moves:
                 alike = fewest.setdefault(state, [])
                 if any(is_no_more(other, used) for other in alike):
                     continue
-                is_wanted, may_go_on = self._is_wanted(state, goals, steps), self._may_go_on(state, goals)
+                is_wanted = self._is_wanted(state, goals, steps)
+                may_go_on = self._chains_on(state) and (anywhere or not goals or self._within(state, goals))
                 if not is_wanted and not may_go_on:
                     continue
                 alike.append(used)
@@ -231,15 +233,15 @@ class Moves:
             for step in wanting
         )
 
-    def _may_go_on(self, state: State, goals: frozenset[State]) -> bool:
-        """Whether it may be of use to take one more unknown step."""
-        possible = self._chains_on.get(state)
-        if possible is None:
-            possible = self._chains_on[state] = any(
+    def _chains_on(self, state: State) -> bool:
+        """Whether some unknown step may follow another one that led to a state."""
+        does = self._chaining.get(state)
+        if does is None:
+            does = self._chaining[state] = any(
                 step.accepts(state) and self._left_by(step, state) not in (state, UNSEEN)
                 for step in self._unknown.dependent
             )
-        return possible and (not goals or self._within(state, goals))
+        return does
 
     def _is_vain(self, configuration: Configuration, found: State, index: int, used: Used) -> bool:
         """Whether a known step right after unknown ones, which led to what it finds, is no use."""
