@@ -18,7 +18,8 @@ from .search import Search
 from .validation import validate
 
 FIRST_TRY = 20_000  # configurations for each key before any key gets more: about a second
-EXPLANATION = 300_000  # configurations that the explanation of one violation may cost
+EXPLANATION = 300_000  # configurations that the explanation of a violation may cost
+EXPLANATION_S = 10.0  # and how long it may take, in seconds: what matters most is the verdict
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def check(operations: Sequence[Operation], model: str, seconds: float = 60.0, al
     explanation = None
     stuck = next((verdict for verdict in verdicts.values() if verdict.stuck_at is not None), None)
     if stuck is not None and stuck.stuck_at is not None:
-        budget = Budget(EXPLANATION, deadline)
+        budget = Budget(EXPLANATION, min(deadline, time.monotonic() + EXPLANATION_S))
         explanation = Explainer(by_key[stuck.key], model, allowance_s, budget).explain(stuck.stuck_at)
     return Verdict(list(verdicts.values()), time.monotonic() - begun, explanation)
 

@@ -156,7 +156,7 @@ def _kv(operations: Sequence[Operation]) -> Problem:
     sets = any(step.finds is not None for step in unknown)
 
     def within(state: State, goals: frozenset[State]) -> bool:
-        if extends and sets:
+        if extends and (sets or state is ABSENT):
             return True
         if not extends:
             return by_cas(state, goals)

@@ -103,7 +103,7 @@ class Moves:
         excluding = [step for step in self.steps if step.excluded]
         self._excludes = bool(excluding)
         self._excludes_seen = any(step.finds != frozenset((ABSENT,)) for step in excluding)
-        self._can_chain: dict[State, bool] = {}  # whether an unknown step may follow one that leaves a state
+        self._chaining: dict[State, bool] = {}  # whether some unknown step can follow one that leaves a state
 
     def hopeless(self) -> Step | None:
         """Return the first step, by its answer, of those that can certainly never be taken; None when there is none."""
@@ -200,6 +200,7 @@ class Moves:
         """Yield what comes of one or several unknown steps and one of the known steps that may want them."""
         steps = [self.steps[index] for index in wanting]
         goals = _goals(steps)
+        anywhere = any(step.effect == EXTEND for step in steps)  # such a step makes something of any state
         fewest = {configuration.state: [configuration.used]}
         chains: list[tuple[tuple[Step, ...], State, Used]] = [((), configuration.state, configuration.used)]
         for chain, found, spent in chains:  # which grows meanwhile: short chains come first
@@ -208,32 +209,39 @@ class Moves:
                 if not step.accepts(found) or (state == UNSEEN and not self._excludes):
                     continue
                 alike = fewest.setdefault(state, [])
-                if any(is_no_more(other, used) for other in alike) or not self._is_of_use(state, goals, steps):
+                if any(is_no_more(other, used) for other in alike):
+                    continue
+                is_wanted = self._is_wanted(state, goals, steps)
+                may_go_on = self._chains_on(state) and (anywhere or not goals or self._within(state, goals))
+                if not is_wanted and not may_go_on:
                     continue
                 alike.append(used)
                 self._budget.spend()
                 longer = (*chain, step)
-                chains.append((longer, state, used))
+                if may_go_on:
+                    chains.append((longer, state, used))
                 for index, last in zip(wanting, steps, strict=True):
                     if last.accepts(state) and not self._is_vain(configuration, state, index, used):
                         yield self._moved(configuration, longer, index, self._left_by(last, state), used)
 
-    def _is_of_use(self, state: State, goals: frozenset[State], wanting: list[Step]) -> bool:
-        """Whether a state, or what more unknown steps make of it, is what a waiting step wants."""
-        if state in goals:
-            return True
-        for step in wanting:
-            if step.excluded and step.accepts(state):
-                return True
-            if step.effect == EXTEND and (self._excludes_seen or self._extended(state, step.argument) != UNSEEN):
-                return True
-        may_go_on = self._can_chain.get(state)
-        if may_go_on is None:
-            may_go_on = self._can_chain[state] = any(
+    def _is_wanted(self, state: State, goals: frozenset[State], wanting: list[Step]) -> bool:
+        """Whether a state that unknown steps led to is what a waiting step wants."""
+        return state in goals or any(
+            step.accepts(state)
+            if step.excluded
+            else step.effect == EXTEND and (self._excludes_seen or self._extended(state, step.argument) != UNSEEN)
+            for step in wanting
+        )
+
+    def _chains_on(self, state: State) -> bool:
+        """Whether some unknown step may follow another one that led to a state."""
+        does = self._chaining.get(state)
+        if does is None:
+            does = self._chaining[state] = any(
                 step.accepts(state) and self._left_by(step, state) not in (state, UNSEEN)
                 for step in self._unknown.dependent
             )
-        return may_go_on and (not goals or self._within(state, goals))
+        return does
 
     def _is_vain(self, configuration: Configuration, found: State, index: int, used: Used) -> bool:
         """Whether a known step right after unknown ones, which led to what it finds, is no use."""
