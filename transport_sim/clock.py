@@ -30,6 +30,10 @@ class SimClock:
         """Return the host's time."""
         return (self._scheduler.now_us * self._rate_ppm // 1_000_000 + self._offset_us) // 1000
 
+    def lasts_us(self, milliseconds: int) -> int:
+        """Return how much virtual time passes while the clock goes on by so much."""
+        return milliseconds * 1_000_000_000 // self._rate_ppm
+
     def when_us(self, time_ms: int) -> int:
         """Return the moment of virtual time at which the clock has reached a time."""
         return -((self._offset_us - time_ms * 1000) * 1_000_000 // self._rate_ppm)

@@ -47,7 +47,7 @@ class Setting:
         weather: of the network.
         disk_speed: of every disk.
         busy: see `World`.
-        drift_ppm: by how many millionths clocks may be wrong; each host's is right, or wrong by all of that.
+        drift_ppm: by how many millionths clocks may be wrong; each host's is too slow or too fast, by all of that.
         drifts_ppm: by how many millionths the clocks of some hosts run too fast, exactly.
         application: what the nodes compute.
     """
@@ -134,7 +134,7 @@ class Cluster:
         drift_ppm = self.setting.drift_ppm
         if not drift_ppm:
             return self.setting.drifts_ppm.get(id, 0)
-        return self.chance.fork(f"drift {id}").pick((-drift_ppm, 0, drift_ppm))
+        return self.chance.fork(f"drift {id}").pick((-drift_ppm, drift_ppm))
 
     def host(self, id: str) -> Host:
         """Return the host of this id."""

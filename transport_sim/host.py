@@ -111,6 +111,10 @@ class Host:
         """The host's time in milliseconds."""
         return self._clock.now_ms()
 
+    def lasts_us(self, milliseconds: int) -> int:
+        """Return how much virtual time passes while the host's clock goes on by so much."""
+        return self._clock.lasts_us(milliseconds)
+
     def start(self) -> None:
         """Start the node from what is on the disk; with a damaged one it does not start."""
         world = self._world

@@ -69,7 +69,7 @@ class SessionClient:
         record: is told of every answer.
 
     Attributes:
-        paused: whether it asks for nothing new for a while.
+        paused: whether it asks for nothing for a while, and sends nothing again.
         proposed: every command, each of which may be applied once at most.
         acknowledged: those that were answered with a result, and the results.
         acknowledged_position: the highest of these results.
@@ -159,6 +159,9 @@ class SessionClient:
 
     def _send(self, pending: _Pending) -> None:
         if pending.settled:
+            return
+        if self.paused:
+            self._retry(pending)
             return
         if pending.attempt >= WEARY_AFTER and self._chance.happens(0.02):
             self._settle(pending)

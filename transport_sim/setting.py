@@ -34,7 +34,8 @@ def draw_setting(
     largest, sessions = (1 << 23, 10_000) if of_users else (300, 6)
     election_timeout_ms = chance.pick((150, 300, 1000))
     # Where clocks jump nobody can rely on leases: they assume that clocks are only a little too fast or slow (L2).
-    promises_ms = (0,) if "clock-jump" in mix.struck else (0, election_timeout_ms // 4, election_timeout_ms)
+    least_ms, most_ms = election_timeout_ms // 4, election_timeout_ms
+    promises_ms = (0,) if "clock-jump" in mix.struck else (0, least_ms, most_ms, most_ms)
     config = Config(
         election_timeout_ms=election_timeout_ms,
         heartbeat_interval_ms=election_timeout_ms // chance.pick((3, 5, 10)),
@@ -49,7 +50,7 @@ def draw_setting(
         snapshot_tail_entries=chance.pick((0, 10, 1000)),
         snapshot_chunk_bytes=chance.pick((200, 1000, 262_144)),
         lease_promise_ms=chance.pick(promises_ms),
-        max_clock_drift_ppm=chance.pick((10_000, 200_000)),
+        max_clock_drift_ppm=chance.pick((10_000, 200_000, 200_000)),
         quiescent_timeouts=chance.pick((0, 0, 0, 2)),
     )
     ids = [f"n{number}" for number in range(1, nodes + 1 + (SPARES if "membership" in kinds else 0))]

@@ -351,6 +351,7 @@ class Simulation:
         self._lull.stop()
         if self._usurper is not None:
             self._usurper.stop()
+        self._fall_silent(False)
         self.network.weather = Weather()
         self.cluster.world.disk_speed.stall = 0.0
         self.cluster.world.busy = 0.0

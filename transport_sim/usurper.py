@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from raft.quorum import majority
+
 from .cluster import Cluster
 from .host import Host
 
@@ -84,21 +86,43 @@ class Usurper:
             self._await_order(leader, usurper, self._scheduler.now_us + self._timeout_us)
             return
         self._network.cut = {(leader.id, usurper.id), (usurper.id, leader.id)}
-        self._scheduler.after(2 * self._timeout_us, self._await_campaign, leader, usurper, 3 * self._timeout_us)
+        least_us, most_us = self._promises_are_over(leader, usurper)
+        if self._chance.happens(0.5):
+            least_us //= 2  # too early for anybody but a restarted voter that has forgotten its promise
+        aim_us = self._chance.between(least_us, most_us)
+        patience_us = 3 * self._timeout_us
+        self._scheduler.after(2 * self._timeout_us, self._await_campaign, leader, usurper, aim_us, patience_us)
 
-    def _await_campaign(self, leader: Host, usurper: Host, patience_us: int) -> None:
-        """Strike so that the usurper campaigns about when the promises of those restarted are over."""
-        node = usurper.node
-        timeout_ms = node.config.election_timeout_ms
-        left_ms = 0 if node.role.deadline is None else node.role.deadline - usurper.now_ms
-        # Between half a promise, before which restarted voters must not forget it, and a little more than a whole one.
-        promise_ms = node.config.lease_promise_ms
-        least_ms, most_ms = timeout_ms // 4 + promise_ms // 2, timeout_ms // 4 + promise_ms + timeout_ms // 8
-        if patience_us <= 0 or (node.role.name == "pre-candidate" and least_ms < left_ms <= most_ms):
+    def _await_campaign(self, leader: Host, usurper: Host, aim_us: int, patience_us: int) -> None:
+        """Strike so that the usurper campaigns about when the promises of those restarted are over.
+
+        Args:
+            leader: whom to silence.
+            usurper: who shall be elected.
+            aim_us: how long after the strike it shall campaign.
+            patience_us: for how long to wait for such a moment.
+        """
+        role = usurper.node.role
+        left_us = 0 if role.deadline is None else usurper.lasts_us(role.deadline - usurper.now_ms)
+        misses_by_us = aim_us - (left_us - self._timeout_us // 4)
+        if patience_us <= 0 or (role.name == "pre-candidate" and 0 <= misses_by_us < self._timeout_us // 20):
             self._network.late[leader.id] = self._timeout_us * 3 // 4
             self._scheduler.after(self._timeout_us // 4, self._strike, leader, usurper)
         else:
-            self._scheduler.after(LOOK_US, self._await_campaign, leader, usurper, patience_us - LOOK_US)
+            self._scheduler.after(LOOK_US, self._await_campaign, leader, usurper, aim_us, patience_us - LOOK_US)
+
+    def _promises_are_over(self, leader: Host, usurper: Host) -> tuple[int, int]:
+        """Return how long the promises of enough voters last, and how long the leader may rely on them; clocks differ.
+
+        The second is a little more than the first at least, since what is on its way may come late.
+        """
+        promise_ms = leader.node.config.lease_promise_ms
+        voters = leader.node.configuration.voters
+        lasting = sorted(
+            host.lasts_us(promise_ms) for host in self._hosts if host.id in voters and host not in (leader, usurper)
+        )
+        enough_us = lasting[max(majority(len(voters)) - 2, 0)] if lasting else 0
+        return enough_us, max(leader.lasts_us(promise_ms), enough_us + self._timeout_us // 8)
 
     def _strike(self, leader: Host, usurper: Host) -> None:
         """Silence the leader, and let the others forget it."""
