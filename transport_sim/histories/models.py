@@ -61,17 +61,19 @@ def _split(
 ) -> tuple[list[Step], list[Step]]:
     """Return the known and the unknown steps that matter.
 
-    A step that asks for any state but one that never comes about, and keeps what it finds, says nothing. And unknown
-    steps that leave `UNSEEN`, as `shows` tells of those that extend, can be left out of every solution: no read finds
-    what they leave, so what follows can only be blind, or extend it further, as well without them. It is another matter
-    when some step asks for any state but one.
+    Unknown steps that leave `UNSEEN`, as `shows` tells of those that extend, can be left out of every solution: no read
+    finds what they leave, so what follows can only be blind, or extend it further, as well without them. It is another
+    matter when some step asks for any state but one that may come about.
     """
     known = [step for step in steps if step.operation.end is not None]
     unknown = [step for step in steps if step.operation.end is None]
     if all(step.effect != EXTEND for step in steps):
         left = {step.argument for step in steps if step.effect == SET} | {ABSENT}
         known = [
-            step for step in known if not (step.excluded and step.effect == KEEP and left.isdisjoint(step.finds or ()))
+            Step(step.operation, None, KEEP)
+            if step.excluded and step.effect == KEEP and left.isdisjoint(step.finds or ())
+            else step
+            for step in known
         ]
     if not any(step.excluded for step in known):
         unknown = [

@@ -215,8 +215,8 @@ def _check_processes(operations: Iterable[Operation]) -> None:
 
 
 def in_order(operations: Iterable[Operation]) -> list[Operation]:
-    """Return operations in the order in which one process did them: by start, then by end, then by line."""
-    return sorted(operations, key=lambda each: (each.start, math.inf if each.end is None else each.end, each.line))
+    """Return operations in the order in which one process did them: by start, by end (none comes first), by line."""
+    return sorted(operations, key=lambda each: (each.start, -math.inf if each.end is None else each.end, each.line))
 
 
 def _is_time(value: Any) -> bool:
