@@ -55,12 +55,6 @@ STORAGE_AND_CLOCKS = (
     in_core("restart forgets the vote", "node", "        self.vote = restored.vote\n", "        self.vote = None\n"),
     in_core("time runs backwards", "node", "        if now > self.now:\n", "        if True:\n"),
     in_core(
-        "lease without allowance for clocks that are wrong",
-        "leader",
-        "        shortened_ms = promise_ms * (1_000_000 - drift) // (1_000_000 + drift)\n",
-        "        shortened_ms = promise_ms\n",
-    ),
-    in_core(
         "lease longer than the voters have promised",
         "leader",
         "        promise_ms = min(message.promise_ms, config.election_timeout_ms)\n",

@@ -48,10 +48,10 @@ def _tie(known: Sequence[Step]) -> None:
     """
     steps = {id(step.operation): step for step in known}
     latest: dict[int, Step] = {}
-    for operation in in_order(step.operation for step in known if not step.operation.is_stale):
+    for operation in in_order(step.operation for step in known):
         step = steps[id(operation)]
         before = latest.get(operation.process)
-        if before is not None and before.end == step.call:
+        if before is not None and before.end == operation.start and not operation.is_stale:
             step.follows = before
         latest[operation.process] = step
 

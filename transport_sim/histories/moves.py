@@ -212,7 +212,7 @@ class Moves:
                 if any(is_no_more(other, used) for other in alike):
                     continue
                 is_wanted = self._is_wanted(state, goals, steps)
-                may_go_on = self._chains_on(state) and (anywhere or not goals or self._within(state, goals))
+                may_go_on = self._chains_on(state) and (anywhere or self._within(state, goals))
                 if not is_wanted and not may_go_on:
                     continue
                 alike.append(used)

@@ -58,7 +58,7 @@ def precedes(one, other):
         return False
     if one.end < earliest(other):
         return True
-    if "stale" in (one.consistency, other.consistency) or one.process != other.process or other.end is None:
+    if other.consistency == "stale" or one.process != other.process or other.end is None:
         return False
     return one.end == other.start and (one.start, one.end, one.line) < (other.start, other.end, other.line)
 

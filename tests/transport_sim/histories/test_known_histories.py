@@ -80,6 +80,22 @@ GOOD = {
         3 cas 1 3 = false 4-5
         3 put 1 6-7
         3 cas 1 3 = false 8-9""",
+    ("register", "a cas that failed because of a write that nobody sees"): """
+        0 put 1 0-1
+        1 put 7 0-9
+        2 cas 1 3 = false 4-5""",
+    ("register", "equal writes that end together, one of them followed up at once"): """
+        0 put 1 0-1
+        1 put 1 0-1
+        1 put 2 1-1
+        2 get = 1 2-3""",
+    ("register", "an unknown write that is needed later, where an unknown cas would do as well"): """
+        0 put 2 0-1
+        1 put 1 0-?
+        2 cas 2 1 0-?
+        3 get = 1 2-3
+        0 put 3 4-5
+        3 get = 1 6-7""",
     ("register", "deletes tell whether the key was there"): """
         0 delete = false 0-1
         0 put 1 2-3
@@ -126,6 +142,27 @@ GOOD = {
         1 append "a" 0-1
         2 append "b" 2-?
         3 get = "b" 3-4""",
+    ("kv", "two unknown steps before an append that a read waits for"): """
+        0 append "a" 7-9
+        1 put "ab" 7-?
+        2 cas "ab" "b" 4-?
+        3 get = "ba" 4-8""",
+    ("kv", "an unknown append below another one, as a cas shows by its failure"): """
+        0 put "a" 0-1
+        1 append "x" 0-?
+        2 append "b" 2-3
+        3 cas "ab" "c" = false 4-5
+        3 cas "abx" "c" = false 6-7""",
+    ("kv", "a word that begins anew after an unknown delete"): """
+        0 put "a" 0-1
+        1 delete 0-?
+        2 get = null 2-3
+        3 append "a" 4-5
+        2 get = "a" 6-7""",
+    ("kv", "a word that begins from nothing"): """
+        0 append "a" 0-1
+        1 get = "a" 2-3
+        0 put "z" 4-5""",
     ("kv", "cut differently, the same string"): """
         0 append "ab" 0-9
         1 append "a" 0-9

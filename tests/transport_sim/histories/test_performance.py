@@ -49,8 +49,8 @@ def test_a_good_history_of_one_key(model, ops, values, most):
     ("model", "ops", "values", "most"),
     [
         ("register", REGISTER, 0, 10_000),
-        ("register", ("get", "put"), 50, 300_000),
         ("register", None, 0, 120_000),
+        ("kv", ("get", "put", "append"), 0, 60_000),
         ("list", None, 0, 3_000),
     ],
 )

@@ -60,5 +60,9 @@ def test_stale_reads_see_the_same_order_of_writes_as_all_others():
     assert check(history(concurrent + after_both), "register").linearizable is False
 
 
+def test_a_stale_read_does_not_see_what_its_process_writes_next():
+    assert check(history("0 get = 1 0-1 stale\n0 put 1 1-2"), "register").linearizable is False
+
+
 def test_a_stale_read_may_overlap_in_hindsight():
-    assert check(history("0 put 1 0-1\n0 get = null 2-3 stale 9\n0 get = 1 4-5"), "register").linearizable is True
+    assert check(history("0 put 1 0-1\n0 get = null 1-3 stale 9\n0 get = 1 4-5"), "register").linearizable is True
