@@ -231,9 +231,10 @@ class Caller:
                 pending.in_doubt = True
                 late_us = self._chance.between(0, LATEST_US)
                 self._scheduler.after(late_us, _arrive_late, target, data)
-            self._scheduler.after(
-                self._patience_us, lambda: answered(OutcomeUnknown(f"{target.id} has not answered in time"), None)
-            )
+        # What waits in the mailbox of a node that crashes is never answered.
+        self._scheduler.after(
+            self._patience_us, lambda: answered(OutcomeUnknown(f"{target.id} has not answered in time"), None)
+        )
 
     def _failed(self, pending: _Pending, error: Exception, data: bytes) -> None:
         """An attempt has brought no reply."""
