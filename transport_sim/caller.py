@@ -226,11 +226,10 @@ class Caller:
             return
         if pending.in_doubt:
             self.retries += 1
-        if pending.sequence:
-            if self._chance.happens(LATE_COPY):
-                pending.in_doubt = True
-                late_us = self._chance.between(0, LATEST_US)
-                self._scheduler.after(late_us, _arrive_late, target, data)
+        if pending.sequence and self._chance.happens(LATE_COPY):
+            pending.in_doubt = True
+            late_us = self._chance.between(0, LATEST_US)
+            self._scheduler.after(late_us, _arrive_late, target, data)
         # What waits in the mailbox of a node that crashes is never answered.
         self._scheduler.after(
             self._patience_us, lambda: answered(OutcomeUnknown(f"{target.id} has not answered in time"), None)
