@@ -453,9 +453,9 @@ def test_a_trace_of_a_machine_of_users_is_read_but_not_replayed_without_it(tmp_p
 
     path = tmp_path / "run.ndjson"
     with trace_file(path) as write:
-        recorded = Simulation(2, 3, seconds=4, trace=write, machine=Account, clients=[trade]).run()
+        recorded = Simulation(2, 3, "latency", seconds=4, trace=write, machine=Account, clients=[trade]).run()
 
-    assert recorded.digest == Simulation(2, 3, seconds=4, machine=Account, clients=[trade]).run().digest
+    assert recorded.digest == Simulation(2, 3, "latency", seconds=4, machine=Account, clients=[trade]).run().digest
     with opened(path) as trace:
         subjects = [event["subject"] for event in trace.events() if event["event"] == "propose"]
     assert any("withdraw 10" in subject for subject in subjects)
