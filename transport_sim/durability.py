@@ -160,8 +160,12 @@ class Durability:
         )
 
     def configurations(self) -> list[Configuration]:
-        """Return every configuration that may be in force somewhere, also after a crash or a truncation."""
-        return [configuration for id in self._hosts for configuration in self._known_by(id)]
+        """Return every configuration that may be in force somewhere, also after a crash or a truncation.
+
+        Who waits to be added knows none yet, and elects nobody.
+        """
+        known = [configuration for id in self._hosts for configuration in self._known_by(id)]
+        return [configuration for configuration in known if configuration.voters]
 
     def _known_by(self, id: str) -> list[Configuration]:
         shadow = self._shadows[id]

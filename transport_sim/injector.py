@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from raft.membership import Configuration
+from raft.quorum import majority
 
 from . import partitions
 from .chance import Chance
@@ -20,7 +21,7 @@ LONGEST_STALL_US = 1_000_000
 LONGEST_PAUSE_US = 1_000_000
 LATE_US = 3_000_000  # long enough for several elections in between
 
-_WEIGHTS = {"partition": 3, "one-way": 3, "crash": 3, "pause": 2}  # of those that are not drawn once each
+_WEIGHTS = {"partition": 3, "one-way": 3, "crash": 3, "pause": 2, "bit-rot": 2}  # of those that are not drawn once each
 _HAS_TWO_HALVES = 3  # members that a bridge needs
 _HAS_STRANGERS = 4  # members that a ring needs
 
@@ -85,6 +86,8 @@ class Injector:
             for _ in range(_WEIGHTS.get(kind, 1))
         ]
         if self._actions:
+            if mix.rot:
+                self._actions += [self._lose_disk] * _WEIGHTS["bit-rot"]
             self._again()
 
     def stop(self, configurations: Sequence[Configuration]) -> None:
@@ -137,7 +140,7 @@ class Injector:
         if self._stopped or host.actor is None:
             return
         others = [other for other in self._ids if other != host.id]
-        blow = self._chance.between(0, 4)
+        blow = self._chance.between(0, 5 if self._mix.rot else 4)
         if blow == 0:
             host.disk.stall(self._chance.between(50_000, LONGEST_STALL_US))
         elif blow == 1:
@@ -145,6 +148,8 @@ class Injector:
         elif blow == 2:
             self._network.late[host.id] = LATE_US
             self._scheduler.after(300_000, self._network.in_time, host.id)
+        elif blow == 5:
+            self._lose_disk()
         else:
             links = {(host.id, other) if blow == 3 else (other, host.id) for other in others}
             self._cut(links, self._duration())
@@ -252,6 +257,37 @@ class Injector:
             victim.jump_clock(by_us)
 
     # Disks
+
+    def _lose_disk(self) -> None:
+        """Let a machine forget what just a majority knows, and then meet only those who never knew.
+
+        If they believe the one that came back, they elect a leader without what was committed (contract M6).
+        """
+        order = self._chance.shuffle(self._hosts)
+        learning_us = self._chance.between(self._timeout_us // 2, 2 * self._timeout_us)
+        duration_us = self._chance.between(2 * self._timeout_us, 6 * self._timeout_us)
+        leader = self._leader()
+        if leader is None:
+            return
+        voters = leader.node.log.configurations.newest.voters
+        others = [host for host in order if host is not leader and host.id in voters]
+        victim = next((host for host in others if self._replacement.may_begin(host)), None)
+        if victim is None or not self._chance.strikes("bit-rot"):
+            return
+        others.remove(victim)
+        beside = majority(len(voters)) - 2
+        knowing = [leader.id, *(host.id for host in others[:beside])]
+        ignorant = [host.id for host in others[beside:]]
+        self._cut(partitions.between([*knowing, victim.id], ignorant), learning_us)
+        meeting = partitions.between(knowing, [*ignorant, victim.id])
+        self._scheduler.after(learning_us, self._come_back, victim, meeting, duration_us)
+
+    def _come_back(self, host: Host, meeting: partitions.Links, duration_us: int) -> None:
+        if self._stopped or not self._replacement.may_begin(host):
+            return
+        host.crash()
+        self._cut(meeting, duration_us)
+        self._replacement.begin(host, comes_back=True)
 
     def _break_disk(self) -> None:
         victim = self._victim()

@@ -6,13 +6,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raft.messages import Message
+from raft.messages import Message, SnapshotChunk
 
 from .chance import Chance
 from .scheduler import Scheduler
 
 if TYPE_CHECKING:
     from .traces.recording import Recorder
+
+STRAY = 0.5
+"""How likely a second copy of a message has taken another way, and may come long after its time, where any may."""
+
+LARGE_TWICE = 0.5
+"""How likely a piece of a snapshot is carried twice, where any message may be: what is large is sent again soonest."""
 
 
 @dataclass
@@ -99,11 +105,15 @@ class Network:
             if chance.strikes("drop", weather.drop):
                 self._lose(link, id, "loss")
                 continue
-            self._carry(link, message, id)
-            if chance.strikes("duplicate", weather.duplicate):
+            self._carry(link, message, id, weather.reorder)
+            if chance.strikes("duplicate", self._duplicate_of(message)):
                 if self.trace is not None:
                     self.trace.record("duplicate", node=sender, to=receiver, id=id)
-                self._carry(link, message, id)
+                self._carry(link, message, id, max(weather.reorder, STRAY) if weather.reorder else 0.0)
+
+    def _duplicate_of(self, message: Message) -> float:
+        duplicate = self.weather.duplicate
+        return max(duplicate, LARGE_TWICE) if duplicate and isinstance(message, SnapshotChunk) else duplicate
 
     def _chance_of(self, link: tuple[str, str]) -> Chance:
         chance = self._chances.get(link)
@@ -113,7 +123,7 @@ class Network:
 
     def carry(self, link: tuple[str, str], message: Message) -> None:
         """Let a message arrive after a while, unless its link is cut by then."""
-        self._carry(link, message, self._number(link, message))
+        self._carry(link, message, self._number(link, message), self.weather.reorder)
 
     def _number(self, link: tuple[str, str], message: Message) -> int:
         self._sent += 1
@@ -121,13 +131,13 @@ class Network:
             self.trace.record("send", node=link[0], to=link[1], id=self._sent, message=message)
         return self._sent
 
-    def _carry(self, link: tuple[str, str], message: Message, id: int) -> None:
+    def _carry(self, link: tuple[str, str], message: Message, id: int, reorder: float) -> None:
         weather = self.weather
         chance = self._chance_of(link)
         arrival = self._scheduler.now_us + chance.long_tailed(weather.least_us, weather.usual_us)
         last = self._last_arrival_us.get(link, 0)
         late_us = chance.between(0, weather.late_us) if weather.reorder else 0
-        if chance.strikes("reorder", weather.reorder):
+        if chance.strikes("reorder", reorder):
             arrival += late_us
         elif link[1] in self.late and chance.strikes("late"):
             arrival += chance.between(0, self.late[link[1]])

@@ -11,7 +11,7 @@ from raft.quorum import majority
 from .cluster import Cluster
 from .host import Host
 from .shadow import InvariantError
-from .workload import Client
+from .workloads.proposer import Client
 
 HEALING_TIMEOUTS = 20
 """Within how many election timeouts of healing a cluster must have a leader (contract E4)."""

@@ -23,10 +23,10 @@ from raft.changes import LEARNER, REMOVED, VOTER, Change
 from raft.errors import ProposalRefused
 
 from .host import Host
-from .reader import Readings
 from .recovery import Recovery
 from .shadow import InvariantError
 from .stage import Stage
+from .workloads.reader import Readings
 
 
 class Outcome:

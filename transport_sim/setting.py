@@ -56,7 +56,7 @@ def draw_setting(
     ids = [f"n{number}" for number in range(1, nodes + 1 + (SPARES if "membership" in kinds else 0))]
     witnesses = _draw_witnesses(chance.fork("witnesses"), ids, nodes, kinds)
     first = tuple(ids[:nodes])
-    timeout_ms = chance.pick((2_000, 10_000, 3_600_000))
+    timeout_ms = chance.pick((500, 2_000, 10_000, 3_600_000))
     few = chance.pick((sessions, 10_000))
     limits = SessionLimits(
         timeout_ms=timeout_ms,

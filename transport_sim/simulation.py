@@ -28,17 +28,17 @@ from .network import Weather
 from .operator import Operator
 from .past import give_past
 from .processes import ClientProcess, Process, start_processes
-from .reader import Reader
 from .recovery import LONGEST_RECOVERY_S, Recovery
 from .replacement import Replacement
 from .result import COUNTED, Result, SimulationFailed, Violation
-from .session_workload import SessionClient
 from .setting import draw_setting
 from .shadow import InvariantError
 from .traces.recording import TRACE_VERSION, Line, Recorder
 from .trial import Trial, checked_kinds, checked_run
 from .usurper import Usurper
-from .workload import Client
+from .workloads.proposer import Client
+from .workloads.reader import Reader
+from .workloads.session_client import SessionClient
 from .workloads.store import Store
 from .workloads.verdict import allowance_s
 from .workloads.workload import Workload

@@ -12,8 +12,8 @@ from transport_sim import Simulation
 from transport_sim.chance import Chance
 from transport_sim.scheduler import Scheduler
 from transport_sim.session_model import SessionModel
-from transport_sim.session_workload import SessionClient
 from transport_sim.shadow import InvariantError
+from transport_sim.workloads.session_client import SessionClient
 
 pytestmark = pytest.mark.contract("C1")
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from raft.actor import LEASE, LINEARIZABLE
 from raft.errors import OutcomeUnknown, ReadFailed
 
-from .chance import Chance
-from .host import Host
-from .scheduler import Scheduler
-from .shadow import InvariantError
+from ..chance import Chance
+from ..host import Host
+from ..scheduler import Scheduler
+from ..shadow import InvariantError
 
 
 class Readings:

@@ -8,10 +8,10 @@ from actors.session_commands import plain
 from actors.session_table import APPLIED, Reply
 from raft.errors import NotLeader, ProposalRefused
 
-from .chance import Chance
-from .host import Host
-from .scheduler import Scheduler
-from .shadow import InvariantError
+from ..chance import Chance
+from ..host import Host
+from ..scheduler import Scheduler
+from ..shadow import InvariantError
 
 
 class Client:

@@ -9,10 +9,10 @@ from actors.session_commands import in_session, register
 from actors.session_table import AHEAD, APPLIED, CROWDED, EXPIRED, FULL, REGISTERED, Reply
 from raft.errors import EntryTooLarge, NotLeader, ProposalRefused
 
-from .chance import Chance
-from .host import Host
-from .scheduler import Scheduler
-from .shadow import InvariantError
+from ..chance import Chance
+from ..host import Host
+from ..scheduler import Scheduler
+from ..shadow import InvariantError
 
 RETRY_US = 50_000  # the usual pause before a command is sent again
 LATE_COPY = 0.02  # how often a second copy of a command wanders about in the network
