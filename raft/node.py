@@ -173,7 +173,8 @@ class Node:
     def staleness_ms(self, now: int) -> "int | None":
         """Return how long ago the state machine was last known to have all that was committed; None for never.
 
-        That is what a read without asking anybody may miss, but for the time that a heartbeat travels.
+        A read without asking anybody may miss what was acknowledged since then, and at a follower what was in the two
+        election timeouts before, and while the last heartbeat travelled: for so long a deposed leader may not know it.
         """
         now = self._pass_time(now)
         if self.leading is not None and self.log.applied_index >= freshness_index(self.leading):

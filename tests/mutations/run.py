@@ -2,6 +2,7 @@
 
     python tests/mutations/run.py             every mutation
     python tests/mutations/run.py stickiness  those whose name contains a word
+    python tests/mutations/run.py --record    and remember which seed found each, for the tests to try first
 
 Exit code 0 only if every mutation was found.
 """
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +32,15 @@ from tests.mutations.mutations import MUTATIONS, Mutation  # noqa: E402
 
 SEEDS = 200
 HUNT_TIMEOUT_S = 900
+REMEMBERED = Path(__file__).with_name("seeds.json")
 PACKAGES = ("raft", "actors", "transport_sim")
 HUNT = """
 import json, sys
 from transport_sim import Simulation
-for seed in range(int(sys.argv[1])):
+for seed in json.loads(sys.argv[1]):
     violation = Simulation(seed).run().violation
     if violation is not None:
-        print(json.dumps([seed + 1, violation.invariant, violation.message]))
+        print(json.dumps([seed, violation.invariant, violation.message]))
         break
 """
 
@@ -47,12 +50,12 @@ class Catch:
     """What the hunt for a mutation came to.
 
     Attributes:
-        seeds: how many seeds it took, or None when it was not found.
+        seed: the one that found it, or None when none did. Seeds are tried from 0 on, so it took one more than that.
         invariant, message: the promise that it broke.
     """
 
     mutation: Mutation
-    seeds: int | None
+    seed: int | None
     invariant: str = ""
     message: str = ""
 
@@ -75,12 +78,12 @@ def apply(mutation: Mutation, folder: Path) -> None:
         path.write_text(source.replace(before, after))
 
 
-def hunt(mutation: Mutation, seeds: int = SEEDS) -> Catch:
+def hunt(mutation: Mutation, seeds: Iterable[int]) -> Catch:
     """Simulate the mutated sources, seed after seed, until a promise is broken."""
     with tempfile.TemporaryDirectory() as folder:
         apply(mutation, Path(folder))
         environment = {**os.environ, "PYTHONPATH": folder}
-        command = [sys.executable, "-P", "-c", HUNT, str(seeds)]
+        command = [sys.executable, "-P", "-c", HUNT, json.dumps(list(seeds))]
         ran = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=HUNT_TIMEOUT_S
         )
@@ -89,23 +92,34 @@ def hunt(mutation: Mutation, seeds: int = SEEDS) -> Catch:
     return Catch(mutation, *json.loads(ran.stdout)) if ran.stdout else Catch(mutation, None)
 
 
+def remembered() -> dict[str, int]:
+    """Return which seed has found each mutation the last time that was recorded."""
+    return dict(json.loads(REMEMBERED.read_text()))
+
+
 def main() -> int:
     """Hunt for the mutations named on the command line and print what it took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", help="only mutations whose name contains one of these words")
     parser.add_argument("--seeds", type=int, default=SEEDS, help=f"how many seeds to try (default {SEEDS})")
+    parser.add_argument("--record", action="store_true", help=f"write the seeds to {REMEMBERED.name}")
     options = parser.parse_args()
     chosen = [m for m in MUTATIONS if not options.words or any(word in m.name for word in options.words)]
     table = Table("mutation", "seeds", "broke", "seen as", title="deliberate bugs in the core")
     catches = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(lambda mutation: hunt(mutation, options.seeds), chosen)
+        found = pool.map(lambda mutation: hunt(mutation, range(options.seeds)), chosen)
         for catch in track(found, total=len(chosen), console=Console(stderr=True), transient=True):
             catches.append(catch)
-            seeds = str(catch.seeds) if catch.seeds else "[red]not found[/red]"
+            seeds = "[red]not found[/red]" if catch.seed is None else str(catch.seed + 1)
             table.add_row(catch.mutation.name, seeds, catch.invariant, catch.message)
     Console().print(table)
-    return 0 if all(catch.seeds for catch in catches) else 1
+    if options.record:
+        found_by = {catch.mutation.name: catch.seed for catch in catches if catch.seed is not None}
+        known = {mutation.name for mutation in MUTATIONS}
+        kept = {name: seed for name, seed in {**remembered(), **found_by}.items() if name in known}
+        REMEMBERED.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    return 1 if any(catch.seed is None for catch in catches) else 0
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .numbers import Positive
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -27,7 +29,7 @@ SHOWN_CHARACTERS = 48  # of a value, in tables
 @click.option("--model", type=click.Choice(MODELS), required=True, help="What the operations are held against.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, max=86_400, min_open=True),
+    type=Positive(86_400),
     default=60,
     show_default=True,
     help="When to give up; what is not decided by then is undecided.",
@@ -72,9 +74,8 @@ def command(history: Path, model: str, seconds: float, allowance: float, as_json
     """
     from transport_sim.histories import InvalidHistory, check, read_history
 
-    for option, value in (("--seconds", seconds), ("--allowance", allowance)):
-        if math.isnan(value):
-            raise click.BadParameter("nan is no number of seconds", param_hint=option)
+    if math.isnan(allowance):
+        raise click.BadParameter("nan is no number of seconds", param_hint="--allowance")
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)

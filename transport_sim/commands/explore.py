@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import sys
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from .numbers import Positive
 
 if TYPE_CHECKING:
     from transport_sim.explore.bounds import Bounds
@@ -61,7 +62,7 @@ TERMINATED = 143  # and by SIGTERM
     "--append-entries", type=click.IntRange(1, 8), default=2, show_default=True, help="Most entries in one append."
 )
 @click.option("--max-states", type=click.IntRange(min=1), help="Stop after so many worlds.  [default: see all]")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after so long.  [default: see all]")
+@click.option("--seconds", type=Positive(), help="Stop after so long.  [default: see all]")
 @click.option(
     "--jobs", type=click.IntRange(1, 64), help="How many processes.  [default: as in the checkpoint, or one per core]"
 )
@@ -113,8 +114,6 @@ def command(
     from transport_sim.explore.crew import ShareFailed
     from transport_sim.explore.walk import Limits, Walk
 
-    if seconds is not None and math.isnan(seconds):
-        raise click.BadParameter("nan is no number of seconds", param_hint="--seconds")
     ended_by: list[int] = []
     trace_file = output or Path("violation.ndjson")
     try:
