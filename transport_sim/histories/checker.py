@@ -19,8 +19,9 @@ from .search import Search
 from .validation import validate
 
 FIRST_TRY = 20_000  # configurations for each of several keys before any of them gets more: about a second
-EXPLANATION = 100_000  # configurations that the explanation of a violation may cost
-EXPLANATION_S = 5.0  # and how long it may take, in seconds: what matters most is the verdict
+LOCATING = 50_000  # configurations that finding the first answer that cannot be explained may cost
+LOCATING_TIMES = 3  # and how many times those of the verdict, for it takes about two more searches
+CORE_S = 5.0  # seconds from the verdict on, after which no smaller contradiction is looked for
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,9 @@ def check(operations: Sequence[Operation], model: str, seconds: float = 60.0, al
     explanation = None
     stuck = next((verdict for verdict in verdicts.values() if verdict.stuck_at is not None), None)
     if stuck is not None and stuck.stuck_at is not None:
-        budget = Budget(EXPLANATION, min(deadline, time.monotonic() + EXPLANATION_S))
-        explanation = Explainer(by_key[stuck.key], model, allowance_s, budget).explain(stuck.stuck_at)
+        explainer = Explainer(by_key[stuck.key], model, allowance_s, stuck.stuck_at)
+        budget = Budget(LOCATING + LOCATING_TIMES * stuck.configurations, deadline)
+        explanation = explainer.explain(budget, min(deadline, time.monotonic() + CORE_S))
     return Verdict(list(verdicts.values()), time.monotonic() - begun, explanation)
 
 

@@ -2,24 +2,19 @@
 
 Linearizability is closed under prefixes: cut off at any moment, what was not answered then counting as unknown, a
 linearizable history is still linearizable. So there is a first answer up to which it is not, found by halving.
-
-An operation can be *weakened*: a read is left out, a write is treated as if it had no answer. A linearizable history
-stays linearizable by it. So when what is left is still not linearizable, the operations that were not weakened
-contradict each other whatever the others did. (To leave writes out instead could make contradictions that are none.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from .budget import Budget, OutOfBudget
+from .core import Core, weakened
 from .models import problem_of
 from .operation import Operation
 from .search import Search
-
-FEW = 8  # answers that are looked at first for a contradiction
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,7 @@ class Explanation:
         operation: the first one, by its answer, that cannot be placed: whatever was answered before can be explained.
         prefix: operations that explain all that was answered before, in an order that explains it.
         core: operations that contradict each other, whatever all others did, in the order of their starts; empty when
-            none were found in time.
+            there was no time to look for any.
         is_minimal: whether nothing can be left out of the core, and `operation` is the first indeed. If not, looking
             for that took too long.
     """
@@ -61,88 +56,50 @@ class Explainer:
         operations: valid operations of one key that are not linearizable.
         model: one of `MODELS`.
         allowance_s: as for `problem_of`.
-        budget: what the explanation may cost.
+        stuck_at: an answered operation near which the contradiction is thought to be.
     """
 
-    def __init__(self, operations: Sequence[Operation], model: str, allowance_s: float, budget: Budget) -> None:
+    def __init__(self, operations: Sequence[Operation], model: str, allowance_s: float, stuck_at: Operation) -> None:
         self._operations = operations
         self._model = model
         self._allowance_s = allowance_s
-        self._budget = budget
-        self._core: list[Operation] = []
+        self._stuck_at = stuck_at
+        self._answers = sorted(
+            (each for each in operations if each.end is not None), key=lambda each: (each.end, each.line)
+        )
 
-    def explain(self, stuck_at: Operation) -> Explanation:
-        """Return the best explanation that the budget allows.
+    def explain(self, budget: Budget, deadline: float) -> Explanation:
+        """Return the best explanation that can be had.
 
         Args:
-            stuck_at: an answered operation near which the contradiction is thought to be.
+            budget: what finding the first answer that cannot be explained may cost.
+            deadline: when to stop looking for a core, in seconds of `time.monotonic`.
         """
-        answers = sorted(
-            (each for each in self._operations if each.end is not None), key=lambda each: (each.end, each.line)
-        )
-        good, bad = 0, len(answers)  # up to how many answers all is well, or nothing is any more
+        place = self._answers.index(self._stuck_at) + 1
+        good, bad = 0, len(self._answers)  # up to how many answers all is well, or nothing is any more
         prefix: list[Operation] = []
-        guesses = [answers.index(stuck_at) + 1, answers.index(stuck_at)]
         try:
             while bad - good > 1:
-                middle = next((guess for guess in guesses if good < guess < bad), (good + bad) // 2)
-                order = self._order(self._until(answers, middle))
+                middle = next((guess for guess in (place, place - 1) if good < guess < bad), (good + bad) // 2)
+                order = self._order(self._until(middle), budget)
                 if order is None:
                     bad = middle
                 else:
                     good, prefix = middle, order
         except OutOfBudget:
-            return Explanation(answers[bad - 1], prefix, [], False)
-        cut = self._until(answers, bad)
-        self._core = answers[:bad]
-        try:
-            self._reduce(cut, answers[bad - 1])
-        except OutOfBudget:
-            return Explanation(answers[bad - 1], prefix, _by_start(self._core), False)
-        return Explanation(answers[bad - 1], prefix, _by_start(self._core), True)
+            return Explanation(self._stuck_at, prefix, [], False)
+        core = Core(self._until(bad), self._model, self._allowance_s, deadline)
+        found = core.find(self._answers[:bad])
+        return Explanation(self._answers[bad - 1], prefix, found, core.is_minimal)
 
-    def _until(self, answers: Sequence[Operation], count: int) -> list[Operation]:
+    def _until(self, count: int) -> list[Operation]:
         """Return the history cut off after some answers: what was asked for by then."""
-        answered = {id(each) for each in answers[:count]}
-        last = answers[count - 1]
+        answered = {id(each) for each in self._answers[:count]}
+        last = self._answers[count - 1]
         assert last.end is not None
         begun = [each for each in self._operations if id(each) in answered or each.start <= last.end]
-        return [each if id(each) in answered else _weakened(each) for each in begun]
+        return [each if id(each) in answered else weakened(each) for each in begun]
 
-    def _reduce(self, operations: list[Operation], culprit: Operation) -> None:
-        """Weaken what can be weakened while the rest is still a contradiction.
-
-        Contradictions are mostly found close by, so the last few answers are tried first, then twice as many.
-        """
-        core = self._core
-        size = FEW
-        while size < len(core) and not self._is_contradiction(operations, core[-size:]):
-            size *= 2
-        self._core = core = core[-size:]
-        size = len(core)
-        while size > 1:
-            size = (size + 1) // 2
-            place = 0
-            while place < len(core):
-                fewer = [each for each in core[:place] + core[place + size :] if each is not culprit] + [culprit]
-                if len(fewer) < len(core) and self._is_contradiction(operations, fewer):
-                    self._core = core = fewer
-                else:
-                    place += size
-
-    def _is_contradiction(self, operations: list[Operation], strong: list[Operation]) -> bool:
-        kept = {id(each) for each in strong}
-        return self._order([each if id(each) in kept else _weakened(each) for each in operations]) is None
-
-    def _order(self, operations: Iterable[Operation]) -> list[Operation] | None:
-        order = Search(problem_of(operations, self._model, self._allowance_s), self._budget).run().order
+    def _order(self, operations: Iterable[Operation], budget: Budget) -> list[Operation] | None:
+        order = Search(problem_of(operations, self._model, self._allowance_s), budget).run().order
         return None if order is None else [step.operation for step in order]
-
-
-def _by_start(operations: Iterable[Operation]) -> list[Operation]:
-    return sorted(operations, key=lambda each: (each.start, each.line))
-
-
-def _weakened(operation: Operation) -> Operation:
-    """Return an operation as if it had not been answered; as a get it then tells nothing."""
-    return replace(operation, end=None, result=None)

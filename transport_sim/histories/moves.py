@@ -204,10 +204,11 @@ class Moves:
         fewest = {configuration.state: [configuration.used]}
         chains: list[tuple[tuple[Step, ...], State, Used]] = [((), configuration.state, configuration.used)]
         for chain, found, spent in chains:  # which grows meanwhile: short chains come first
-            for step, used in self._unknown.possible(spent, configuration.until, not chain):
+            for step, kind in self._unknown.possible(spent, configuration.until, not chain):
                 state = self._left_by(step, found)
                 if not step.accepts(found) or (state == UNSEEN and not self._excludes):
                     continue
+                used = (*spent[:kind], spent[kind] + 1, *spent[kind + 1 :])
                 alike = fewest.setdefault(state, [])
                 if any(is_no_more(other, used) for other in alike):
                     continue

@@ -54,10 +54,12 @@ class Search:
     Args:
         problem: what to search.
         budget: what it may cost.
+        dive: how many configurations for each step may be tried depth first.
     """
 
-    def __init__(self, problem: Problem, budget: Budget) -> None:
+    def __init__(self, problem: Problem, budget: Budget, dive: int = DIVE) -> None:
         self._budget = budget
+        self._dive_for = dive
         self._moves = Moves(problem, budget)
         self._count = len(problem.known)
         self._stuck_at: Step | None = None
@@ -78,7 +80,7 @@ class Search:
 
         Most histories are linearizable, and in many ways, one of which it meets without looking at most others.
         """
-        most = self._budget.spent + DIVE * self._count
+        most = self._budget.spent + self._dive_for * self._count
         seen = _Seen()
         path: list[Iterator[Configuration]] = [iter([self._moves.beginning()])]
         while path:

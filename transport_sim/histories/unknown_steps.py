@@ -37,8 +37,8 @@ class UnknownSteps:
             self._doing.setdefault((step.effect, step.argument), []).append(number)
         self.none_used: Used = (0,) * len(self._kinds)
 
-    def possible(self, used: Used, until: float, is_first: bool) -> Iterator[tuple[Step, Used]]:
-        """Yield the next step of each kind, if it began by then, with what is used if it is taken.
+    def possible(self, used: Used, until: float, is_first: bool) -> Iterator[tuple[Step, int]]:
+        """Yield the next step of each kind, if it began by then, with the number of the kind.
 
         Args:
             used: how many of each kind are taken already.
@@ -49,7 +49,7 @@ class UnknownSteps:
             count = used[number]
             steps = self._kinds[number]
             if count < len(steps) and steps[count].call <= until:
-                yield steps[count], (*used[:number], count + 1, *used[number + 1 :])
+                yield steps[count], number
 
     def have(self, effect: int, argument: State, used: Used, by: float) -> bool:
         """Whether there is one left of an effect that begins in time."""

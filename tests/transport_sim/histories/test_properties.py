@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from tests.transport_sim.histories.executed import executed, with_stale_result
 from tests.transport_sim.histories.machines import is_linearizable
-from transport_sim.histories import MODELS, Operation, check, search
+from transport_sim.histories import MODELS, Operation, check
+from transport_sim.histories.budget import Budget
+from transport_sim.histories.models import problem_of
+from transport_sim.histories.search import DIVE, Search
 
 VALUES = {
     "register": [1, 2, True, 1.0],
@@ -53,14 +56,13 @@ def small_histories(draw, stale=False):
     return model, operations
 
 
-@pytest.mark.parametrize("dive", [0, search.DIVE], ids=["breadth first", "depth first"])
+@pytest.mark.parametrize("dive", [0, DIVE], ids=["breadth first", "depth first"])
 @settings(max_examples=1500)
 @given(small_histories())
 def test_all_orders_tried_one_by_one_give_the_same_verdict(dive, drawn):
     model, operations = drawn
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "DIVE", dive)
-        assert check(operations, model).linearizable is is_linearizable(model, operations)
+    order = Search(problem_of(operations, model), Budget(), dive).run().order
+    assert (order is not None) is is_linearizable(model, operations)
 
 
 @settings(max_examples=700)
