@@ -122,17 +122,22 @@ def _keys(keys: list[str]) -> str:
 
 
 def _explain(console: Console, key: str, explanation: Explanation) -> None:
-    line = explanation.operation.line
-    doubt = "" if explanation.is_minimal else " (there was no time to look for a shorter explanation)"
+    line, key = explanation.operation.line, _short(key)
+    if not explanation.core:
+        told = f"The answers for key {key} contradict each other near that of line {line}; to see where took too long."
+        console.print(told, markup=False)
+        return
     console.print(
-        f"All answers for key {_short(key)} before that of line {line} can be explained, with it they cannot{doubt}. "
+        f"All answers for key {key} before that of line {line} can be explained, with it they cannot. "
         "An order that explains those before ends with these:",
         markup=False,
     )
     _list(console, explanation.prefix[-SHOWN_OPERATIONS // 2 :])
-    if explanation.core:
-        console.print("These contradict each other, whatever all other operations did:", markup=False)
-        _list(console, explanation.core[-SHOWN_OPERATIONS:])
+    count = len(explanation.core)
+    which = "These" if count <= SHOWN_OPERATIONS else f"{count:,} operations, of which these are the last,"
+    doubt = "" if explanation.is_minimal else " (it took too long to see whether fewer do)"
+    console.print(f"{which} contradict each other, whatever all other operations did{doubt}:", markup=False)
+    _list(console, explanation.core[-SHOWN_OPERATIONS:])
 
 
 def _list(console: Console, operations: list[Operation]) -> None:

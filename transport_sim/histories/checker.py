@@ -19,9 +19,8 @@ from .search import Search
 from .validation import validate
 
 FIRST_TRY = 20_000  # configurations for each of several keys before any of them gets more: about a second
-LOCATING = 50_000  # configurations that finding the first answer that cannot be explained may cost
-LOCATING_TIMES = 3  # and how many times those of the verdict, for it takes about two more searches
-CORE_S = 5.0  # seconds from the verdict on, after which no smaller contradiction is looked for
+LOCATING = 50_000  # configurations that finding the first answer that cannot be explained may cost,
+LOCATING_TIMES = 3  # and how many times those of the verdict on top: it takes about two more searches
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def check(operations: Sequence[Operation], model: str, seconds: float = 60.0, al
     if stuck is not None and stuck.stuck_at is not None:
         explainer = Explainer(by_key[stuck.key], model, allowance_s, stuck.stuck_at)
         budget = Budget(LOCATING + LOCATING_TIMES * stuck.configurations, deadline)
-        explanation = explainer.explain(budget, min(deadline, time.monotonic() + CORE_S))
+        explanation = explainer.explain(budget, deadline)
     return Verdict(list(verdicts.values()), time.monotonic() - begun, explanation)
 
 

@@ -18,7 +18,8 @@ from .search import Search
 
 FEW = 8  # operations that are looked at first: most contradictions are close by
 TRY = 20_000  # configurations after which operations are not thought to be a contradiction
-ALL_TRIES = 100_000  # configurations that all such tries may cost
+ALL_TRIES = 100_000  # configurations that all tries for one core may cost together
+ALL_TRIES_S = 5.0  # and how long they may take, in seconds: what matters most is the verdict
 
 
 class Core:
@@ -28,10 +29,11 @@ class Core:
         operations: valid operations of one key that are not linearizable.
         model: one of `MODELS`.
         allowance_s: as for `problem_of`.
-        deadline: when to stop, in seconds of `time.monotonic`.
+        deadline: when to stop at the latest, in seconds of `time.monotonic`.
 
     Attributes:
-        is_minimal: whether no operation that was found can be weakened too; if not, trying that took too long.
+        is_minimal: after `find`, whether it is known that no operation that was found can be weakened too; if not, some
+            try took too long.
     """
 
     def __init__(self, operations: Sequence[Operation], model: str, allowance_s: float, deadline: float) -> None:
@@ -39,19 +41,22 @@ class Core:
         self._operations = operations
         self._model = model
         self._allowance_s = allowance_s
-        self._deadline = deadline
-        self._spent = 0
+        self._deadline = min(deadline, time.monotonic() + ALL_TRIES_S)
+        self._left = ALL_TRIES
 
     def find(self, answers: Sequence[Operation]) -> list[Operation]:
-        """Return operations that contradict each other, by their starts.
+        """Return operations that contradict each other whatever all others did, in the order of their starts.
+
+        They are all of the answers when there is no time for a try.
 
         Args:
-            answers: the answered ones of the operations, by their ends. The last is part of the contradiction.
+            answers: the answered ones of the operations, in the order of their ends. The last is part of every
+                contradiction: the history up to the others is linearizable.
         """
         culprit = answers[-1]
         reads = [each for each in answers[:-1] if each.op == GET]
         writes = [each for each in answers[:-1] if each.op != GET]
-        # Reads first: without most of them the writes have little to explain, even when they are weakened.
+        # Reads first: without most of them there is little to explain, and a try with weakened writes costs less.
         reads = self._shrunk(reads, [*writes, culprit])
         writes = self._shrunk(writes, [*reads, culprit])
         return sorted([*reads, *writes, culprit], key=lambda each: (each.start, each.line))
@@ -79,20 +84,20 @@ class Core:
 
     def _is_contradiction(self, strong: Iterable[Operation]) -> bool:
         """Whether some operations contradict each other when all others are weakened; no when that takes too long."""
-        if self._spent >= ALL_TRIES or time.monotonic() >= self._deadline:
+        if self._left <= 0 or time.monotonic() >= self._deadline:
             self.is_minimal = False
             return False
         kept = {id(each) for each in strong}
         history = [each if id(each) in kept else weakened(each) for each in self._operations]
-        budget = Budget(TRY, self._deadline)
+        budget = Budget(min(TRY, self._left), self._deadline)
         try:
-            # Contradictions are hoped for, and these are not found by a dive.
+            # The dive is short: it finds orders, and a contradiction has none.
             return Search(problem_of(history, self._model, self._allowance_s), budget, dive=1).run().order is None
         except OutOfBudget:
             self.is_minimal = False
             return False
         finally:
-            self._spent += budget.spent
+            self._left -= budget.spent
 
 
 def weakened(operation: Operation) -> Operation:

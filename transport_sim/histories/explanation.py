@@ -6,7 +6,7 @@ linearizable history is still linearizable. So there is a first answer up to whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +24,10 @@ class Explanation:
     Attributes:
         operation: the first one, by its answer, that cannot be placed: whatever was answered before can be explained.
         prefix: operations that explain all that was answered before, in an order that explains it.
-        core: operations that contradict each other, whatever all others did, in the order of their starts; empty when
-            there was no time to look for any.
-        is_minimal: whether nothing can be left out of the core, and `operation` is the first indeed. If not, looking
-            for that took too long.
+        core: operations that contradict each other, whatever all others did, in the order of their starts.
+        is_minimal: whether it is known that nothing can be left out of the core. If not, looking for that took too
+            long. The core is empty if already looking for `operation` did, which then is one near which the
+            contradiction is thought to be, and `prefix` explains only what was found to go well.
     """
 
     operation: Operation
@@ -73,7 +73,7 @@ class Explainer:
 
         Args:
             budget: what finding the first answer that cannot be explained may cost.
-            deadline: when to stop looking for a core, in seconds of `time.monotonic`.
+            deadline: when to stop looking for a core at the latest, in seconds of `time.monotonic`.
         """
         place = self._answers.index(self._stuck_at) + 1
         good, bad = 0, len(self._answers)  # up to how many answers all is well, or nothing is any more
@@ -87,7 +87,8 @@ class Explainer:
                 else:
                     good, prefix = middle, order
         except OutOfBudget:
-            return Explanation(self._stuck_at, prefix, [], False)
+            near = self._stuck_at if good < place <= bad else self._answers[bad - 1]
+            return Explanation(near, prefix, [], False)
         core = Core(self._until(bad), self._model, self._allowance_s, deadline)
         found = core.find(self._answers[:bad])
         return Explanation(self._answers[bad - 1], prefix, found, core.is_minimal)
@@ -100,6 +101,6 @@ class Explainer:
         begun = [each for each in self._operations if id(each) in answered or each.start <= last.end]
         return [each if id(each) in answered else weakened(each) for each in begun]
 
-    def _order(self, operations: Iterable[Operation], budget: Budget) -> list[Operation] | None:
+    def _order(self, operations: Sequence[Operation], budget: Budget) -> list[Operation] | None:
         order = Search(problem_of(operations, self._model, self._allowance_s), budget).run().order
         return None if order is None else [step.operation for step in order]

@@ -9,7 +9,7 @@ from tests.transport_sim.histories.executed import executed, with_stale_result
 from tests.transport_sim.histories.notation import history
 from transport_sim.commands.check import MODELS, command
 from transport_sim.histories import MODELS as KNOWN_MODELS
-from transport_sim.histories import write_history
+from transport_sim.histories import checker, core, write_history
 
 GOOD = '0 put "a" 0-1\n1 get = "a" 2-3\n2 put "b" 2-?'
 BAD = '0 put "a" 0-1\n0 put "[b]" 2-3\n1 get = "a" 4-5'
@@ -66,6 +66,24 @@ def test_people_see_what_is_wrong(run):
     assert result.stdout == ""
     assert 'put "[b]"' in result.stderr
     assert "before that of line 3" in result.stderr
+
+
+def test_people_see_how_much_is_not_shown(run, monkeypatch):
+    monkeypatch.setattr(core, "ALL_TRIES", 0)
+
+    told = run(with_stale_result(executed(1, "kv", 400)), "--model", "kv").stderr
+
+    assert "operations, of which these are the last, contradict each other" in " ".join(told.split())
+    assert "it took too long to see whether fewer do" in " ".join(told.split())
+
+
+def test_people_see_that_nothing_more_is_known(run, monkeypatch):
+    monkeypatch.setattr(checker, "LOCATING", 0)
+    monkeypatch.setattr(checker, "LOCATING_TIMES", 0)
+
+    told = run(history(BAD), "--model", "kv").stderr
+
+    assert "near that of line 2; to see where took too long" in " ".join(told.split())
 
 
 def test_an_undecided_history(run):
