@@ -31,7 +31,7 @@ class KeyVerdict:
         key: the key.
         operations: how many there are.
         linearizable: whether it is; None when that could not be decided in time.
-        configurations: how many were looked at.
+        configurations: how many were looked at, in the last try if there were two.
         order: an order that explains all results, if it is linearizable.
         stuck_at: if not, the operation that no order got past.
     """
@@ -72,7 +72,7 @@ class Verdict:
 
     @property
     def configurations(self) -> int:
-        """How many configurations were looked at, for the verdict alone."""
+        """How many configurations were looked at in the last try for each key, without those of the explanation."""
         return sum(key.configurations for key in self.keys)
 
     @property
@@ -109,7 +109,8 @@ def check(operations: Sequence[Operation], model: str, seconds: float = 60.0, al
     Args:
         operations: the history.
         model: one of `MODELS`, see `validation`.
-        seconds: after how long to give up, above 0. Verdicts that take less do not depend on it.
+        seconds: after how long to give up, above 0. Verdicts that take less do not depend on it, but how good the
+            explanation is may: less is spent on it on a slow machine.
         allowance_s: how much older than its age a stale read may be, in seconds: how long a heartbeat travels.
 
     Raises:

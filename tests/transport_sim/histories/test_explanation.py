@@ -9,8 +9,10 @@ from tests.transport_sim.histories.executed import executed, with_stale_result
 from tests.transport_sim.histories.notation import history
 from transport_sim.histories import check, checker, core
 from transport_sim.histories.budget import Budget
-from transport_sim.histories.core import Core
+from transport_sim.histories.core import Core, weakened
 from transport_sim.histories.explanation import Explainer
+from transport_sim.histories.models import problem_of
+from transport_sim.histories.search import Search
 
 
 def test_the_first_answer_that_cannot_be_explained_and_what_contradicts_it():
@@ -144,6 +146,17 @@ def test_a_try_that_takes_too_long_does_not_end_the_others(stale, counted, monke
     assert max(budget.spent for budget in counted[2:]) == 5000 + 1
     assert not explanation.is_minimal
     assert len(explanation.core) == 3
+
+
+@pytest.mark.parametrize("most", [1, 30, 300])
+def test_what_took_too_long_is_not_taken_for_a_contradiction(most, monkeypatch):
+    operations = with_stale_result(executed(3, "register", 300, ops=("get", "put")))
+    monkeypatch.setattr(core, "TRY", most)
+
+    found = check(operations, "register").explanation.core
+
+    history_of_them = [each if each in found else weakened(each) for each in operations]
+    assert Search(problem_of(history_of_them, "register"), Budget()).run().order is None
 
 
 def test_without_time_all_answers_are_the_core():

@@ -6,7 +6,7 @@ import pytest
 
 from tests.transport_sim.histories.machines import is_linearizable
 from tests.transport_sim.histories.notation import history
-from transport_sim.histories import check
+from transport_sim.histories import check, checker
 
 GOOD = {
     ("register", "nothing happened"): "",
@@ -390,6 +390,19 @@ def test_keys_are_checked_one_by_one():
     assert [(key.key, key.linearizable, key.operations) for key in verdict.keys] == [("a", True, 4), ("b", False, 4)]
     assert verdict.operations == 8
     assert verdict.violated == ["b"]
+
+
+def test_keys_that_take_long_are_decided_after_all_others(monkeypatch):
+    monkeypatch.setattr(checker, "FIRST_TRY", 1)
+    good = history(GOOD["register", "concurrent writes, one order for all readers"], "a")
+    bad = history(BAD["register", "concurrent writes in both orders"], "b")
+
+    others = [replace(each, process=each.process + 10) for each in bad]
+
+    verdict = check([*good, *others], "register")
+
+    assert [key.linearizable for key in verdict.keys] == [True, False]
+    assert min(key.configurations for key in verdict.keys) > 1, "the first try was enough"
 
 
 def test_an_unknown_get_tells_nothing():
