@@ -68,11 +68,12 @@ def test_a_history_is_written_and_the_command_that_checks_it_is_told(tmp_path):
 
 def test_a_history_is_of_one_run_and_needs_a_place(tmp_path):
     many = quorate("sim", "run", "--history", "history.ndjson")
-    nowhere = quorate("sim", "run", "--seed", "1", "--seconds", "1", "--history", str(tmp_path / "no" / "folder"))
+    place = tmp_path / "no" / "folder"
+    nowhere = quorate("sim", "run", "--seed", "1", "--seconds", "600", "--history", str(place))  # told at once
 
     assert (many.returncode, nowhere.returncode) == (2, 2)
     assert "--history tells of one run; say which with --seed" in many.stderr
-    assert "No such file or directory" in nowhere.stderr
+    assert f"quorate sim run: {place}: cannot be written: No such file or directory; name another" in nowhere.stderr
 
 
 def test_json_is_the_only_thing_on_stdout_and_has_every_key():

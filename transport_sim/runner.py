@@ -6,16 +6,31 @@ import gc
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .cost import Meter
 from .histories.files import write_history
+from .histories.operation import Operation
 from .simulation import COUNTED, Result, Simulation, Violation
-from .traces.writing import trace_file
+from .traces.writing import UnwritableTrace, check_writable, trace_file
 from .workers import NoAnswer, Workers
+
+
+class UnwritableHistory(Exception):
+    """A history cannot be written.
+
+    Attributes:
+        path: the file.
+        problem: what the system says.
+    """
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: cannot be written: {problem}; name another file, or make room")
+        self.path = path
+        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -109,7 +124,7 @@ def run_seeds(
 
     Raises:
         UnwritableTrace: when the trace cannot be written.
-        OSError: when the history cannot be written.
+        UnwritableHistory: when the history cannot be written.
     """
     summary = Summary()
     digest = hashlib.blake2b(digest_size=16)
@@ -153,8 +168,11 @@ def run_seed(task: tuple[int, Plan, Path | None, Path | None]) -> tuple[Result, 
 
     Raises:
         UnwritableTrace: when the trace cannot be written.
+        UnwritableHistory: when the history cannot be written.
     """
     seed, plan, trace, history = task
+    if history is not None:
+        _check_place(history)
     # What a run allocates lives until its end, so collecting garbage in between finds nothing.
     gc.disable()
     try:
@@ -167,8 +185,25 @@ def run_seed(task: tuple[int, Plan, Path | None, Path | None]) -> tuple[Result, 
             result = simulation.run()
         busy_seconds = time.process_time() - begin
         if history is not None and simulation.workload is not None:
-            write_history(history, simulation.workload.history.operations)
+            _save_history(history, simulation.workload.history.operations)
     finally:
         gc.enable()
         gc.collect()
     return result, busy_seconds
+
+
+def _save_history(path: Path, operations: Iterable[Operation]) -> None:
+    try:
+        write_history(path, operations)
+    except OSError as error:
+        raise UnwritableHistory(path, error.strerror or str(error)) from error
+
+
+def _check_place(history: Path) -> None:
+    """Find out now whether a history could be written, and not when all is over. What stands there is not touched."""
+    if history.exists() and not history.is_file():
+        return  # a device or a pipe takes it as it comes
+    try:
+        check_writable(history)
+    except UnwritableTrace as error:
+        raise UnwritableHistory(history, error.problem) from error

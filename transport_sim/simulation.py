@@ -96,7 +96,7 @@ class Simulation:
         at_end: Callable[[Any], object] | None = None,
     ) -> None:
         self.seed = seed
-        checked_run(seed, nodes, seconds)
+        checked_run(seed, nodes, seconds, climate)
         self._kinds = checked_kinds(faults)
         self._seconds = seconds
         self._trial = trial = Trial(machine, tuple(clients), invariant, at_end)

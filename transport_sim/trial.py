@@ -10,6 +10,7 @@ from actors.kv import KeyValue
 from raft.errors import InvalidConfig
 
 from .application import Application
+from .climate import CLIMATES
 from .faults import KINDS, parse_kinds
 from .processes import ClientProcess
 
@@ -75,8 +76,8 @@ def checked_kinds(faults: Sequence[str] | str) -> tuple[str, ...]:
         raise InvalidConfig("faults", faults, f"'all', 'none', or some of {', '.join(KINDS)}") from None
 
 
-def checked_run(seed: object, nodes: object, seconds: object) -> None:
-    """Check the numbers that decide a run.
+def checked_run(seed: object, nodes: object, seconds: object, climate: object) -> None:
+    """Check what decides a run.
 
     Raises:
         InvalidConfig: one is out of its bounds.
@@ -87,3 +88,5 @@ def checked_run(seed: object, nodes: object, seconds: object) -> None:
         raise InvalidConfig("nodes", nodes, f"an integer from 1 to {MOST_NODES}")
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 < seconds <= MOST_SECONDS:
         raise InvalidConfig("seconds", seconds, f"a number above 0, {MOST_SECONDS} at most")
+    if climate is not None and climate not in tuple(CLIMATES):
+        raise InvalidConfig("climate", climate, f"one of {', '.join(CLIMATES)}, or None")

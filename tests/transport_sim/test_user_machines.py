@@ -408,6 +408,7 @@ def test_a_command_that_is_too_large_is_refused_into_the_process():
         ({"nodes": 10}, "nodes is 10; it must be an integer from 1 to 9"),
         ({"seconds": 0}, "seconds is 0"),
         ({"faults": "gremlins"}, "faults is 'gremlins'; it must be 'all', 'none', or some of latency"),
+        ({"climate": "tropical"}, "climate is 'tropical'; it must be one of calm"),
     ],
 )
 def test_bad_arguments_are_named(arguments, told):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -30,12 +31,14 @@ def command(trace: Path, format: str, output: Path, as_json: bool) -> None:
     """
     from transport_sim.traces.etcd import translate
     from transport_sim.traces.reading import TraceError, opened
+    from transport_sim.traces.writing import check_replaceable
 
     if output.resolve() == trace.resolve():
         raise click.BadParameter("the translation would replace the trace; name another file", param_hint="--output")
     unfinished = output.with_name(f"{output.name}.{os.getpid()}.part")
     count = 0
     try:
+        check_replaceable(output)
         with opened(trace) as reader, unfinished.open("w", encoding="utf-8") as out:
             for line in translate(reader):
                 out.write(line)
@@ -48,7 +51,8 @@ def command(trace: Path, format: str, output: Path, as_json: bool) -> None:
         click.echo(f"quorate sim convert: {output} cannot be written: {error.strerror or error}", err=True)
         sys.exit(2)
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
     click.echo(f"{output} has {count:,} events as {format} names them", err=True)
     if as_json:
         click.echo(json.dumps({"output": str(output), "format": format, "events": count}))

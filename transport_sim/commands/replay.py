@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ..climate import CLIMATES
 from .numbers import Positive
 
 
@@ -16,6 +17,7 @@ from .numbers import Positive
 @click.option("--seed", type=click.IntRange(min=0), help="Run this seed twice instead, and compare the two.")
 @click.option("--nodes", type=click.IntRange(1, 9), default=5, show_default=True, help="With --seed: members.")
 @click.option("--faults", default="all", show_default=True, help="With --seed: as of `quorate sim run`.")
+@click.option("--climate", type=click.Choice(tuple(CLIMATES)), help="With --seed: as of `quorate sim run`.")
 @click.option(
     "--seconds",
     type=Positive(600),
@@ -24,7 +26,15 @@ from .numbers import Positive
     help="With --seed: as of `quorate sim run`.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
-def command(trace: Path | None, seed: int | None, nodes: int, faults: str, seconds: float, as_json: bool) -> None:
+def command(
+    trace: Path | None,
+    seed: int | None,
+    nodes: int,
+    faults: str,
+    climate: str | None,
+    seconds: float,
+    as_json: bool,
+) -> None:
     """Run a recorded run again, and compare it with TRACE, line for line.
 
     The header of the trace decides the run; that of an exploration tells the way to take. With the code that recorded
@@ -53,7 +63,7 @@ def command(trace: Path | None, seed: int | None, nodes: int, faults: str, secon
                 kinds = parse_kinds(faults)
             except ValueError as error:
                 raise click.BadParameter(str(error), param_hint="--faults") from None
-            replayed = replay_recipe(Recipe(seed, nodes, kinds, seconds))
+            replayed = replay_recipe(Recipe(seed, nodes, kinds, seconds, climate=climate))
     except TraceError as error:
         click.echo(f"quorate sim replay: {error}", err=True)
         sys.exit(2)

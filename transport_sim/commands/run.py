@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..faults import parse_kinds
-from ..runner import Plan, Summary, run_seeds
+from ..runner import Plan, Summary, UnwritableHistory, run_seeds
 from ..traces.writing import UnwritableTrace
 from .numbers import Positive
 from .summary import as_object, print_summary
@@ -98,7 +98,7 @@ def command(
     with _Progress(len(chosen)) as progress:
         try:
             summary = run_seeds(chosen, plan, jobs or os.cpu_count() or 1, progress.show, trace, history)
-        except (UnwritableTrace, OSError) as error:
+        except (UnwritableTrace, UnwritableHistory) as error:
             click.echo(f"quorate sim run: {error}", err=True)
             sys.exit(2)
     replays = [

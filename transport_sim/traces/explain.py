@@ -12,11 +12,13 @@ import html
 import json
 import os
 import re
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, TextIO
 
 from .reading import Header, opened
+from .writing import check_replaceable
 
 MOST_EVENTS_DRAWN = 300_000
 """Bounds a trace that is drawn, in events: a browser holds so many, and stays usable."""
@@ -46,13 +48,15 @@ def explain(trace: Path, page: Path) -> int:
     """
     unfinished = page.with_name(f"{page.name}.{os.getpid()}.part")
     try:
+        check_replaceable(page)
         with unfinished.open("w", encoding="utf-8") as out:
             count = _write(trace, out)
         unfinished.replace(page)
     except OSError as error:
         raise UnwritablePage(f"{page} cannot be written: {error.strerror or error}") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
     return count
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -81,7 +82,15 @@ def check_writable(path: Path) -> None:
         raise UnwritableTrace(path, error.strerror or str(error)) from error
 
 
+def check_replaceable(path: Path) -> None:
+    """Raise `OSError` for what is there and no regular file: a device or a pipe must not be replaced by one."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file")
+
+
 def _unfinished(path: Path) -> Path:
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise UnwritableTrace(path, "it is no regular file")  # a device must not be replaced by one
+    try:
+        check_replaceable(path)
+    except OSError as error:
+        raise UnwritableTrace(path, error.strerror or str(error)) from error
     return path.with_name(f"{path.name}.unfinished")

@@ -1,6 +1,7 @@
 """The translation for etcd's trace validation, held against the published lists of names and fields."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -313,6 +314,18 @@ def test_an_output_that_cannot_be_written_is_named(trace, tmp_path):
 
     assert ran.exit_code == 2
     assert f"{output} cannot be written: No such file or directory" in ran.stderr
+
+
+def test_an_output_takes_the_place_of_no_device_and_no_folder(trace, tmp_path):
+    pipe, file = tmp_path / "pipe", tmp_path / "file"
+    os.mkfifo(pipe)
+    file.touch()
+    for output, told in ((pipe, "it is no regular file"), (file / "etcd.ndjson", "Not a directory")):
+        ran = CliRunner().invoke(command, [str(trace), "--to", "etcd-tla", "--output", str(output)])
+
+        assert ran.exit_code == 2
+        assert ran.stderr == f"quorate sim convert: {output} cannot be written: {told}\n"
+    assert pipe.is_fifo()
 
 
 def test_an_unknown_format_is_refused(trace, tmp_path):

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from importlib import resources
@@ -158,6 +159,18 @@ def test_a_page_that_cannot_be_written_is_named(trace, tmp_path):
 
     assert ran.exit_code == 2
     assert "run.html cannot be written: No such file or directory" in ran.stderr
+
+
+def test_a_page_takes_the_place_of_no_device_and_no_folder(trace, tmp_path):
+    pipe, file = tmp_path / "pipe", tmp_path / "file"
+    os.mkfifo(pipe)
+    file.touch()
+    for output, told in ((pipe, "it is no regular file"), (file / "run.html", "Not a directory")):
+        ran = CliRunner().invoke(command, [str(trace), "--output", str(output)])
+
+        assert ran.exit_code == 2
+        assert ran.stderr == f"quorate sim explain: {output} cannot be written: {told}\n"
+    assert pipe.is_fifo()
 
 
 def test_the_trace_itself_is_no_output(trace):

@@ -235,6 +235,14 @@ def test_the_command_replays_a_seed():
     assert found["digest"] == Simulation(3, 3, ("drop",), 1).run().digest
 
 
+@pytest.mark.parametrize("climate", ["calm", "hostile"])  # seed 3 draws one of them at most
+def test_a_seed_is_replayed_in_the_climate_it_is_given(climate):
+    options = ["--seed", "3", "--nodes", "3", "--seconds", "1", "--climate", climate, "--json"]
+    ran = CliRunner().invoke(command, options)
+    assert ran.exit_code == 0
+    assert json.loads(ran.stdout)["digest"] == Simulation(3, 3, "all", 1, climate=climate).run().digest
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
