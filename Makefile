@@ -17,12 +17,16 @@ test: $(VENV)/.test ## Run all tests
 	$(BIN)/python -m pytest
 
 NIGHTLY_SEEDS ?= 1500
+ONE_ELECTION := --nodes 3 --max-terms 1 --max-timeouts 1 --max-heartbeats 0 --max-crashes 0 --max-duplicates 0
 
 nightly: bench-memory ## Simulate seeds that the tests do not (NIGHTLY_SEEDS=20000 for a long night), bench-memory too
 	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 5
 	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 3
 	$(BIN)/quorate sim run --first-seed 1000 --seeds $(NIGHTLY_SEEDS) --nodes 7 --seconds 5
 	$(BIN)/quorate sim explore --nodes 3 --max-states 5000000
+	$(BIN)/quorate sim explore $(ONE_ELECTION) --max-states 5000000
+	$(BIN)/quorate sim explore $(ONE_ELECTION) --max-commands 0 --past-terms 1
+	$(BIN)/python tests/mutations/run.py
 
 bench-memory: $(VENV)/.test ## Feed a cluster a million commands; fail if its memory grows
 	$(BIN)/python -m bench.memory

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from quorate import SIM_COMMANDS
 from tests.mutations.mutations import MUTATIONS
 from tests.mutations.run import apply
 from transport_sim.climate import CLIMATES
@@ -155,7 +156,7 @@ def test_a_violation_is_exit_code_1_and_comes_with_the_command_that_replays_it(b
         (["--nodes", "0"], "0 is not in the range"),
         (["--seeds", "0"], "0 is not in the range"),
         (["--seconds", "-1"], "-1.0 is not in the range"),
-        (["--seconds", "nan"], "no number of seconds"),
+        (["--seconds", "nan"], "no number to count with"),
         (["--seed", "1", "--seeds", "2"], "--seed runs one seed"),
         (["--speed"], "No such option"),
         (["--climate", "tropical"], "'tropical' is not one of"),
@@ -184,6 +185,21 @@ def test_help_teaches():
     assert ran.returncode == 0
     assert "quorate demo" in ran.stdout
     assert "\\b" not in ran.stdout
+
+
+@pytest.mark.parametrize("name", SIM_COMMANDS)
+def test_the_help_of_every_command_keeps_its_examples_in_lines(name):
+    ran = quorate("sim", name, "--help")
+
+    assert ran.returncode == 0
+    assert "\\b" not in ran.stdout
+
+
+def test_a_run_of_one_seed_has_the_digest_of_its_trace(tmp_path):
+    file = tmp_path / "run.ndjson"
+    ran = quorate("sim", "run", "--seed", "3", "--seconds", "1", "--trace", str(file), "--json")
+
+    assert json.loads(ran.stdout)["digest"] == json.loads(file.read_text().splitlines()[-1])["digest"]
 
 
 @pytest.mark.parametrize("group", [True, False], ids=["to the group", "to the command alone"])

@@ -93,8 +93,8 @@ def simulation(request: pytest.FixtureRequest) -> Callable[..., list[Result]]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add to the report of a failure how to see it again."""
     report = yield
-    told = item.stash.get(_FAILURE, None)
-    if told is not None and report.when == "call" and report.failed:
+    told = item.stash.get(_FAILURE, "")
+    if told and report.when == "call" and report.failed:
         report.sections.append((SECTION, told))
     return report
 
@@ -107,7 +107,8 @@ def _settings(item: pytest.Item) -> Settings:
         settings = Settings(*marker.args, **marker.kwargs)
     except TypeError:
         raise pytest.UsageError(
-            f"{item.nodeid}: the marker {MARKER} takes seeds, nodes, faults and seconds; it was given {marker.kwargs}"
+            f"{item.nodeid}: the marker {MARKER} takes seeds, nodes, faults and seconds; "
+            f"it was given {marker.args}, {marker.kwargs}"
         ) from None
     if type(settings.seeds) is not int or settings.seeds < 1:
         raise pytest.UsageError(f"{item.nodeid}: seeds is {settings.seeds!r}; it must be an integer, 1 or more")
@@ -119,6 +120,7 @@ def _run(item: pytest.Item, settings: Settings, seed: int, trial: dict[str, Any]
     from .simulation import Simulation, SimulationFailed
     from .traces.writing import trace_file
 
+    item.stash[_FAILURE] = ""  # a failure that the test expected says nothing of the one to come
     path = None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

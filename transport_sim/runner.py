@@ -60,7 +60,8 @@ class Summary:
         faults, situations, cost: sums over all runs.
         models: of which models the histories of the runs were, see `histories.MODELS`.
         busy_seconds: processor time spent in the runs, over all processes.
-        digest: over the digests of all runs in the order of their seeds; the same for any number of processes.
+        digest: of the one run; of several, over their digests in the order of the seeds. The same for any number of
+            processes.
     """
 
     runs: int = 0
@@ -134,7 +135,7 @@ def run_seeds(
             summary.add(result, busy_seconds)
             digest.update(result.digest.encode())
             progress(summary)
-    summary.digest = digest.hexdigest()
+    summary.digest = result.digest if len(seeds) == 1 else digest.hexdigest()
     return summary
 
 

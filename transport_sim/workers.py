@@ -202,6 +202,7 @@ def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
 def _prepare() -> None:
     """Leave signals to the group, Ctrl-C above all, to the process that ends this one; and end when that is gone."""
     os.setpgrp()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # also one that has come meanwhile
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
     parent = multiprocessing.parent_process()
     assert parent is not None  # since a process of ours was started by another

@@ -43,7 +43,7 @@ SHOWN_CHARACTERS = 48  # of a value, in tables
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 def command(history: Path, model: str, seconds: float, allowance: float, as_json: bool) -> None:
-    r"""Tell whether a history of clients is linearizable.
+    """Tell whether a history of clients is linearizable.
 
     HISTORY has one JSON object a line, for each operation:
 
@@ -87,6 +87,8 @@ def command(history: Path, model: str, seconds: float, allowance: float, as_json
     except OSError as error:
         raise click.BadParameter(f"{history}: {error.strerror or error}", param_hint="HISTORY") from None
     _print(console, verdict)
+    if not verdict.operations:
+        console.print("The history is empty: nothing was done, so nothing was shown.", style="yellow")
     if as_json:
         click.echo(json.dumps(verdict.as_object()))
     sys.exit({True: 0, False: VIOLATED, None: UNDECIDED}[verdict.linearizable])

@@ -91,16 +91,18 @@ def command(
     as_json: bool,
     **bounds: int,
 ) -> None:
-    r"""Visit every world that the real core can get into, in every order of events, within small bounds.
+    """Visit every world that the real core can get into, in every order of events, within small bounds.
 
     Unlike a random run, an exploration that is complete leaves nothing out: within its bounds, no order of messages,
     timeouts, disk writes and crashes breaks a promise. What is found broken comes with the shortest way there, as a
-    trace.
+    trace. Worlds come in the order of their distance from the beginning, so the wider the bounds, the later anything
+    is committed: "elections" and "committed" say how far it came. Narrow bounds see more of what they allow.
 
     \b
-    A minute's look:        quorate sim explore --max-states 1000000
-    All of a small space:   quorate sim explore --nodes 2 --max-timeouts 2
-    Logs that have parted:  quorate sim explore --past-terms 1 --max-terms 1
+    A minute's look:        quorate sim explore --max-states 5000000
+    Two members, whole:     quorate sim explore --nodes 2 --max-timeouts 2 --max-heartbeats 0 --max-duplicates 0
+    One election, whole,    quorate sim explore --max-terms 1 --max-timeouts 1 --max-heartbeats 0 --max-crashes 0
+    from logs that parted:      --max-duplicates 0 --max-commands 0 --past-terms 1
     A long night:           quorate sim explore --max-states 50000000 --checkpoint night.explore
 
     With --checkpoint a walk is kept every minute and when it ends, whatever ends it; the same command goes on.
@@ -202,6 +204,8 @@ def _as_object(bounds: Bounds, progress: Progress, trace_file: Path) -> dict[str
         "transitions": progress.transitions,
         "depth": progress.depth,
         "frontier": progress.frontier,
+        "elections": progress.elections,
+        "committed": progress.committed,
         "complete": progress.complete,
         "violations": violations,
         "seconds": round(progress.seconds, 3),
@@ -218,7 +222,7 @@ def _print(found: dict[str, Any], checkpoint: Path | None) -> None:
     table = Table(title="exploration", min_width=46)
     table.add_column("what")
     table.add_column("how much", justify="right")
-    for name in ("states", "transitions", "depth", "frontier", "states_per_second"):
+    for name in ("states", "transitions", "depth", "frontier", "elections", "committed", "states_per_second"):
         table.add_row(name.replace("_", " "), f"{found[name]:,}")
     table.add_row("complete", "yes" if found["complete"] else "no")
     console.print(table)

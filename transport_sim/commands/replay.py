@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -72,8 +73,11 @@ def command(
         click.echo(f"the same: {replayed.lines:,} lines, digest {replayed.digest}", err=True)
     else:
         click.echo(f"they part at line {parting.line:,}", err=True)
-        click.echo(f"  recorded: {json.dumps(parting.recorded)}", err=True)
-        click.echo(f"  replayed: {json.dumps(parting.replayed)}", err=True)
+        click.echo(f"  recorded: {_shown(parting.recorded)}", err=True)
+        click.echo(f"  replayed: {_shown(parting.replayed)}", err=True)
+        differ = _differing(parting.recorded, parting.replayed)
+        if differ:
+            click.echo(f"  they differ in: {', '.join(differ)}", err=True)
     if replayed.broken is not None:
         promise, message = replayed.broken
         click.echo(f"{promise} is broken: {message}", err=True)
@@ -93,3 +97,15 @@ def command(
             )
         )
     sys.exit(0 if parting is None else 1)
+
+
+def _shown(line: object) -> str:
+    return json.dumps(line, sort_keys=True)
+
+
+def _differing(recorded: object, replayed: object) -> list[str]:
+    """Return the names of the fields in which two lines differ."""
+    if not isinstance(recorded, Mapping) or not isinstance(replayed, Mapping):
+        return []
+    names = sorted({*recorded, *replayed})
+    return [name for name in names if (name in recorded, recorded.get(name)) != (name in replayed, replayed.get(name))]

@@ -58,6 +58,8 @@ def command(trace: Path, output: Path, seconds: float, jobs: int | None, as_json
     try:
         with opened(trace) as reading:
             recipe = Recipe.of(reading.header, str(trace))
+            for _ in reading.events():
+                pass  # a trace that is cut off may be of another run than its header says
         check_writable(output)
         with _progress(console) as progress:
             task = progress.add_task("running it once", total=None)
@@ -76,7 +78,7 @@ def command(trace: Path, output: Path, seconds: float, jobs: int | None, as_json
     table = Table("", "before", "after", title=f"{shrunk.promise} is still broken", min_width=46)
     rows = (
         ("members", shrunk.before.nodes, shrunk.after.nodes),
-        ("kinds of faults", len(shrunk.before.faults), len(shrunk.after.faults)),
+        ("kinds of faults", shrunk.kinds_before, shrunk.kinds_after),
         ("faults and commands", shrunk.decisions_before, shrunk.decisions_after),
         ("seconds of faults", shrunk.before.seconds, shrunk.after.seconds),
         ("events", shrunk.events_before, shrunk.events_after),

@@ -101,6 +101,8 @@ class Partition:
             "frontier": len(self._parents) - self._next,
             "level": len(self._level),
             "waiting": len(self._waiting),
+            "elections": self._space.elections,
+            "committed": self._space.committed,
             "broken": broken,
             "remembered": remembered,
         }

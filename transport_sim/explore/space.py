@@ -101,6 +101,8 @@ class Space:
         worked_out: the members and inputs whose outcomes have brought new parts, in order: what another process needs
             to have the same parts.
         remembered: the numbers of all histories, in order.
+        elections: the most elections that were won in one world.
+        committed: the longest log that was committed in one, in entries.
     """
 
     def __init__(self, bounds: Bounds, symmetric: bool = True) -> None:
@@ -117,6 +119,8 @@ class Space:
         self._limits = bounds.limits
         self._last_term = bounds.last_term
         self._logs: dict[Log, int] = {}
+        self.elections = 0
+        self.committed = 0
 
     def first_worlds(self) -> list[tuple[int, ...]]:
         """Return the worlds in which everything may begin: every member has just started from its disk."""
@@ -156,6 +160,8 @@ class Space:
             self.lanes[number] = self.way.of([number, *[digest(history.value(names)) for names in self.way.others]])
             self.histories[number] = HistoryPart(history, self._number(history.committed))
             self.remembered.append(number)
+            self.elections = max(self.elections, len(history.elected))
+            self.committed = max(self.committed, len(history.committed))
         return number
 
     def _number(self, log: Log) -> int:

@@ -46,6 +46,8 @@ class Progress:
         transitions: steps taken between them.
         depth: steps from the beginning to the worlds visited last, by the shortest way.
         frontier: worlds that were not gone on from yet.
+        elections: the most elections that were won in one world.
+        committed: the longest log that was committed in one world, in entries.
         seconds: how long it has taken, over all sittings.
         complete: whether every world within the bounds was visited.
         violations: the broken promises; the walk ends with the first round that finds any.
@@ -55,6 +57,8 @@ class Progress:
     transitions: int = 0
     depth: int = 0
     frontier: int = 0
+    elections: int = 0
+    committed: int = 0
     seconds: float = 0.0
     complete: bool = False
     violations: list[Violation] = field(default_factory=list)
@@ -180,6 +184,8 @@ class Walk:
         progress.states = sum(reply["states"] for reply in replies)
         progress.transitions = sum(reply["transitions"] for reply in replies)
         progress.frontier = sum(reply["frontier"] for reply in replies)
+        progress.elections = max(reply["elections"] for reply in replies)
+        progress.committed = max(reply["committed"] for reply in replies)
         goes_on = any(reply["level"] or reply["waiting"] for reply in replies) or any(self._for_share)
         broken = [one for reply in replies for one in reply["broken"]]
         if broken:

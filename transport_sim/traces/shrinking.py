@@ -18,6 +18,9 @@ from .replaying import Recipe
 LONGEST_FIRST_RUN_S = 600
 """How long the run that is to be shrunk may take, in seconds of real time."""
 
+OTHER_SEEDS = 8
+"""How many other seeds are tried with fewer members, where the same one does not break the promise."""
+
 LONGEST_RUN_S = 10
 LONGER = 20
 """How long any other may take: `LONGEST_RUN_S`, or so many times as long as the first. It is given up then."""
@@ -49,7 +52,8 @@ class Shrunk:
     Attributes:
         promise: the one that is broken.
         before, after: the run as it was, and the smallest one found.
-        events_before, events_after, decisions_before, decisions_after: how much happens in each.
+        events_before, events_after, decisions_before, decisions_after, kinds_before, kinds_after: how much happens in
+            each, and of how many kinds those decisions are.
         runs: how many runs it took.
         complete: whether no single decision can be left out any more; False when time ran out.
     """
@@ -61,6 +65,8 @@ class Shrunk:
     events_after: int
     decisions_before: int
     decisions_after: int
+    kinds_before: int
+    kinds_after: int
     runs: int
     complete: bool
 
@@ -135,7 +141,9 @@ class _Search:
         first that fails too spares a great many single decisions.
         """
         before = self.recipe
-        self._take_first([replace(before, nodes=nodes) for nodes in range(1, before.nodes)], are_others=True)
+        seeds = (before.seed, *range(OTHER_SEEDS)) if before.only is None else (before.seed,)
+        smaller = [replace(before, nodes=nodes, seed=seed) for nodes in range(1, before.nodes) for seed in seeds]
+        self._take_first(smaller, are_others=True)
         while self.recipe.seconds >= 1 and self._takes(seconds=self.recipe.seconds / 2):
             pass
         for kind in before.faults:
@@ -205,6 +213,8 @@ def shrink(recipe: Recipe, jobs: int, seconds: float, progress: Callable[[int, i
         events_after=search.outcome.events,
         decisions_before=len(first.keys),
         decisions_after=len(search.outcome.keys),
+        kinds_before=len({_kind(key) for key in first.keys}),
+        kinds_after=len({_kind(key) for key in search.outcome.keys}),
         runs=search.runs,
         complete=complete,
     )

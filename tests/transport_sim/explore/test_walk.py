@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.transport_sim.explore.worlds import PARTED_LOGS, THREE_NODES, TWO_NODES
+from tests.transport_sim.explore.worlds import ONE_COMMAND, PARTED_LOGS, THREE_NODES, TWO_NODES, TWO_TERMS
 from transport_sim.explore import checkpoint
 from transport_sim.explore.bounds import Bounds
 from transport_sim.explore.walk import Limits, Walk
@@ -17,21 +17,40 @@ from transport_sim.explore.walk import Limits, Walk
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.contract("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "E1")
+@pytest.mark.contract("S1", "S6", "E1")
 def test_no_promise_is_broken_in_the_first_300_000_worlds():
     progress = Walk(Bounds(), jobs=2).run(Limits(states=300_000))
 
     assert progress.violations == []
     assert progress.states == 300_000
+    assert progress.elections == 1
     assert progress.seconds < 300
 
 
-@pytest.mark.contract("S2", "S3", "S4", "S5", "S8", "R1", "R3")
-def test_no_promise_is_broken_where_logs_have_parted():
-    progress = Walk(PARTED_LOGS, jobs=2).run(Limits(states=150_000))
+@pytest.mark.contract("S1", "S2", "S3", "S4", "S5", "S6", "S8", "E1", "R1", "R3")
+def test_no_promise_is_broken_whatever_an_earlier_term_has_left():
+    progress = Walk(PARTED_LOGS, jobs=2).run()
 
     assert progress.violations == []
-    assert progress.states == 150_000
+    assert progress.complete
+    assert (progress.states, progress.elections, progress.committed) == (1_012_262, 2, 2)
+
+
+@pytest.mark.contract("S2", "S3", "S4", "S5", "S7", "S8", "R2")
+def test_no_promise_is_broken_on_the_way_of_a_command():
+    progress = Walk(ONE_COMMAND, jobs=2).run(Limits(states=500_000))
+
+    assert progress.violations == []
+    assert progress.committed == 2
+
+
+@pytest.mark.contract("S1", "S4", "S5", "S7", "S8", "E1", "R3")
+def test_no_promise_is_broken_by_two_leaders_a_command_and_a_crash():
+    progress = Walk(TWO_TERMS, jobs=2).run()
+
+    assert progress.violations == []
+    assert progress.complete
+    assert (progress.elections, progress.committed) == (2, 3)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])

@@ -20,6 +20,8 @@ def bounds(**more):
 TWO_NODES = bounds(nodes=2, max_timeouts=2, max_crashes=1)
 THREE_NODES = bounds(nodes=3)
 PARTED_LOGS = bounds(nodes=3, past_terms=1)
+ONE_COMMAND = bounds(nodes=3, max_commands=1)
+TWO_TERMS = bounds(nodes=2, max_terms=2, max_timeouts=2, max_commands=1, max_crashes=1)
 
 
 def walk_all(worlds, most=None):

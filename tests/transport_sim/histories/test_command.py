@@ -97,7 +97,10 @@ def test_an_undecided_history(run):
 
 
 def test_nothing_is_a_good_history(run):
-    assert run([], "--model", "list", "--json").exit_code == 0
+    ran = run([], "--model", "list", "--json")
+
+    assert ran.exit_code == 0
+    assert "The history is empty" in ran.stderr
 
 
 def test_the_allowance_of_stale_reads(run):

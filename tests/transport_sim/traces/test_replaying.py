@@ -221,6 +221,7 @@ def test_the_command_says_where_two_part(changed):
     assert ran.exit_code == 1
     assert "they part at line 100" in ran.stderr
     assert '"surprise": 1' in ran.stderr
+    assert "they differ in: surprise" in ran.stderr
     (line,) = ran.stdout.splitlines()
     found = json.loads(line)
     assert (found["same"], found["parts_at_line"]) == (False, 100)

@@ -183,7 +183,7 @@ def test_an_interrupt_leaves_nothing(failing, tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert os.listdir(tmp_path) == []
 
@@ -220,6 +220,17 @@ def test_wrong_usage_is_exit_code_2_at_once(good, arguments, complaint):
     ran = CliRunner().invoke(command, [str(good) if argument == "GOOD" else argument for argument in arguments])
     assert ran.exit_code == 2
     assert complaint in ran.stderr
+
+
+def test_a_trace_that_is_cut_off_is_refused(good, tmp_path):
+    lines = good.read_text(encoding="utf-8").splitlines(keepends=True)
+    cut = tmp_path / "cut.ndjson"
+    cut.write_text("".join(lines[:-1]), encoding="utf-8")
+    ran = CliRunner().invoke(command, [str(cut), "-o", str(tmp_path / "small.ndjson"), "--jobs", "1"])
+
+    assert ran.exit_code == 2
+    assert "breaks no promise" not in ran.stderr
+    assert not (tmp_path / "small.ndjson").exists()
 
 
 def test_a_trace_of_no_random_run_cannot_be_shrunk(tmp_path):
