@@ -86,7 +86,7 @@ class Injector:
             for _ in range(_WEIGHTS.get(kind, 1))
         ]
         if self._actions:
-            if mix.rot:
+            if mix.rot and mix.worst_moments:
                 self._actions += [self._lose_disk] * _WEIGHTS["bit-rot"]
             self._again()
 
@@ -272,7 +272,7 @@ class Injector:
         voters = leader.node.log.configurations.newest.voters
         others = [host for host in order if host is not leader and host.id in voters]
         victim = next((host for host in others if self._replacement.may_begin(host)), None)
-        if victim is None or not self._chance.strikes("bit-rot"):
+        if victim is None or not self._chance.strikes("worst-moment"):
             return
         others.remove(victim)
         beside = majority(len(voters)) - 2
@@ -283,7 +283,7 @@ class Injector:
         self._scheduler.after(learning_us, self._come_back, victim, meeting, duration_us)
 
     def _come_back(self, host: Host, meeting: partitions.Links, duration_us: int) -> None:
-        if self._stopped or not self._replacement.may_begin(host):
+        if self._stopped or not self._replacement.may_begin(host) or not self._chance.strikes("bit-rot"):
             return
         host.crash()
         self._cut(meeting, duration_us)
