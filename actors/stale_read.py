@@ -14,9 +14,10 @@ class StaleRead(Generic[T]):
 
     Attributes:
         value: what was read.
-        staleness_s: seconds since the node last knew that it had all that was committed: what was acknowledged before
-            that is in the value. At a follower not quite: a leader that was deposed goes on for up to two election
-            timeouts before it knows, and its heartbeat travels. None when it has never known.
+        staleness_s: seconds, as the clock of the node counts them, since it last knew that it had all that was
+            committed: what was acknowledged before that is in the value. At a follower not quite: a leader that was
+            deposed goes on for up to two election timeouts before it knows, and its heartbeat travels. None when it
+            has never known.
     """
 
     value: T

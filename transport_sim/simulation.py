@@ -135,7 +135,10 @@ class Simulation:
         self.workload: Workload | None = None
         if not trial:
             self.workload = Workload(
-                root.fork("workload"), lambda: self.scheduler.now_us / 1_000_000, allowance_s(self.config)
+                root.fork("workload"),
+                lambda: self.scheduler.now_us / 1_000_000,
+                allowance_s(self.config),
+                cluster.setting.drift_ppm,
             )
         self.processes = start_processes(self.workload.clients if self.workload else trial.clients, cluster)
         pause_us = chance.pick(pauses_us)

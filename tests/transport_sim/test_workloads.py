@@ -197,6 +197,11 @@ def test_a_store_that_does_something_else_is_found_in_the_histories_of_runs(mach
     assert violation.invariant == "C3"
 
 
+def test_a_slow_clock_tells_ages_that_are_too_small():
+    # A member that was removed reads for 15 seconds, of which its clock counts 12.6.
+    assert Simulation(2197).run().violation is None
+
+
 def test_a_store_comes_back_from_its_snapshot():
     before = store.Store()
     for command in (

@@ -42,6 +42,7 @@ class Workload:
         chance: decides what they do.
         clock: returns the time in seconds.
         allowance_s: how much older than they said stale reads may be, in seconds.
+        drift_ppm: by how many millionths the clocks that tell their age may be too slow.
 
     Attributes:
         model: what the keys hold, one of `histories.MODELS`.
@@ -51,7 +52,7 @@ class Workload:
         undecided: how many keys had a history that took too long to judge.
     """
 
-    def __init__(self, chance: Chance, clock: Callable[[], float], allowance_s: float) -> None:
+    def __init__(self, chance: Chance, clock: Callable[[], float], allowance_s: float, drift_ppm: int) -> None:
         self.model = chance.pick(tuple(_OPERATIONS))
         self.keys = [f"{self.model}-{number}" for number in range(1, chance.pick((1, 3, 5)) + 1)]
         self.history = Recorder(clock, self.model)
@@ -61,6 +62,7 @@ class Workload:
         self.clients = [self._work] * PROCESSES
         self.undecided = 0
         self._allowance_s = allowance_s
+        self._slowest = 1 - drift_ppm / 1_000_000
 
     def ended(self, store: Store) -> None:
         """All is mended: note what a member holds now, and judge.
@@ -104,7 +106,9 @@ class Workload:
             return None
         age = None
         if isinstance(value, StaleRead):
-            value, age = value.value, value.staleness_s
+            value, told_s = value.value, value.staleness_s
+            # It was counted by the clock of a node, which may be slow; the history goes by the true time.
+            age = None if told_s is None else told_s / self._slowest
         operation.end(value, age=age)
         return value
 
