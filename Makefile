@@ -27,6 +27,7 @@ nightly: bench-memory ## Simulate seeds that the tests do not (NIGHTLY_SEEDS=200
 	$(BIN)/quorate sim explore $(ONE_ELECTION) --max-states 5000000
 	$(BIN)/quorate sim explore $(ONE_ELECTION) --max-commands 0 --past-terms 1
 	$(BIN)/python tests/mutations/run.py
+	QUORATE_KILLS=200 QUORATE_ROT_EXAMPLES=20000 QUORATE_CRASH_SEED=1 $(BIN)/python -m pytest tests/storage
 
 bench-memory: $(VENV)/.test ## Feed a cluster a million commands; fail if its memory grows
 	$(BIN)/python -m bench.memory

@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-PACKAGES = ("raft", "actors", "transport_sim")
+PACKAGES = ("raft", "storage", "actors", "transport_sim")
+STORAGE_COMMANDS = ("snapshot", "wal")
 SIM_COMMANDS = ("check", "convert", "explain", "explore", "replay", "run", "shrink", "soak")
 INTERRUPTED = 130  # the exit code of whatever ends by Ctrl-C, as shells have it
 
@@ -48,7 +49,32 @@ def _shadowed_package() -> str | None:
     return None
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Subcommands(click.Group):
+    """A group some of whose commands stand in a package, one module each, imported when they are needed."""
+
+    def __init__(self, package: str, names: tuple[str, ...], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._package = package
+        self._names = names
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted([*super().list_commands(ctx), *self._names])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command, or None when there is none of this name."""
+        if name not in self._names:
+            return super().get_command(ctx, name)
+        command: click.Command = importlib.import_module(f"{self._package}.{name}").command
+        return command
+
+
+@click.group(
+    cls=_Subcommands,
+    package="actors.commands",
+    names=STORAGE_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(importlib.metadata.version("quorate"), prog_name="quorate")
 def cli() -> None:
     """Raft, implemented once, run everywhere Python runs.
@@ -56,6 +82,7 @@ def cli() -> None:
     \b
     See it work:      quorate demo
     Try to break it:  quorate sim run --seeds 100
+    Look at a disk:   quorate wal verify DIR
     """
 
 
@@ -72,26 +99,6 @@ def demo() -> None:
     from actors.demo import run
 
     sys.exit(0 if run(Console()) else 1)
-
-
-class _Subcommands(click.Group):
-    """A group whose commands stand in a package, one module each, imported when they are needed."""
-
-    def __init__(self, package: str, names: tuple[str, ...], **settings: Any) -> None:
-        super().__init__(**settings)
-        self._package = package
-        self._names = names
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands."""
-        return list(self._names)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Return a command, or None when there is none of this name."""
-        if name not in self._names:
-            return None
-        command: click.Command = importlib.import_module(f"{self._package}.{name}").command
-        return command
 
 
 @cli.group(cls=_Subcommands, package="transport_sim.commands", names=SIM_COMMANDS)

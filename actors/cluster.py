@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,6 +36,8 @@ from .ports import StateMachine
 from .session_client import SessionClient
 from .session_table import APPLIED, Reply, SessionLimits
 from .stale_read import StaleRead
+from .storage.places import InDirectory, InMemory
+from .storage.policy import SyncPolicy
 from .supervisor import MemberStatus, Request
 from .threads import main_greenlet
 
@@ -58,9 +61,14 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         limits: how much is remembered of clients; the defaults of `SessionLimits` when None.
         seed: an integer that decides in which order the nodes time out; another one each time when None.
         watch: called with every event of every node but messages (see `raft.observer`); must neither wait nor raise.
+        directory: where the nodes keep what they store, each in a directory of its own; in memory when None. A cluster
+            with the directory of an earlier one goes on where that was, with its nodes instead of new ones.
+        sync: when entries are synced to a directory: "always", "interval(ms)" or "never" (see `SyncPolicy`).
 
     Raises:
         InvalidConfig: when an argument is out of its bounds.
+        DirectoryInUse: another cluster has the directory.
+        StorageError: what is stored there cannot be used; it says why.
     """
 
     def __init__(
@@ -73,6 +81,8 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         limits: SessionLimits | None = None,
         seed: int | None = None,
         watch: Callable[[object], None] | None = None,
+        directory: str | Path | None = None,
+        sync: str = "always",
     ) -> None:
         if type(nodes) is not int or not 1 <= nodes <= MAX_NODES:
             raise InvalidConfig("nodes", nodes, f"an integer from 1 to {MAX_NODES}")
@@ -87,12 +97,20 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         if watch is not None and not callable(watch):
             raise InvalidConfig("watch", watch, "a function of one event, or None")
         limits = SessionLimits() if limits is None else limits
-        self._nodes = LocalNodes(machine, LOCAL_CONFIG if config is None else config, limits, seed, watch)
+        policy = SyncPolicy.parse(sync)
+        place = InMemory() if directory is None else InDirectory(Path(directory), policy)
+        existing = place.existing()
+        self._nodes = LocalNodes(machine, LOCAL_CONFIG if config is None else config, limits, seed, watch, place)
         self._leadership = self._nodes.leadership
-        ids = [self._nodes.new_id() for _ in range(nodes)]
-        voters = Configuration(tuple(ids), witnesses=tuple(ids[nodes - witnesses :]))
-        for id in ids:
-            self._nodes.create(id, witness=id in voters.witnesses, configuration=voters)
+        if existing:
+            ids = [node.id for node in existing]
+            for node in existing:
+                self._nodes.create(node.id, witness=node.is_witness, configuration=node.first)
+        else:
+            ids = [self._nodes.new_id() for _ in range(nodes)]
+            voters = Configuration(tuple(ids), witnesses=tuple(ids[nodes - witnesses :]))
+            for id in ids:
+                self._nodes.create(id, witness=id in voters.witnesses, configuration=voters)
         self._client = Client(lambda: self.members, self._submit, self._leadership)
         self._session = SessionClient(self._client, limits, self._decode_result)
         self._thread = main_greenlet()
@@ -127,7 +145,10 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         return f"LocalCluster({', '.join([nodes, leads, *down])})"
 
     def close(self) -> None:
-        """Take every node down and forget what was stored; may be called again, above all after an interrupt in it."""
+        """Take every node down and forget what was stored, but for what is in a directory.
+
+        May be called again, above all after an interrupt in it.
+        """
         self._check_thread()
         self._closed = True
         self._nodes.close()

@@ -17,10 +17,10 @@ from .errors import AlreadyRunning, NodeStopped, NoMoreNodes, UnknownNode
 from .leadership import Leadership
 from .local_transport import LocalNetwork, LocalTransport
 from .node import NodeActor
-from .ports import StateMachine
+from .ports import StateMachine, Storage
 from .runtime import GeventFuture
 from .session_table import SessionLimits
-from .storage.memory import MemoryStorage
+from .storage.places import Place
 from .supervisor import MemberStatus, Request, Supervisor
 from .timers import ClusterClock, MonotonicClock
 
@@ -39,11 +39,11 @@ class LocalNode:
         supervisor: starts it and takes it down.
     """
 
-    def __init__(self, id: str, witness: bool, configuration: Configuration | None) -> None:
+    def __init__(self, id: str, witness: bool, configuration: Configuration | None, storage: Storage) -> None:
         self.id = id
         self.witness = witness
         self.configuration = configuration
-        self.storage = MemoryStorage(witness)
+        self.storage = storage
         self.machine: StateMachine | None = None
         self.supervisor: Supervisor
 
@@ -57,6 +57,7 @@ class LocalNodes:
         limits: how much is remembered of clients.
         seed: decides in which order the nodes time out; another one each time when None.
         watch: is told every event of every node; nobody when None.
+        place: where the nodes keep what they store.
 
     Attributes:
         network: carries their messages.
@@ -71,6 +72,7 @@ class LocalNodes:
         limits: SessionLimits,
         seed: int | None,
         watch: Callable[[object], None] | None,
+        place: Place,
     ) -> None:
         self.network = LocalNetwork()
         self.leadership = Leadership()
@@ -80,6 +82,7 @@ class LocalNodes:
         self._config = config
         self._limits = limits
         self._watch = watch
+        self._place = place
         self._next_seed = secrets.randbits(30) if seed is None else seed
         self._nodes: dict[str, LocalNode] = {}
         self._named = 0  # the number of the last node that was named here
@@ -119,14 +122,14 @@ class LocalNodes:
                 return id
 
     def create(self, id: str, *, witness: bool, configuration: Configuration | None) -> None:
-        """Make a node with an empty storage, and leave it down.
+        """Make a node with the storage that its place has for it, empty or not, and leave it down.
 
         Raises:
             NoMoreNodes: when there are as many as there may be.
         """
         if len(self._nodes) >= MAX_NODES:
             raise NoMoreNodes(MAX_NODES)
-        node = LocalNode(id, witness, configuration)
+        node = LocalNode(id, witness, configuration, self._place.make(id, witness, configuration))
 
         def spawn(on_down: Callable[[BaseException | None], None]) -> NodeActor:
             return self._spawn(node, on_down)
@@ -139,8 +142,9 @@ class LocalNodes:
         supervisor = self._nodes[id].supervisor
         if supervisor.running:
             supervisor.crash()
-        del self._nodes[id]
+        node = self._nodes.pop(id)
         supervisor.join()
+        self._place.discard(id, node.storage)
 
     def erase(self, id: str) -> None:
         """Give a node that is down an empty storage.
@@ -151,7 +155,8 @@ class LocalNodes:
         node = self._nodes[id]
         if node.supervisor.running:
             raise AlreadyRunning(id)
-        node.storage = MemoryStorage(node.witness)
+        self._place.discard(id, node.storage)
+        node.storage = self._place.make(id, node.witness, None)
         node.configuration = None
 
     # What they do
@@ -187,9 +192,10 @@ class LocalNodes:
                 supervisor.crash()
 
     def join(self) -> None:
-        """Wait until the greenlets of all nodes that were taken down have ended."""
+        """Wait until the greenlets of all nodes that were taken down have ended, and let go of their storage."""
         for node in list(self._nodes.values()):
             node.supervisor.join()
+            self._place.release(node.storage)
 
     # Internals
 

@@ -39,6 +39,10 @@ class Transport(Protocol):
 class Storage(Protocol):
     """The stable storage of one member."""
 
+    @property
+    def incarnation(self) -> int:
+        """Drawn at random when the storage was made (contract M6); known once it was loaded."""
+
     def load(self) -> Restored:
         """Return what is durable; called before `open`."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from actors import KeyValue, LocalCluster, NodeStopped
 from actors.runtime import describe
+from actors.storage.memory import MemoryStorage
 
 STATM = Path("/proc/self/statm")  # Linux only; elsewhere the system tells no more than the peak of a whole process
 
@@ -51,7 +52,8 @@ def size_bytes(cluster: LocalCluster) -> int:
 
 def stored_lengths(cluster: LocalCluster) -> list[int]:
     """Return how many entries the storage of each node holds."""
-    return [len(cluster._nodes[member].storage._entries) for member in cluster.members]
+    storages = [cluster._nodes[member].storage for member in cluster.members]
+    return [len(storage._entries) for storage in storages if isinstance(storage, MemoryStorage)]
 
 
 def snapshots(cluster: LocalCluster) -> list[int]:

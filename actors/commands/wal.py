@@ -1,0 +1,166 @@
+"""`quorate wal`: what a data directory's log holds, and whether it is intact."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from raft.entries import COMMAND, CONFIGURATION, NOOP
+from storage.errors import DamagedStorage
+from storage.recovery import Recovered, recover
+from storage.segment import BASE, RESET, Record
+from storage.snapshots import SnapshotFile
+from storage.walk import walk
+
+from .opened import DIRECTORY, opened
+
+DAMAGED = 1
+KINDS = {NOOP: "noop", COMMAND: "command", CONFIGURATION: "configuration", BASE: "base", RESET: "reset"}
+"""What each kind of a record is called. `base`: the log begins behind this entry; `reset`: and is empty."""
+_COLUMNS = "{:<20}  {:>10}  {:<13}  {:>12}  {:>8}  {:>10}  {:>8}"
+
+
+@click.group("wal")
+def command() -> None:
+    """Look at the write-ahead log of a data directory.
+
+    \b
+      quorate wal verify data/n1
+      quorate wal inspect data/n1
+    """
+
+
+@command.command()
+@click.argument("directory", type=DIRECTORY)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def verify(directory: Path, as_json: bool) -> None:
+    """Check everything that a node would read from DIRECTORY at its start, and every snapshot.
+
+    Nothing is changed. A torn tail is what a crash leaves of a write that nobody was told of; the node cuts it off.
+    A damaged snapshot counts as damage, also where an older one could take its place.
+
+    Exit code 0 when all is intact (a torn tail is), 1 when something is damaged, 2 when DIRECTORY is no data directory
+    or a newer program has written it.
+    """
+    damage: DamagedStorage | None = None
+    found: Recovered | None = None
+    with opened(directory) as disk:
+        try:
+            found = recover(disk)
+            for name in found.snapshots:
+                for _ in SnapshotFile(disk, name).pieces():
+                    pass
+        except DamagedStorage as error:
+            damage = error
+    if damage is None and found is not None and found.passed_over:
+        damage = found.passed_over[0]
+    answer = _verdict(found, damage)
+    if as_json:
+        click.echo(json.dumps(answer))
+    else:
+        _print_verdict(answer)
+    sys.exit(DAMAGED if damage is not None else 0)
+
+
+def _verdict(found: Recovered | None, damage: DamagedStorage | None) -> dict[str, Any]:
+    entries = found.restored.entries if found is not None else ()
+    tail = found.torn_tail if found is not None else None
+    return {
+        "ok": damage is None,
+        "records": found.records if found is not None else None,
+        "first_index": entries[0].index if entries else None,
+        "last_index": entries[-1].index if entries else None,
+        "torn_tail": None if tail is None else dict(zip(("file", "offset", "bytes"), tail, strict=True)),
+        "damage": None if damage is None else {"file": damage.file, "offset": damage.offset, "reason": damage.reason},
+    }
+
+
+def _print_verdict(answer: dict[str, Any]) -> None:
+    table = Table(min_width=46, show_header=False)
+    for name in ("records", "first_index", "last_index"):
+        table.add_row(name.replace("_", " "), "-" if answer[name] is None else f"{answer[name]:,}")
+    tail, damage = answer["torn_tail"], answer["damage"]
+    table.add_row(
+        "torn tail", "none" if tail is None else f"{tail['bytes']:,} bytes at {tail['file']}:{tail['offset']}"
+    )
+    table.add_row("damage", "none" if damage is None else f"{damage['file']}:{damage['offset']}")
+    table.add_row("ok", "yes" if answer["ok"] else "no", style="green" if answer["ok"] else "bold red")
+    console = Console(highlight=False)
+    console.print(table)
+    if damage is not None:
+        console.print(damage["reason"], markup=False)
+
+
+@command.command()
+@click.argument("directory", type=DIRECTORY)
+def inspect(directory: Path) -> None:
+    """Show every record of the log of DIRECTORY as a table, a page at a time.
+
+    Exit code 0, or 1 when it ends with something that is damaged, or 2 when DIRECTORY is no data directory.
+    """
+    damage: list[DamagedStorage] = []
+
+    def lines() -> Iterator[str]:
+        yield _COLUMNS.format("segment", "offset", "kind", "index", "term", "size", "crc") + "\n"
+        try:
+            for name, record in walk(disk):
+                yield _COLUMNS.format(
+                    name, record.offset, _kind(record), record.index, record.term, len(record.data),
+                    f"{record.checksum:08x}",
+                ) + "\n"  # fmt: skip
+        except DamagedStorage as error:
+            damage.append(error)
+
+    with opened(directory) as disk:
+        disk.names()
+        click.echo_via_pager(lines())
+    _end(damage)
+
+
+@command.command()
+@click.argument("directory", type=DIRECTORY)
+@click.option("--json", "as_json", is_flag=True, required=True, help="One JSON object a line; the only form there is.")
+def dump(directory: Path, as_json: bool) -> None:
+    """Print every record of the log of DIRECTORY with its payload, in base64.
+
+    Exit code 0, or 1 when it ends with something that is damaged, or 2 when DIRECTORY is no data directory.
+    """
+    damage: list[DamagedStorage] = []
+    with opened(directory) as disk:
+        try:
+            for name, record in walk(disk):
+                click.echo(json.dumps(_as_object(name, record)))
+        except DamagedStorage as error:
+            damage.append(error)
+    _end(damage)
+
+
+def _as_object(name: str, record: Record) -> dict[str, Any]:
+    return {
+        "segment": name,
+        "offset": record.offset,
+        "kind": _kind(record),
+        "index": record.index,
+        "term": record.term,
+        "stamp_ms": record.stamp_ms,
+        "data": base64.b64encode(record.data).decode(),
+        "crc": f"{record.checksum:08x}",
+    }
+
+
+def _kind(record: Record) -> str:
+    return KINDS.get(record.kind, str(record.kind))
+
+
+def _end(damage: list[DamagedStorage]) -> None:
+    for error in damage:
+        click.echo(f"quorate: {error}", err=True)
+    sys.exit(DAMAGED if damage else 0)

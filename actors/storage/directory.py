@@ -1,0 +1,297 @@
+"""Storage in a data directory: the store decides what must be done, one thread does it while the loop goes on.
+
+Operations wait in a queue and are carried out by the thread, in order. So a sync never holds up the loop, the next
+batch is put together while the last one is synced, and whatever is written meanwhile becomes one batch with one sync.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent import get_hub
+from gevent.event import Event
+from pykka import ActorRef
+
+from raft.actor import ChunkRead, Persisted, SnapshotSaved, StorageBroke
+from raft.membership import LARGEST_INCARNATION, Configuration
+from raft.messages import SnapshotChunk
+from raft.ready import Restored, Write
+from raft.snapshot import ChunkRequest, Snapshot
+from storage import store
+from storage.disk import perform
+from storage.errors import DamagedStorage
+from storage.identity import Identity
+from storage.log import SEGMENT_BYTES
+from storage.store import Store
+
+from .policy import ALWAYS, NEVER, SyncPolicy
+from .real_disk import RealDisk
+from .worker import Worker
+
+MOST_BATCHES = 2  # one that is synced, and one that is ready: what comes later joins the next
+IDLE_S = 1.0  # after so long without a write the log says how far it is durable
+
+
+class DirectoryStorage:
+    """The stable storage of one member in a directory of its own.
+
+    Args:
+        directory: where; made when it is missing.
+        node: the id of the member.
+        is_witness: whether it is to serve a witness.
+        policy: when entries are synced.
+        first: the configuration of the cluster that it founds with others, if the directory is new; None when it joins.
+        segment_bytes: size of the segments of its log.
+
+    Attributes:
+        directory, policy: see above.
+        store: what is stored, once it was loaded.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        node: str,
+        is_witness: bool = False,
+        policy: SyncPolicy = ALWAYS,
+        first: Configuration | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        self.directory = directory
+        self.policy = policy
+        self.store: Store | None = None
+        self._node = node
+        self._is_witness = is_witness
+        self._first = b"" if first is None else first.encode()
+        self._segment_bytes = segment_bytes
+        self._disk: RealDisk | None = None
+        self._worker = Worker()
+        self._mailbox: ActorRef[Any] | None = None
+        self._has_failed = False
+        self._opening = 0  # counts; what belongs to an earlier one is not reported any more
+        self._pending: list[Write] = []
+        self._batches = 0  # under way
+        self._flushing: Any = None  # the call of _flush that the loop will make
+        self._alarm: Any = None  # for what is to be done when nothing is written for a while
+        self._saving: Any = None  # the greenlet that stores a snapshot of the state machine
+
+    @property
+    def incarnation(self) -> int:
+        """That of the directory, once it was loaded."""
+        assert self.store is not None
+        incarnation: int = self.store.recovered.identity.incarnation
+        return incarnation
+
+    def load(self) -> Restored:
+        """Return what is durable; a directory without a member's data becomes this member's.
+
+        Raises:
+            DirectoryInUse: another node has it open.
+            StorageError: the directory belongs to somebody else, is damaged, or of a newer program.
+            OSError: the disk fails.
+        """
+        self._worker.join()
+        self._has_failed = False
+        if self._disk is None:
+            self._disk = RealDisk(self.directory)
+        disk = self._disk
+        if self.policy is NEVER and store.exists(disk):
+            for name in disk.names():
+                disk.delete(name)
+        if not store.exists(disk):
+            incarnation = 1 + secrets.randbelow(LARGEST_INCARNATION)
+            store.create(disk, Identity(self._node, incarnation, self._is_witness, self._first), self._segment_bytes)
+        self.store = Store(disk, self._segment_bytes)
+        self.store.recovered.identity.check(self._node, self._is_witness)
+        return self.store.restored
+
+    def open(self, mailbox: ActorRef[Any]) -> None:
+        """Report to `mailbox` from now on."""
+        self._mailbox = mailbox
+        self._opening += 1
+
+    def close(self) -> None:
+        """Report nothing more; what is under way may become durable or not. May be called when not open."""
+        self._mailbox = None
+        self._opening += 1
+        self._pending = []
+        self._batches = 0
+        for waiting in (self._flushing, self._alarm):
+            if waiting is not None:
+                waiting.stop()
+        self._flushing = self._alarm = None
+        if self._saving is not None:
+            self._saving.kill(block=False)
+            self._saving = None
+
+    def release(self) -> None:
+        """Let others have the directory; it can be loaded again."""
+        self.close()
+        self._worker.stop()
+        if self._disk is not None:
+            self._disk.close()
+            self._disk = None
+
+    # Writes
+
+    def write(self, write: Write) -> None:
+        """Begin a write; `Persisted` follows when it is as durable as the policy says."""
+        self._pending.append(write)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if self._flushing is None and self._batches < MOST_BATCHES:
+            self._flushing = get_hub().loop.run_callback(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        if not self._pending:
+            return
+        writes, self._pending = self._pending, []
+        assert self.store is not None
+        operations, position = self.store.write(writes, self.policy is ALWAYS)
+        self._batches += 1
+
+        def done() -> None:
+            self._batches -= 1
+            if self.policy is ALWAYS:
+                self._store.synced(position)
+            for write in writes:
+                self._tell(Persisted(write.number))
+            if self._pending:
+                self._flush_soon()
+            self._wake_later()
+
+        self._do(operations, done)
+
+    @property
+    def _store(self) -> Store:
+        assert self.store is not None
+        return self.store
+
+    def _wake_later(self) -> None:
+        """See to it that what is not durable becomes so, or that the log says that it is, if nothing else does."""
+        interval_ms = self.policy.interval_ms
+        if interval_ms is None:
+            return
+        if interval_ms:
+            if self._alarm is None:
+                self._set_alarm(interval_ms / 1000, self._sync)
+            return
+        if self._alarm is not None:
+            self._alarm.stop()
+        self._set_alarm(IDLE_S, self._mark)
+
+    def _set_alarm(self, seconds: float, action: Callable[[], None]) -> None:
+        self._alarm = get_hub().loop.timer(seconds, ref=False)
+        self._alarm.start(action)
+
+    def _sync(self) -> None:
+        self._alarm = None
+        operations, position = self._store.sync()
+        self._do(operations, lambda: self._store.synced(position))
+
+    def _mark(self) -> None:
+        self._alarm = None
+        if not self._pending and not self._batches and not self._store.is_marked:
+            operations, position = self._store.mark()
+            self._do(operations, lambda: self._store.synced(position))
+
+    # Snapshots
+
+    def save_snapshot(self, snapshot: Snapshot, chunks: Iterable[bytes]) -> None:
+        """Begin to store a snapshot; its content is read piece by piece, while other things go on."""
+        self._saving = gevent.spawn(self._save, snapshot, iter(chunks))
+
+    def _save(self, snapshot: Snapshot, chunks: Iterator[bytes]) -> None:
+        try:
+            self._wait_for(self._store.begin_snapshot(snapshot))
+            for data in chunks:
+                self._wait_for(self._store.add_to_snapshot(data))
+        except Exception as error:
+            self._break(f"the snapshot of the state machine failed: {error}")
+            return
+        self._saving = None
+        self._do(self._store.finish_snapshot(), lambda: self._tell(SnapshotSaved(snapshot)))
+
+    def _wait_for(self, operations: list[Any]) -> None:
+        """Carry out operations and wait for them, so that no more of a snapshot is in memory than must be."""
+        is_done = Event()
+        self._do(operations, is_done.set)
+        is_done.wait()
+
+    def receive_chunk(self, chunk: SnapshotChunk) -> None:
+        """Store a piece of a leader's snapshot, which a later write installs."""
+        self._do(self._store.receive_chunk(chunk))
+
+    def read_chunk(self, request: ChunkRequest) -> None:
+        """Begin to read a piece of a snapshot; `ChunkRead` follows."""
+        found = self._store.find_snapshot
+
+        def read() -> ChunkRead:
+            file = found(request.snapshot)
+            if file is None:
+                return ChunkRead(request, None, False)
+            end = request.offset + request.limit_bytes
+            return ChunkRead(request, file.read(request.offset, request.limit_bytes), end >= file.size)
+
+        self._run(read, self._tell)
+
+    def read_snapshot(self, snapshot: Snapshot) -> Iterator[bytes]:
+        """Return the content of a stored snapshot, piece by piece.
+
+        Raises:
+            DamagedStorage: it is not what was written.
+        """
+        self._worker.join()
+        file = self._store.find_snapshot(snapshot)
+        assert file is not None, "a snapshot is read that is not stored"
+        return file.pieces()
+
+    # The thread
+
+    def _do(self, operations: list[Any], done: Callable[[], object] = lambda: None) -> None:
+        """Carry out operations in the thread, behind all that waits there, and call `done` in the loop."""
+        self._run(lambda: perform(self._disk, operations), lambda _: done())
+
+    def _run(self, work: Callable[[], Any], done: Callable[[Any], object]) -> None:
+        opening = self._opening
+
+        def over(result: Any, error: BaseException | None) -> None:
+            if opening != self._opening:
+                return
+            if error is None:
+                done(result)
+            else:
+                self._break(_said(error))
+
+        self._worker.do(lambda: self._unless_failed(work), over)
+
+    def _unless_failed(self, work: Callable[[], Any]) -> Any:
+        """Work, in the thread; after a failure nothing is tried any more (contract D2)."""
+        if self._has_failed:
+            raise OSError("it has failed before")
+        try:
+            return work()
+        except BaseException:
+            self._has_failed = True
+            raise
+
+    def _break(self, reason: str) -> None:
+        """Something has failed: nothing is reported as durable any more, only the next start tells what is."""
+        self._tell(StorageBroke(reason))
+        self._opening += 1
+
+    def _tell(self, report: object) -> None:
+        if self._mailbox is not None:
+            self._mailbox.tell(report)
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, DamagedStorage):
+        return str(error)
+    return f"the disk failed: {error.strerror}" if isinstance(error, OSError) and error.strerror else repr(error)

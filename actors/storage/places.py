@@ -1,0 +1,118 @@
+"""Where the nodes of a local cluster keep what they store: in memory, or each in a directory of its own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from raft.membership import Configuration
+from storage.errors import NoDataDirectory
+from storage.identity import read_identity
+
+from ..ports import Storage
+from .directory import DirectoryStorage
+from .memory import MemoryStorage
+from .policy import ALWAYS, SyncPolicy
+from .real_disk import ReadableDirectory
+
+
+class Founded(NamedTuple):
+    """A node of which something is stored.
+
+    Attributes:
+        id: its id.
+        is_witness: whether it is a witness.
+        first: the configuration that it began with; None for one that has joined.
+    """
+
+    id: str
+    is_witness: bool
+    first: Configuration | None
+
+
+class Place(Protocol):
+    """Where nodes keep what they store."""
+
+    def existing(self) -> list[Founded]:
+        """Return the nodes of which something is stored."""
+
+    def make(self, id: str, is_witness: bool, first: Configuration | None) -> Storage:
+        """Return the storage of a node; what is there of an earlier run is its content.
+
+        Args:
+            id: of the node.
+            is_witness: whether it is a witness.
+            first: the configuration that it begins with if nothing is there; None when it joins.
+        """
+
+    def discard(self, id: str, storage: Storage) -> None:
+        """Forget what a node that is down has stored."""
+
+    def release(self, storage: Storage) -> None:
+        """Let others use what a node that is down has stored."""
+
+
+class InMemory:
+    """Nothing outlives the process."""
+
+    def existing(self) -> list[Founded]:
+        """Return no nodes."""
+        return []
+
+    def make(self, id: str, is_witness: bool, first: Configuration | None) -> Storage:
+        """Return an empty storage."""
+        return MemoryStorage(is_witness)
+
+    def discard(self, id: str, storage: Storage) -> None:
+        """Do nothing."""
+
+    def release(self, storage: Storage) -> None:
+        """Do nothing."""
+
+
+class InDirectory:
+    """Each node has a directory of its own, which bears its id.
+
+    Args:
+        directory: where those are; made when it is missing.
+        policy: when entries are synced.
+    """
+
+    def __init__(self, directory: Path, policy: SyncPolicy = ALWAYS) -> None:
+        self._directory = directory
+        self._policy = policy
+
+    def existing(self) -> list[Founded]:
+        """Return the nodes that have a data directory.
+
+        Raises:
+            StorageError: one of them cannot be read.
+        """
+        found = []
+        folders = self._directory.iterdir() if self._directory.is_dir() else ()
+        for folder in sorted(folder for folder in folders if folder.is_dir()):
+            disk = ReadableDirectory(folder)
+            try:
+                identity = read_identity(disk)
+            except NoDataDirectory:
+                continue  # it was about to be made
+            finally:
+                disk.close()
+            first = Configuration.decode(identity.first) if identity.first else None
+            found.append(Founded(identity.node, identity.is_witness, first))
+        return found
+
+    def make(self, id: str, is_witness: bool, first: Configuration | None) -> Storage:
+        """Return the storage in the directory of a node."""
+        return DirectoryStorage(self._directory / id, id, is_witness, self._policy, first)
+
+    def discard(self, id: str, storage: Storage) -> None:
+        """Delete the directory of a node."""
+        self.release(storage)
+        shutil.rmtree(self._directory / id, ignore_errors=True)
+
+    def release(self, storage: Storage) -> None:
+        """Close the directory of a node."""
+        assert isinstance(storage, DirectoryStorage)
+        storage.release()

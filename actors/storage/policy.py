@@ -1,0 +1,65 @@
+"""When what was written is made durable, and what a crash can lose in return (contract D6).
+
+* `always`: before it is acknowledged. A member that loses power has all that it has acknowledged.
+* `interval`: at the latest so many milliseconds after. Everything is with the operating system before it is
+  acknowledged, so a process that is killed loses nothing; a machine that loses power may lose the entries of the last
+  interval. Terms, votes, truncations and snapshots are always durable first.
+* `never`: the operating system may do as it likes. A member that starts again has lost its disk: it begins with an
+  empty directory and a new incarnation, and must be added to the cluster again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LONGEST_INTERVAL_MS = 60_000
+
+
+class InvalidPolicy(ValueError):
+    """No policy is written so.
+
+    Attributes:
+        text: what was given.
+    """
+
+    def __init__(self, text: object) -> None:
+        super().__init__(
+            f"{text!r} is no sync policy; use always, never, or interval(ms) with 1 to {LONGEST_INTERVAL_MS:,} "
+            "milliseconds, for instance interval(100)"
+        )
+        self.text = text
+
+
+@dataclass(frozen=True)
+class SyncPolicy:
+    """A policy.
+
+    Attributes:
+        text: how users write it.
+        interval_ms: how long entries may wait to become durable; 0 for not at all, None for as long as they like.
+    """
+
+    text: str
+    interval_ms: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> SyncPolicy:
+        """Return the policy that is written so.
+
+        Raises:
+            InvalidPolicy: none is.
+        """
+        if text == "always":
+            return ALWAYS
+        if text == "never":
+            return NEVER
+        digits = text.removeprefix("interval(").removesuffix(")")
+        if text == f"interval({digits})" and digits.isascii() and digits.isdigit():
+            interval_ms = int(digits)
+            if 1 <= interval_ms <= LONGEST_INTERVAL_MS:
+                return cls(text, interval_ms)
+        raise InvalidPolicy(text)
+
+
+ALWAYS = SyncPolicy("always", 0)
+NEVER = SyncPolicy("never", None)

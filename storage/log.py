@@ -1,0 +1,188 @@
+"""Writing the log: entries become batches, batches fill segments, segments that nobody needs are deleted."""
+
+from .disk import CREATE, DELETE, SYNC, SYNC_DIRECTORY, WRITE
+from .segment import (
+    BASE,
+    BATCH_BYTES,
+    HEADER_BYTES,
+    RESET,
+    SegmentHeader,
+    encode_batch,
+    encode_entries,
+    encode_mark,
+    file_name,
+    place,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .disk import Operations
+
+SEGMENT_BYTES = 1 << 26
+
+
+class Segment:
+    """A segment that is full, or the one that is written to.
+
+    Attributes:
+        number: counts from 1.
+        highest: the highest index of its entries, 0 when it has none.
+    """
+
+    __slots__ = ("highest", "number")
+
+    def __init__(self, number: int, highest: int) -> None:
+        self.number = number
+        self.highest = highest
+
+
+class Log:
+    """The end of the log, where it grows.
+
+    What it is given is collected, and written when it is asked to.
+
+    Args:
+        incarnation: of the data directory.
+        segment_bytes: size of a new segment; one that must hold a larger batch is larger.
+
+    Attributes:
+        segments: all of them, the newest last.
+        base: (index, term) of the entry behind which the log begins.
+        last: the index of its last entry, or that of the base.
+        offset: where the newest segment ends, in bytes.
+        size: how large it is.
+        chain: the checksum of the last record, written or collected.
+        is_marked: whether a header was written behind the last batch for the sake of naming it.
+        synced: (segment, offset) up to which the log is known to be durable.
+    """
+
+    def __init__(self, incarnation: int, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.segments = []  # type: ignore[var-annotated]
+        self.base = (0, 0)
+        self.last = 0
+        self.offset = HEADER_BYTES
+        self.size = 0
+        self.chain = 0
+        self.synced = (0, 0)
+        self._incarnation = incarnation
+        self._segment_bytes = segment_bytes
+        self._written = 0  # the checksum of the last record written
+        self._parts = []  # type: ignore[var-annotated]
+        self._count = 0
+        self._highest = 0
+        self.is_marked = True
+
+    def resume(self, segments, end: "tuple[int, int, int]", base: "tuple[int, int]", last: int) -> None:
+        """Go on where recovery has found the end.
+
+        Args:
+            segments: all of them, the newest last.
+            end: offset and size of the newest segment, and the checksum of its last record.
+            base: (index, term) of the entry behind which the log begins.
+            last: the index of its last entry.
+        """
+        self.segments = segments
+        self.offset, self.size, self.chain = end
+        self._written = self.chain
+        self.base = base
+        self.last = last
+        self.synced = self.position
+
+    @property
+    def position(self) -> "tuple[int, int]":
+        """(segment, offset) where the log ends."""
+        return self.segments[-1].number, self.offset
+
+    def begin_segment(self, batch_bytes: int = 0) -> "Operations":
+        """Return the operations that make a new segment, with room for a batch."""
+        number = self.segments[-1].number + 1 if self.segments else 1
+        previous_end = self.offset if self.segments else 0
+        self.size = max(self._segment_bytes, HEADER_BYTES + batch_bytes)
+        self.offset = HEADER_BYTES
+        self.segments.append(Segment(number, 0))
+        name = file_name(number)
+        header = SegmentHeader(number, self._incarnation, previous_end, self._written, self.base)
+        # The header is durable before there is any batch, so that a segment without one holds nothing.
+        return [(CREATE, name, self.size), (WRITE, name, 0, header.encode()), (SYNC, name), (SYNC_DIRECTORY,)]
+
+    # What is collected
+
+    def move_base(self, index: int, term: int) -> None:
+        """Let the log begin behind an entry; entries behind it stay."""
+        self.chain = encode_mark(BASE, index, term, self.chain, self._parts)
+        self._count += 1
+        self.base = (index, term)
+        self.last = max(self.last, index)
+
+    def reset(self, index: int, term: int) -> None:
+        """Let the log begin behind an entry, and be empty."""
+        self.chain = encode_mark(RESET, index, term, self.chain, self._parts)
+        self._count += 1
+        self.base = (index, term)
+        self.last = index
+
+    def append(self, entries) -> None:
+        """Add consecutive entries; they replace all at or after the first of them."""
+        self.chain = encode_entries(entries, self.chain, self._parts)
+        self._count += len(entries)
+        self.last = entries[-1].index
+        self._highest = max(self._highest, self.last)
+
+    # What is written
+
+    def flush(self, sync: bool) -> "Operations":
+        """Return the operations that write what was collected.
+
+        Args:
+            sync: whether they make it durable, too.
+        """
+        if not self._count:
+            return []
+        data = b"".join(self._parts)
+        operations: "Operations" = []
+        if self.offset + BATCH_BYTES + len(data) > self.size:
+            # The segment before is durable before the header of the new one says so.
+            operations.append((SYNC, file_name(self.segments[-1].number)))
+            operations += self.begin_segment(BATCH_BYTES + len(data))
+        operations.append(self._batch(data, self._count))
+        newest = self.segments[-1]
+        newest.highest = max(newest.highest, self._highest)
+        if sync:
+            operations.append((SYNC, file_name(newest.number)))
+        self._parts = []
+        self._count = 0
+        self._highest = 0
+        return operations
+
+    def mark(self) -> "Operations":
+        """Return the operations that write down how far the log is known to be durable, for recovery to rely on.
+
+        Whoever has nothing else to write does this, so that the last batch is covered, too.
+        """
+        name = file_name(self.segments[-1].number)
+        operations: "Operations" = []
+        if self.offset + BATCH_BYTES > self.size:
+            operations.append((SYNC, name))
+            operations += self.begin_segment()
+            name = file_name(self.segments[-1].number)
+        operations += [self._batch(b"", 0), (SYNC, name)]
+        self.is_marked = True
+        return operations
+
+    def _batch(self, data: bytes, count: int) -> "tuple[object, ...]":
+        number = self.segments[-1].number
+        synced = self.synced[1] if self.synced[0] == number else HEADER_BYTES
+        where = place(self._incarnation, number, self.offset)
+        header = encode_batch(where, len(data), count, synced, self._written)
+        operation = (WRITE, file_name(number), self.offset, header + data)
+        self.is_marked = False
+        self.offset += BATCH_BYTES + len(data)
+        self._written = self.chain
+        return operation
+
+    def purge(self, index: int) -> "Operations":
+        """Return the operations that delete the oldest segments, as far as they hold no entry behind an index."""
+        operations: "Operations" = []
+        while len(self.segments) > 1 and self.segments[0].highest <= index:
+            operations.append((DELETE, file_name(self.segments.pop(0).number)))
+        return operations + [(SYNC_DIRECTORY,)] if operations else []

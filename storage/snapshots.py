@@ -1,0 +1,187 @@
+"""Snapshots as files: written piece by piece under another name, and there only when whole (contract N3, D3).
+
+    header   magic, version, size of the rest of it, checksum, then index, term, log time, configuration
+    pieces   checksum, size, content: all of `PIECE_BYTES` but the last
+    end      checksum, a size that no piece has, and how large the content is
+
+The checksum of a piece covers its number, so that two of them do not change places unnoticed. There is nothing of the
+data directory in it: a snapshot can be carried elsewhere.
+"""
+
+import struct
+from binascii import crc32
+
+from raft.membership import Configuration
+from raft.snapshot import Snapshot
+
+from .codec import is_sealed, seal
+from .disk import CREATE, RENAME, SYNC, SYNC_DIRECTORY, WRITE
+from .errors import DamagedStorage, NewerFormat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .disk import Operations
+
+VERSION = 1
+MAGIC = b"QUORATES"
+SUFFIX = ".snap"
+PIECE_BYTES = 1 << 16
+_PIECE = "<II"
+_PIECE_HEADER_BYTES = 8
+_END_SIZE = 0xFFFFFFFF
+_END_BYTES = 16
+_FIRST_BYTES = 16
+
+
+def file_name(index: int, term: int) -> str:
+    """Return the name of a snapshot: of two, the later one has the greater name."""
+    return f"{index:020d}-{term:020d}{SUFFIX}"
+
+
+def is_snapshot(name: str) -> bool:
+    """Whether a file is a snapshot that was written to its end."""
+    return name.endswith(SUFFIX)
+
+
+class SnapshotWriter:
+    """Writes a snapshot to a file with another name, and gives it its own when it is whole.
+
+    Args:
+        part: the name of the file until then.
+        snapshot: what it is of.
+    """
+
+    def __init__(self, part: str, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.size = 0
+        self._part = part
+        self._offset = 0
+        self._number = 0
+        self._rest = b""
+
+    def begin(self) -> "Operations":
+        """Return the operations that begin the file."""
+        header = encode_header(self.snapshot)
+        self._offset = len(header)
+        return [(CREATE, self._part, 0), (WRITE, self._part, 0, header)]
+
+    def add(self, data: bytes) -> "Operations":
+        """Return the operations that write more of the content; what fills no piece waits."""
+        self.size += len(data)
+        self._rest += data
+        operations: "Operations" = []
+        while len(self._rest) > PIECE_BYTES:
+            operations.append(self._piece(self._rest[:PIECE_BYTES]))
+            self._rest = self._rest[PIECE_BYTES:]
+        return operations
+
+    def finish(self) -> "Operations":
+        """Return the operations that write the rest, make all of it durable, and give the file its name."""
+        operations = [self._piece(self._rest)] if self._rest else []
+        self._rest = b""
+        body = struct.pack("<IQ", _END_SIZE, self.size)
+        end = struct.pack("<I", crc32(body, self._number)) + body
+        name = file_name(self.snapshot.index, self.snapshot.term)
+        return operations + [
+            (WRITE, self._part, self._offset, end),
+            (SYNC, self._part),
+            (RENAME, self._part, name),
+            (SYNC_DIRECTORY,),
+        ]
+
+    def _piece(self, data: bytes) -> "tuple[object, ...]":
+        header = struct.pack(_PIECE, crc32(data, self._number), len(data))
+        operation = (WRITE, self._part, self._offset, header + data)
+        self._offset += len(header) + len(data)
+        self._number += 1
+        return operation
+
+
+def encode_header(snapshot: Snapshot) -> bytes:
+    """Return how the file of a snapshot begins."""
+    body = seal(
+        struct.pack("<QQQ", snapshot.index, snapshot.term, snapshot.stamp_ms) + snapshot.configuration.encode(), VERSION
+    )
+    return MAGIC + struct.pack("<II", VERSION, len(body)) + body
+
+
+class SnapshotFile:
+    """A snapshot that is stored.
+
+    Args:
+        disk: see `disk.py`.
+        name: of the file.
+
+    Attributes:
+        snapshot: what it is of.
+        size: of its content, in bytes.
+
+    Raises:
+        DamagedStorage: its beginning or its end cannot be read.
+        NewerFormat: a newer program has written it.
+    """
+
+    def __init__(self, disk, name: str) -> None:
+        self.name = name
+        self._disk = disk
+        first = disk.read(name, 0, _FIRST_BYTES)
+        if len(first) < _FIRST_BYTES or first[:8] != MAGIC:
+            raise DamagedStorage(name, 0, "it does not begin as a snapshot")
+        version, size = struct.unpack("<II", first[8:])
+        if version > VERSION:
+            raise NewerFormat(name, version, VERSION)
+        body = disk.read(name, _FIRST_BYTES, size)
+        if len(body) < size or size < 28 or not is_sealed(body, version):
+            raise DamagedStorage(name, _FIRST_BYTES, "the checksum does not fit")
+        index, term, stamp_ms = struct.unpack("<QQQ", body[4:28])
+        self.snapshot = Snapshot(index, term, stamp_ms, Configuration.decode(body[28:]))
+        self._begin = _FIRST_BYTES + size
+        self.size = self._end()
+
+    def _end(self) -> int:
+        at = self._disk.size(self.name) - _END_BYTES
+        data = self._disk.read(self.name, at, _END_BYTES) if at >= self._begin else b""
+        if len(data) == _END_BYTES:
+            checksum, marker, size = struct.unpack("<IIQ", data)
+            pieces = (size + PIECE_BYTES - 1) // PIECE_BYTES
+            fits = at == self._begin + size + pieces * _PIECE_HEADER_BYTES and marker == _END_SIZE
+            if fits and checksum == crc32(data[4:], pieces):
+                content_size: int = size
+                return content_size
+        raise DamagedStorage(self.name, max(at, 0), "it has no end, or its pieces are missing")
+
+    def read(self, offset: int, limit: int) -> bytes:
+        """Return a part of the content, from an offset on, at most `limit` bytes.
+
+        Raises:
+            DamagedStorage: it is not what was written.
+        """
+        number = offset // PIECE_BYTES
+        skip = offset - number * PIECE_BYTES
+        end = min(offset + limit, self.size)
+        found: "list[bytes]" = []
+        while number * PIECE_BYTES < end:
+            found.append(self._piece(number))
+            number += 1
+        return b"".join(found)[skip : skip + max(end - offset, 0)]
+
+    def pieces(self) -> "Iterator[bytes]":
+        """Yield the content, piece by piece.
+
+        Raises:
+            DamagedStorage: it is not what was written.
+        """
+        for number in range((self.size + PIECE_BYTES - 1) // PIECE_BYTES):
+            yield self._piece(number)
+
+    def _piece(self, number: int) -> bytes:
+        at = self._begin + number * (PIECE_BYTES + _PIECE_HEADER_BYTES)
+        size = min(PIECE_BYTES, self.size - number * PIECE_BYTES)
+        data = self._disk.read(self.name, at, _PIECE_HEADER_BYTES + size)
+        header = struct.pack(_PIECE, crc32(data[_PIECE_HEADER_BYTES:], number), size)
+        if data[:_PIECE_HEADER_BYTES] != header:
+            raise DamagedStorage(self.name, at, "the checksum of a piece does not fit")
+        content: bytes = data[_PIECE_HEADER_BYTES:]
+        return content

@@ -1,0 +1,205 @@
+"""The stable storage of a member: it decides what must be done to the disk, and leaves the doing to others.
+
+`Store` takes what the core wants stored and returns operations (see `disk.py`). It keeps the order in which they are
+safe: what a `Write` contains becomes durable as `raft.ports.Storage.write` asks, whenever the power fails.
+"""
+
+from . import ballot, snapshots
+from .ballot import Ballot
+from .disk import DELETE, SYNC, SYNC_DIRECTORY, perform
+from .identity import FILE as IDENTITY
+from .identity import Identity
+from .log import SEGMENT_BYTES, Log
+from .recovery import PART, recover
+from .segment import file_name
+from .snapshots import SnapshotFile, SnapshotWriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from raft.messages import SnapshotChunk
+    from raft.ready import Write
+    from raft.snapshot import Snapshot
+
+    from .disk import Operations
+
+KEPT_SNAPSHOTS = 2
+"""How many snapshots are kept: the newest, and the one before, which may be on its way to a follower."""
+
+SAVED_PART = "saved" + PART
+RECEIVED_PART = "received" + PART
+
+
+def create(disk, identity: Identity, segment_bytes: int = SEGMENT_BYTES) -> None:
+    """Make an empty directory the data directory of a member.
+
+    It is one only when all is done: what a crash leaves of it can be created again.
+    """
+    log = Log(identity.incarnation, segment_bytes)
+    perform(disk, ballot.creation(identity.incarnation))
+    perform(disk, log.begin_segment())
+    perform(disk, identity.creation())
+
+
+def exists(disk) -> bool:
+    """Whether the directory is the data directory of a member."""
+    return IDENTITY in disk.names()
+
+
+class Store:
+    """What a member has stored, opened to store more.
+
+    Reads the directory, and mends what a crash has left.
+
+    Args:
+        disk: see `disk.py`.
+        segment_bytes: size of the segments that begin from now on.
+
+    Attributes:
+        recovered: what was found, see `Recovered`.
+        restored: what the node starts from, a `Restored`.
+
+    Raises:
+        NoDataDirectory, NewerFormat, DamagedStorage: see `recover`.
+        OSError: the disk fails.
+    """
+
+    def __init__(self, disk, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.recovered = recover(disk)
+        found = self.recovered
+        perform(disk, found.repairs)
+        self.restored = found.restored
+        self._disk = disk
+        self._incarnation: int = found.identity.incarnation
+        self._ballot: Ballot = found.ballot
+        self._snapshots = found.snapshots  # names, the newest last
+        self._saving: SnapshotWriter | None = None
+        self._receiving: SnapshotWriter | None = None
+        self._log = Log(self._incarnation, segment_bytes)
+        self._log.resume(found.segments, found.end, found.base, found.last)
+        if found.is_cut_short:
+            self._log.reset(found.base[0], found.base[1])
+            perform(disk, self._log.flush(True))
+        perform(disk, self._log.mark())
+        self._log.synced = self._log.position
+
+    # Writes
+
+    def write(self, writes: "list[Write]", sync: bool = True) -> "tuple[Operations, tuple[int, int]]":
+        """Return the operations that store writes, all together.
+
+        Args:
+            writes: `Write`s, in the order of their numbers.
+            sync: whether their entries must be durable. Terms, votes, truncations and snapshots always are.
+
+        Returns:
+            The operations, and the position to tell `synced` when they are done.
+        """
+        log = self._log
+        operations: "Operations" = []
+        must_sync = sync
+        for write in writes:
+            if write.term is not None or write.cluster:
+                # Whoever finds this ballot must find all that was written before it.
+                operations += log.flush(True)
+                operations += self._vote(write)
+            if write.base[0] > log.base[0]:
+                log.move_base(write.base[0], write.base[1])
+                must_sync = True
+            if write.entries:
+                must_sync = must_sync or write.entries[0].index <= log.last
+                log.append(write.entries)
+            if write.install is not None:
+                operations += log.flush(True)
+                operations += self._install(write.install)
+                must_sync = True
+        operations += log.flush(must_sync)
+        operations += self._purge()
+        return operations, log.position
+
+    def sync(self) -> "tuple[Operations, tuple[int, int]]":
+        """Return the operations that make all of the log durable, and the position to tell `synced` then."""
+        return [(SYNC, file_name(self._log.segments[-1].number))], self._log.position
+
+    def mark(self) -> "tuple[Operations, tuple[int, int]]":
+        """Return the operations that write down how far the log is durable, and the position; see `Log.mark`."""
+        operations = self._log.mark()
+        return operations, self._log.position
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether a header names the present end of the log as durable."""
+        return self._log.is_marked
+
+    def synced(self, position: "tuple[int, int]") -> None:
+        """Take note that the log is durable up to a position."""
+        self._log.synced = max(self._log.synced, position)
+
+    def _vote(self, write: "Write") -> "Operations":
+        last = self._ballot
+        term = last.term if write.term is None else write.term
+        vote = last.vote if write.term is None else write.vote
+        self._ballot = Ballot(last.number + 1, term, vote, write.cluster or last.cluster)
+        operations: "Operations" = self._ballot.writing(self._incarnation)
+        return operations
+
+    def _install(self, snapshot: "Snapshot") -> "Operations":
+        writer = self._receiving
+        assert writer is not None and writer.snapshot == snapshot, "a snapshot is installed that was not received"
+        self._receiving = None
+        operations = writer.finish() + self._keep(snapshot)
+        self._log.reset(snapshot.index, snapshot.term)
+        return operations
+
+    def _purge(self) -> "Operations":
+        """Delete segments that neither the log needs nor the oldest snapshot, in case the newest is damaged."""
+        if not self._snapshots:
+            return []
+        oldest = int(self._snapshots[0][:20])
+        return self._log.purge(min(oldest, self._log.base[0]))
+
+    # Snapshots
+
+    def begin_snapshot(self, snapshot: "Snapshot") -> "Operations":
+        """Begin to save a snapshot; what was begun before and not finished is given up. Return the operations."""
+        self._saving = SnapshotWriter(SAVED_PART, snapshot)
+        return self._saving.begin()
+
+    def add_to_snapshot(self, data: bytes) -> "Operations":
+        """Return the operations that store more of the content of the snapshot under way."""
+        assert self._saving is not None, "no snapshot is under way"
+        return self._saving.add(data)
+
+    def finish_snapshot(self) -> "Operations":
+        """Return the operations that make the snapshot under way the newest, unless a newer one is there by now."""
+        writer, self._saving = self._saving, None
+        assert writer is not None, "no snapshot is under way"
+        if self._snapshots and self._snapshots[-1] >= snapshots.file_name(writer.snapshot.index, writer.snapshot.term):
+            return [(DELETE, SAVED_PART)]
+        return writer.finish() + self._keep(writer.snapshot)
+
+    def receive_chunk(self, chunk: "SnapshotChunk") -> "Operations":
+        """Return the operations that store a `SnapshotChunk`; one with offset 0 begins a new snapshot."""
+        operations: "Operations" = []
+        if chunk.offset == 0:
+            self._receiving = SnapshotWriter(RECEIVED_PART, chunk.snapshot)
+            operations += self._receiving.begin()
+        assert self._receiving is not None and self._receiving.size == chunk.offset, "a chunk comes out of order"
+        return operations + self._receiving.add(chunk.data)
+
+    def find_snapshot(self, snapshot: "Snapshot") -> "SnapshotFile | None":
+        """Return a stored snapshot, or None when it is not there any more.
+
+        Raises:
+            DamagedStorage: it is damaged.
+        """
+        name = snapshots.file_name(snapshot.index, snapshot.term)
+        return SnapshotFile(self._disk, name) if name in self._snapshots else None
+
+    def _keep(self, snapshot: "Snapshot") -> "Operations":
+        """Make a snapshot the newest, and delete those that are too many."""
+        name = snapshots.file_name(snapshot.index, snapshot.term)
+        self._snapshots = [kept for kept in self._snapshots if kept < name] + [name]
+        operations: "Operations" = []
+        while len(self._snapshots) > KEPT_SNAPSHOTS:
+            operations.append((DELETE, self._snapshots.pop(0)))
+        return operations + [(SYNC_DIRECTORY,)] if operations else []

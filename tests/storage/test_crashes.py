@@ -1,0 +1,60 @@
+"""A crash at every single operation of a long life: what was acknowledged is found, whatever is lost (D1, D3, D5)."""
+
+import copy
+import os
+
+import pytest
+
+from raft.entries import NOOP, Entry
+from raft.ready import Write
+from storage.disk import perform
+from storage.store import Store
+from tests.storage.life import SEGMENT_BYTES, Life, seen, view
+from transport_sim.chance import Chance
+from transport_sim.faulty_disk import FaultyDisk
+
+SEED = int(os.environ.get("QUORATE_CRASH_SEED", "0"))
+STEPS = 300
+KEPT = (0.0, 0.6, 1.0)
+
+
+def go_on(disk):
+    """Open what a crash has left, write something small, and open it again: nothing old may come back."""
+    store = Store(disk, SEGMENT_BYTES)
+    restored = store.restored
+    last = restored.entries[-1].index if restored.entries else restored.base[0]
+    entry = Entry(last + 1, restored.term or 1, NOOP, b"")
+    operations, position = store.write([Write(1, restored.term or 1, restored.vote, (entry,))])
+    perform(disk, operations)
+    store.synced(position)
+    again = Store(disk, SEGMENT_BYTES).restored
+    assert again.entries == (*restored.entries, entry)
+    assert (again.base, again.snapshot, again.cluster) == (restored.base, restored.snapshot, restored.cluster)
+
+
+@pytest.mark.contract("D1", "D3", "D5", "N3")
+def test_a_crash_at_every_operation_loses_nothing_that_was_acknowledged():
+    disk = FaultyDisk()
+    life = Life(SEED, disk)
+    crashes = 0
+
+    def crash(operation):
+        nonlocal crashes
+        for attempt, kept in enumerate(KEPT):
+            after = copy.deepcopy(disk, {id(crash): lambda operation: None})
+            after.crash(Chance(crashes * len(KEPT) + attempt), kept)
+            crashes += 1
+            store = Store(after, SEGMENT_BYTES)
+            assert view(store) in [seen(stored) for stored in life.possible], f"crash {crashes} before {operation[:3]}"
+            # Once it is opened it stays as it is, whenever the power fails next.
+            after.crash(Chance(crashes), 0.0)
+            assert view(Store(after, SEGMENT_BYTES)) == view(store)
+            go_on(after)
+
+    disk.before = crash
+    for _ in range(STEPS):
+        life.step()
+
+    disk.before = lambda operation: None
+    assert view(Store(disk, SEGMENT_BYTES)) == seen(life.acknowledged)
+    assert crashes > 1_500
