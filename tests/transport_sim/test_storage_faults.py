@@ -78,6 +78,11 @@ def test_a_damaged_disk_keeps_its_node_down():
         cluster.recover(without=[follower])
 
 
+def test_a_snapshot_of_many_small_pieces_arrives_once_messages_are_lost_no_more():
+    # Its 528 pieces take longer than leaders last while one message of ten is lost.
+    assert Simulation(1912, nodes=3).run().violation is None
+
+
 @pytest.mark.contract("M6")
 def test_machines_whose_disks_rot_are_replaced():
     replaced = back = 0
