@@ -24,7 +24,7 @@ from raft.snapshot import ChunkRequest, Snapshot
 from storage import store
 from storage.disk import perform
 from storage.errors import DamagedStorage
-from storage.identity import Identity
+from storage.identity import Identity, read_identity
 from storage.log import SEGMENT_BYTES
 from storage.store import Store
 
@@ -99,6 +99,9 @@ class DirectoryStorage:
         if self._disk is None:
             self._disk = RealDisk(self.directory)
         disk = self._disk
+        if store.exists(disk):
+            # Before anything is mended or deleted: it may be somebody else's.
+            read_identity(disk).check(self._node, self._is_witness)
         if self.policy is NEVER and store.exists(disk):
             for name in disk.names():
                 disk.delete(name)
@@ -106,7 +109,6 @@ class DirectoryStorage:
             incarnation = 1 + secrets.randbelow(LARGEST_INCARNATION)
             store.create(disk, Identity(self._node, incarnation, self._is_witness, self._first), self._segment_bytes)
         self.store = Store(disk, self._segment_bytes)
-        self.store.recovered.identity.check(self._node, self._is_witness)
         return self.store.restored
 
     def open(self, mailbox: ActorRef[Any]) -> None:

@@ -9,9 +9,11 @@ import pytest
 from actors import LocalCluster, OutcomeUnknown
 from actors.storage import directory
 from actors.storage.directory import DirectoryStorage
+from actors.storage.policy import ALWAYS, NEVER
 from raft.actor import Persisted, StorageBroke
 from raft.entries import COMMAND, Entry
 from raft.ready import Write
+from storage.errors import WrongOwner
 
 
 class Mailbox:
@@ -47,6 +49,22 @@ def until(condition):
             return
         gevent.sleep(0.01)
     raise AssertionError("it has not come about in time")
+
+
+@pytest.mark.contract("M6")
+@pytest.mark.parametrize("policy", [ALWAYS, NEVER], ids=lambda policy: policy.text)
+def test_nothing_of_another_nodes_directory_is_touched(storage, policy):
+    storage, mailbox = storage
+    storage.write(append(1, 1))
+    until(lambda: mailbox.persisted == [1])
+    storage.release()
+    before = {file.name: file.read_bytes() for file in storage.directory.iterdir()}
+    other = DirectoryStorage(storage.directory, "n2", policy=policy)
+
+    with pytest.raises(WrongOwner):
+        other.load()
+    other.release()
+    assert {file.name: file.read_bytes() for file in storage.directory.iterdir()} == before
 
 
 @pytest.mark.contract("R9")
