@@ -104,6 +104,22 @@ class StorageBroke:
         self.reason = reason
 
 
+class RoomLeft:
+    """From the storage: how much it is certain to take (contract D2).
+
+    Args:
+        limit_bytes: how many bytes of entries (see `Entry.size_bytes`), all those together that it was or will be given
+            to write since the start.
+        is_full: whether the disk is full, so that this will not soon be more.
+    """
+
+    __slots__ = ("is_full", "limit_bytes")
+
+    def __init__(self, limit_bytes: int, is_full: bool) -> None:
+        self.limit_bytes = limit_bytes
+        self.is_full = is_full
+
+
 class SnapshotSaved:
     """From the storage: this snapshot is durable."""
 
@@ -199,6 +215,8 @@ class RaftActor:
         elif isinstance(message, SnapshotSaved):
             self._saving = False
             self.node.snapshots.saved(message.snapshot)
+        elif isinstance(message, RoomLeft):
+            self.node.room.note(message.limit_bytes, message.is_full)
         elif isinstance(message, StorageBroke):
             self.node.watch.storage_failed(message.reason)
             self._show(self.node.watch.take())

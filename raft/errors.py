@@ -65,6 +65,23 @@ class Overloaded(ProposalRefused):
         self.limit_bytes = limit_bytes
 
 
+class NoSpace(ProposalRefused):
+    """The leader's disk is full: the command did not enter the log, which would have no room for it (contract D2).
+
+    Attributes:
+        size_bytes: what the command would take.
+        room_bytes: what is left for commands.
+    """
+
+    def __init__(self, size_bytes: int, room_bytes: int) -> None:
+        super().__init__(
+            f"the disk of the leader is full: the command takes {size_bytes} bytes of log, and {room_bytes} are left; "
+            "free some space there, or try again when another member leads"
+        )
+        self.size_bytes = size_bytes
+        self.room_bytes = room_bytes
+
+
 class EntryTooLarge(ProposalRefused):
     """The command is larger than the hard limit of one entry.
 

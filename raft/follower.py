@@ -6,7 +6,7 @@ message of an older term leaves the timer alone, or elections would starve.
 """
 
 from .errors import CommittedEntryConflict
-from .messages import AppendAccepted, AppendRejected, HeartbeatEcho, SnapshotReceived
+from .messages import AppendAccepted, AppendRejected, HeartbeatEcho, NoRoom, SnapshotReceived
 from .role import Role
 
 TYPE_CHECKING = False
@@ -85,6 +85,7 @@ class Follower(Role):
             and node.restraint.may_campaign
             and node.log.last_index >= message.last_index
             and not node.restraint.disk_is_stalled(now)
+            and not node.room.is_full
         ):
             node.become_candidate(now, transfer=True)
 
@@ -131,14 +132,19 @@ class Follower(Role):
                 message.sender, AppendRejected(node.id, node.term, prev_index, hint, log.term_at(hint) or 0)
             )
             return
-        truncated = log.merge(message.entries, message.sender)
+        entries = node.room.fitting(message.entries)
+        truncated = log.merge(entries, message.sender)
         if truncated:
             node.watch.truncated(truncated, message.sender)
         # Only what this very append has verified may be acknowledged or committed: behind it the log may still hold
         # entries that the leader does not have (contract R2).
-        verified = prev_index + len(message.entries)
+        verified = prev_index + len(entries)
         if log.commit_to(min(message.commit, verified)):
             node.watch.committed()
+        if len(entries) < len(message.entries):
+            node.outbox.send_in_term(message.sender, NoRoom(node.id, node.term, verified))
+            if not entries:
+                return  # an acknowledgement of nothing would bring the same entries again at once
         node.outbox.send_when_durable(message.sender, AppendAccepted(node.id, node.term, verified))
 
     def on_snapshot_chunk(self, message: "SnapshotChunk", now: int) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         AppendRejected,
         HeartbeatEcho,
         Message,
+        NoRoom,
         PreVoteRequest,
         ReadRequest,
         SnapshotReceived,
@@ -149,7 +150,8 @@ class Leader(Role):
         statuses = []
         for follower in self._followers:
             progress = self.progress[follower]
-            statuses.append(FollowerStatus(follower, progress.state, progress.match_index, follower in self._stuck))
+            stuck = follower in self._stuck
+            statuses.append(FollowerStatus(follower, progress.state, progress.match_index, stuck, progress.no_room))
         return tuple(statuses)
 
     # Time
@@ -177,7 +179,7 @@ class Leader(Role):
             self._pause_ms = self._next_pause_ms(now)
             self.deadline = now + (self._pause_ms or node.config.heartbeat_interval_ms)
             self.beat(now)
-            self.succession.yield_to_higher_priority(now)
+            self.succession.yield_to_better(now)
 
     def beat(self, now: int) -> None:
         """Send a round of heartbeats.
@@ -285,6 +287,7 @@ class Leader(Role):
         # The no-op of the term is not the clients' doing: it must not keep out the one proposal that always passes.
         if pending > OVERHEAD_BYTES and pending + OVERHEAD_BYTES + len(data) > config.max_uncommitted_bytes:
             raise Overloaded(pending, config.max_uncommitted_bytes)
+        node.room.demand(OVERHEAD_BYTES + len(data))
         self.wake(now)
         return self.append(COMMAND, data, now)
 
@@ -391,6 +394,10 @@ class Leader(Role):
         """Go back by a whole term: to the last entry that is here of a term not above the hint's (paper 5.3)."""
         next_index = self.node.log.last_at_most(message.hint_index, message.hint_term) + 1
         self.progress[message.sender].rejected(message.prev_index, next_index, now)
+
+    def on_no_room(self, message: "NoRoom", now: int) -> None:
+        """Leave a follower with a full disk alone for a while (contract D2)."""
+        self.progress[message.sender].refused_for_space(message.prev_index, now)
 
     def on_heartbeat_echo(self, message: "HeartbeatEcho", now: int) -> None:
         """Note that the follower hears its leader, and look whether something on the way to it was lost."""

@@ -40,6 +40,7 @@ class Log:
         applied_index: highest index the state machine has taken.
         durable_index: highest index on this node's own disk.
         unsettled_bytes: what the entries above `settled_index` count together.
+        taken_bytes: what all entries that a write has carried or will carry count together, since the start.
         applied_bytes: what the entries handed out for application since the last snapshot count together.
         writes: the numbered writes that carry the log (and term and vote) to disk.
         configurations: those of this log (contract M3).
@@ -72,6 +73,7 @@ class Log:
         self.applied_index = base_index
         self.durable_index = index
         self.unsettled_bytes = sum([entry.size_bytes for entry in self._entries])
+        self.taken_bytes = 0
         self.writes = Writes()
         self._counted_index = base_index  # up to here entries are settled and not in unsettled_bytes
         self._handed_index = base_index  # handed out for application
@@ -132,6 +134,10 @@ class Log:
         if position > 0:
             return self._entries[position - 1].term if position <= len(self._entries) else None
         return self.base_term if position == 0 else None
+
+    def covers(self, entry: Entry) -> bool:
+        """Whether an entry of a leader's is in the log, or was before the beginning was cut off."""
+        return entry.index <= self.base_index or self.term_at(entry.index) == entry.term
 
     def is_up_to_date(self, last_index: int, last_term: int) -> bool:
         """Whether a log that ends so is at least as up to date as this one (paper section 5.4.1)."""
@@ -207,6 +213,7 @@ class Log:
     def _add(self, entry: Entry) -> None:
         self._entries.append(entry)
         self.unsettled_bytes += entry.size_bytes
+        self.taken_bytes += entry.size_bytes
         if entry.kind == CONFIGURATION:
             self.configurations.append(entry)
 
@@ -215,12 +222,18 @@ class Log:
         position = first - self.base_index - 1
         for entry in self._entries[position:]:
             self.unsettled_bytes -= entry.size_bytes
+        self._give_back(first)
         del self._entries[position:]
         self.configurations.truncate(first)
         self._unstaged_index = min(self._unstaged_index, first)
         # From here on the disk holds entries that this log no longer has: they count as durable no more, even before
         # the write that cuts them off.
         self.durable_index = min(self.durable_index, first - 1)
+
+    def _give_back(self, first: int) -> None:
+        """Entries from `first` on are about to be dropped; those that no write carries yet need no room any more."""
+        for index in range(max(first, self._unstaged_index), self.last_index + 1):
+            self.taken_bytes -= self.entry(index).size_bytes
 
     def commit_to(self, index: int) -> bool:
         """Raise the commit index to `index`, at most to the end of the log; return whether it rose."""
@@ -294,6 +307,7 @@ class Log:
         The disk has dropped its log together with installing the snapshot.
         """
         index = snapshot.index
+        self._give_back(self._unstaged_index)
         self._entries = []
         self.configurations = Configurations(index, snapshot.configuration)
         self.base_index = self.commit_index = self.applied_index = self.durable_index = index

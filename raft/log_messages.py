@@ -117,6 +117,26 @@ class AppendRejected(Message):
         return None if self.hint_index <= self.prev_index else "the hint lies behind prev_index"
 
 
+class NoRoom(Message):
+    """The entries behind `prev_index` are not taken: they fit the log, and there is no space for them (contract D2).
+
+    Attributes:
+        prev_index: the last entry before those; it is here, durable or not.
+    """
+
+    __slots__ = ("prev_index", "sender", "term")
+    FIELDS = ("sender", "term", "prev_index")
+    handler = "on_no_room"
+
+    def __init__(self, sender: str, term: int, prev_index: int) -> None:
+        self.sender = sender
+        self.term = term
+        self.prev_index = prev_index
+
+    def _body_problem(self) -> "str | None":
+        return None if number(self.prev_index) else "prev_index is no number"
+
+
 class SnapshotChunk(Message):
     """A piece of the leader's snapshot (paper section 7).
 

@@ -20,7 +20,7 @@ from .election_messages import (
     VoteRequest,
     WrongIncarnation,
 )
-from .log_messages import Append, AppendAccepted, AppendRejected, SnapshotChunk, SnapshotReceived
+from .log_messages import Append, AppendAccepted, AppendRejected, NoRoom, SnapshotChunk, SnapshotReceived
 from .message import LIMIT, Message
 from .round_messages import Heartbeat, HeartbeatEcho, ReadReply, ReadRequest
 
@@ -41,6 +41,7 @@ MESSAGES = (
     ReadReply,
     TimeoutNow,
     WrongIncarnation,
+    NoRoom,
 )
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "Heartbeat",
     "HeartbeatEcho",
     "HigherTerm",
+    "NoRoom",
     "PreVoteReply",
     "PreVoteRequest",
     "ReadReply",

@@ -15,6 +15,7 @@ from .reads import Reads, freshness_index
 from .ready import Answer, Ready, Restored, Write
 from .restraint import Restraint
 from .role import Role
+from .room import Room
 from .snapshots import Snapshots
 from .status import Status
 from .watch import Watch
@@ -55,6 +56,7 @@ class Node:
         reads: the reads of this node's clients.
         transfer: the transfer of leadership that this node has begun, or None.
         restraint: what keeps it from campaigning and from electing others.
+        room: how much more its storage can take.
         current_ms: when the state machine was last known to have all that was committed, None for never.
         dropped: a dict from reason to how many messages were refused for it.
         watch: what it tells its observers, and how much of it; nothing until `watch.listen` is called.
@@ -97,6 +99,7 @@ class Node:
         self._tickets = 0
         self.transfer: "Transfer | None" = None
         self.current_ms: "int | None" = None
+        self.room = Room(self)
         self.restraint = Restraint(self, now, self.term > 0)
         self.reads = Reads(self)
         self.outbox = Outbox(self)
@@ -145,7 +148,8 @@ class Node:
             taken effect; if one with another term is, it never will.
 
         Raises:
-            ProposalRefused: `NotLeader`, `Overloaded`, `EntryTooLarge` or `InvalidCommand`; nothing has changed.
+            ProposalRefused: `NotLeader`, `Overloaded`, `NoSpace`, `EntryTooLarge` or `InvalidCommand`; nothing has
+                changed.
         """
         return self._as_leader(now).propose(data, self.now)
 

@@ -133,12 +133,29 @@ class StorageFault(Event):
         self.reason = reason
 
 
+class SpaceChanged(Event):
+    """The node's disk is full, and it takes no commands (contract D2); or there is space again.
+
+    Attributes:
+        node: id of the node.
+        full: whether it is full now.
+    """
+
+    __slots__ = ("full", "node")
+    FIELDS = ("node", "full")
+
+    def __init__(self, node: str, full: bool) -> None:
+        self.node = node
+        self.full = full
+
+
 EVENTS = (
     RoleChanged,
     ConfigurationChanged,
     Refused,
     FollowerHealth,
     StorageFault,
+    SpaceChanged,
     CampaignBegun,
     CampaignWon,
     CampaignLost,
@@ -190,6 +207,7 @@ __all__ = [
     "SnapshotInstalled",
     "SnapshotOffered",
     "SnapshotTaken",
+    "SpaceChanged",
     "StorageFault",
     "TransferBegun",
     "TransferEnded",

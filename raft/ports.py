@@ -43,7 +43,9 @@ class Storage:
         Writes take effect in the order of their numbers. A crash leaves the effect of the writes up to some number. Of
         the next one it may leave its term and vote, and with them, if it has any, the first of its entries.
 
-        After a failure nothing is reported as durable any more: only the next start tells what is.
+        After a failure nothing is reported as durable any more: only the next start tells what is. A disk without space
+        is no failure: a storage that reserves space puts `RoomLeft` into the mailbox before anything else, and whenever
+        it has more; of commands it is never given more than that. What it has no space for all the same waits.
         """
 
     def save_snapshot(self, snapshot, chunks) -> None:

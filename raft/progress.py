@@ -34,6 +34,7 @@ class Progress:
         echoed_round: the newest round of heartbeats that the follower has echoed.
         heard_ms: when that round was *sent*; at first the moment of election.
         promised_until_ms: by the leader's clock, how long at least it elects nobody else (contract L2).
+        no_room: whether the last thing it said of entries is that its disk has no room for them (contract D2).
         advanced_ms: when match_index last rose, or a chunk arrived, or the follower last had all there was.
         snapshot: the snapshot on its way, or None.
         snapshot_offset: how many bytes of it have arrived.
@@ -51,6 +52,7 @@ class Progress:
         "heard_ms",
         "match_index",
         "next_index",
+        "no_room",
         "promised_until_ms",
         "snapshot",
         "snapshot_offset",
@@ -66,6 +68,7 @@ class Progress:
         self.echoed_round = 0
         self.heard_ms = now
         self.promised_until_ms = 0
+        self.no_room = False
         self.advanced_ms = now
         self.snapshot: "Snapshot | None" = None
         self.snapshot_offset = 0
@@ -108,6 +111,7 @@ class Progress:
             self.match_index = match_index
             self.next_index = max(self.next_index, match_index + 1)
             self.advanced_ms = now
+            self.no_room = False
         # A late answer from before the follower's log was lost track of proves nothing about where to go on.
         probed = self.state == PROBE and match_index >= self.match_index
         installed = self.snapshot is not None and match_index >= self.snapshot.index
@@ -150,6 +154,16 @@ class Progress:
             self._probe_is_answered(now)
         elif self.state == REPLICATE and prev_index > self.match_index:
             self._probe_again()
+
+    def refused_for_space(self, prev_index: int, now: int) -> None:
+        """Note that there was no room for what follows `prev_index`: try again after a while, as if it were lost."""
+        if prev_index < self.match_index or self.state == SNAPSHOT:
+            return  # there was, later
+        if self.state == REPLICATE:
+            self._probe_again()
+        self.no_room = True
+        self._probe_sent_ms = now
+        self._probe_is_repeat = True
 
     def echoed(self, round: int, sent_ms: int, promised_until_ms: int = 0) -> bool:
         """Note the echo of a round of heartbeats; return whether it is the newest so far.

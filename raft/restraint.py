@@ -65,7 +65,8 @@ class Restraint:
     def draw_timeout(self) -> int:
         """Draw an election timeout from [E, 2E) milliseconds, so that rarely two members time out together.
 
-        Whoever is wanted less as leader than other voters waits longer, by at most E (contract E12).
+        Whoever is wanted less as leader than other voters waits longer, by at most E (contract E12), and by another E
+        whose disk is full: it leads only where nobody else can (D2).
         """
         node = self._node
         configuration = node.configuration
@@ -73,4 +74,6 @@ class Restraint:
         own = configuration.priority(node.id)
         wanted_more = [voter for voter in configuration.voters if configuration.priority(voter) > own]
         deference_ms = timeout_ms * len(wanted_more) // max(len(configuration.voters), 1)
+        if node.room.is_full:
+            deference_ms += timeout_ms
         return timeout_ms + node.prng.below(timeout_ms) + deference_ms

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         HeartbeatEcho,
         HigherTerm,
         Message,
+        NoRoom,
         PreVoteRequest,
         ReadReply,
         ReadRequest,
@@ -121,6 +122,9 @@ class Role:
         """For a leader."""
 
     def on_append_rejected(self, message: "AppendRejected", now: int) -> None:
+        """For a leader."""
+
+    def on_no_room(self, message: "NoRoom", now: int) -> None:
         """For a leader."""
 
     def on_heartbeat_echo(self, message: "HeartbeatEcho", now: int) -> None:

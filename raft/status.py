@@ -13,15 +13,17 @@ class FollowerStatus:
         state: "probe" or "replicate" (see `progress.py`).
         match_index: how far its log is known to equal the leader's, durably.
         stuck: whether it makes no progress although entries wait for it (contract R8).
+        no_room: whether it has refused entries because its disk is full (contract D2).
     """
 
-    __slots__ = ("id", "match_index", "state", "stuck")
+    __slots__ = ("id", "match_index", "no_room", "state", "stuck")
 
-    def __init__(self, id: str, state: str, match_index: int, stuck: bool) -> None:
+    def __init__(self, id: str, state: str, match_index: int, stuck: bool, no_room: bool = False) -> None:
         self.id = id
         self.state = state
         self.match_index = match_index
         self.stuck = stuck
+        self.no_room = no_room
 
     def __repr__(self) -> str:
         return f"FollowerStatus({self.id!r}, {self.state!r}, match_index={self.match_index}, stuck={self.stuck})"
@@ -53,6 +55,7 @@ class Status:
         witness: whether it has the node as a witness: it counts, and has no state machine.
         witness_mode: how a leader uses its witnesses, `NORMAL` or `DEGRADED` (contract M8); None where there are none,
             and unless the node leads.
+        disk_full: whether the node's disk has no room for more, so that it takes no commands (contract D2).
         transfer: the member that the node is handing leadership to, or None.
         followers: a tuple of `FollowerStatus`, empty unless the node leads.
     """
@@ -61,6 +64,7 @@ class Status:
         "applied_index",
         "commit_index",
         "configuration",
+        "disk_full",
         "first_index",
         "followers",
         "id",
@@ -91,6 +95,7 @@ class Status:
         self.witness_mode: "str | None" = None
         if leading is not None and node.configuration.witnesses:
             self.witness_mode = DEGRADED if leading.witness_mode.degraded else NORMAL
+        self.disk_full = node.room.is_full
         self.transfer = None if node.transfer is None else node.transfer.target
         self.followers = () if leading is None else leading.follower_statuses()
 

@@ -59,7 +59,7 @@ class Succession:
         node.watch.transfer_begun(target)
 
     def best(self, now: int, least_priority: int = 0) -> "str | None":
-        """Return the full voter that is heard, is wanted at least so much, and has most of the log, or None."""
+        """Return the full voter that is heard, has room, is wanted so much and has most of the log, or None."""
         leader = self._leader
         configuration = leader.node.configuration
         best: "tuple[int, int] | None" = None
@@ -68,8 +68,9 @@ class Succession:
             priority = configuration.priority(voter)
             if voter == leader.node.id or not configuration.may_lead(voter) or priority < least_priority:
                 continue
-            rank = (leader.progress[voter].match_index, priority)
-            if leader.hears(voter, now) and (best is None or rank > best):
+            progress = leader.progress[voter]
+            rank = (progress.match_index, priority)
+            if leader.hears(voter, now) and not progress.no_room and (best is None or rank > best):
                 best = rank
                 chosen = voter
         return chosen
@@ -92,13 +93,16 @@ class Succession:
         if target is not None:
             self._tell(target, self._leader.progress[target].match_index)
 
-    def yield_to_higher_priority(self, now: int) -> None:
-        """Hand over to a caught-up member that is wanted more as leader; wait longer after each attempt (E12)."""
+    def yield_to_better(self, now: int) -> None:
+        """Hand over to a caught-up member that is wanted more as leader; wait longer after each attempt (E12).
+
+        With a full disk this leader is wanted least: any other that has room can do better (D2).
+        """
         leader = self._leader
         node = leader.node
         if now < self._yield_after_ms or node.transfer is not None or not leader.has_committed:
             return
-        target = self.best(now, node.configuration.priority(node.id) + 1)
+        target = self.best(now, 0 if node.room.is_full else node.configuration.priority(node.id) + 1)
         if target is None or leader.progress[target].match_index < node.log.commit_index:
             return
         self._yield_pause_ms = min(2 * self._yield_pause_ms, LONGEST_BACK_OFF * node.config.election_timeout_ms)

@@ -29,6 +29,7 @@ from .observer import (
     SnapshotInstalled,
     SnapshotOffered,
     SnapshotTaken,
+    SpaceChanged,
     StorageFault,
     TransferBegun,
     TransferEnded,
@@ -106,6 +107,11 @@ class Watch:
         """Tell that a follower is stuck, or is no more."""
         if self.level >= ESSENTIAL:
             self.events.append(FollowerHealth(self._node.id, follower, stuck))
+
+    def space_changed(self, full: bool) -> None:
+        """Tell that the disk is full, or is no more."""
+        if self.level >= ESSENTIAL:
+            self.events.append(SpaceChanged(self._node.id, full))
 
     def storage_failed(self, reason: str) -> None:
         """Tell that the node stops because of its storage."""

@@ -1,10 +1,17 @@
-"""Writing the log: entries become batches, batches fill segments, segments that nobody needs are deleted."""
+"""Writing the log: entries become batches, batches fill segments, segments that nobody needs are deleted.
 
-from .disk import CREATE, DELETE, SYNC, SYNC_DIRECTORY, WRITE
+The next segment is made before it is needed, with all its space, so that whatever the log was promised room for can be
+written although the disk is full (contract D2).
+"""
+
+from raft.entries import OVERHEAD_BYTES
+
+from .disk import CREATE, DELETE, RENAME, SYNC, SYNC_DIRECTORY, WRITE
 from .segment import (
     BASE,
     BATCH_BYTES,
     HEADER_BYTES,
+    RECORD_BYTES,
     RESET,
     SegmentHeader,
     encode_batch,
@@ -19,6 +26,10 @@ if TYPE_CHECKING:
     from .disk import Operations
 
 SEGMENT_BYTES = 1 << 26
+SPARE = "spare"
+"""The file that becomes the next segment."""
+
+_MOST_KEPT_BACK_BYTES = 1 << 16
 
 
 class Segment:
@@ -54,6 +65,8 @@ class Log:
         chain: the checksum of the last record, written or collected.
         is_marked: whether a header was written behind the last batch for the sake of naming it.
         synced: (segment, offset) up to which the log is known to be durable.
+        has_spare: whether the space of the next segment is reserved.
+        taken_bytes: what all entries that it was given count together, by `Entry.size_bytes`.
     """
 
     def __init__(self, incarnation: int, segment_bytes: int = SEGMENT_BYTES) -> None:
@@ -71,6 +84,8 @@ class Log:
         self._count = 0
         self._highest = 0
         self.is_marked = True
+        self.has_spare = False
+        self.taken_bytes = 0
 
     def resume(self, segments, end: "tuple[int, int, int]", base: "tuple[int, int]", last: int) -> None:
         """Go on where recovery has found the end.
@@ -101,9 +116,31 @@ class Log:
         self.offset = HEADER_BYTES
         self.segments.append(Segment(number, 0))
         name = file_name(number)
+        making: "tuple[object, ...]" = (CREATE, name, self.size)
+        if self.has_spare and self.size == self._segment_bytes:
+            making = (RENAME, SPARE, name)
+            self.has_spare = False
         header = SegmentHeader(number, self._incarnation, previous_end, self._written, self.base)
         # The header is durable before there is any batch, so that a segment without one holds nothing.
-        return [(CREATE, name, self.size), (WRITE, name, 0, header.encode()), (SYNC, name), (SYNC_DIRECTORY,)]
+        return [making, (WRITE, name, 0, header.encode()), (SYNC, name), (SYNC_DIRECTORY,)]
+
+    # Room
+
+    def reserve(self) -> "Operations":
+        """Return the operations that reserve the space of the next segment; `has_spare` is to be set when done."""
+        return [] if self.has_spare else [(CREATE, SPARE, self._segment_bytes)]
+
+    @property
+    def room_bytes(self) -> int:
+        """How many bytes of entries, by `Entry.size_bytes`, can be written into what is reserved, however they come.
+
+        A batch that does not fit the newest segment goes to the next, with all that follow: so what fits the next one
+        alone fits in any case. Each entry may come in a batch of its own. A part is kept back for what nobody asks
+        room for: marks, and the entries without which there is no leader.
+        """
+        free = self._segment_bytes - HEADER_BYTES if self.has_spare else self.size - self.offset
+        free -= min(_MOST_KEPT_BACK_BYTES, self._segment_bytes // 4)
+        return max(free, 0) * OVERHEAD_BYTES // (RECORD_BYTES + BATCH_BYTES)
 
     # What is collected
 
@@ -125,6 +162,8 @@ class Log:
         """Add consecutive entries; they replace all at or after the first of them."""
         self.chain = encode_entries(entries, self.chain, self._parts)
         self._count += len(entries)
+        for entry in entries:
+            self.taken_bytes += entry.size_bytes
         self.last = entries[-1].index
         self._highest = max(self._highest, self.last)
 

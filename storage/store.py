@@ -6,10 +6,10 @@ safe: what a `Write` contains becomes durable as `raft.ports.Storage.write` asks
 
 from . import ballot, snapshots
 from .ballot import Ballot
-from .disk import DELETE, SYNC, SYNC_DIRECTORY, perform
+from .disk import CREATE, DELETE, SYNC, SYNC_DIRECTORY, perform
 from .identity import FILE as IDENTITY
 from .identity import Identity
-from .log import SEGMENT_BYTES, Log
+from .log import SEGMENT_BYTES, SPARE, Log
 from .recovery import PART, recover
 from .segment import file_name
 from .snapshots import SnapshotFile, SnapshotWriter
@@ -27,6 +27,10 @@ KEPT_SNAPSHOTS = 2
 
 SAVED_PART = "saved" + PART
 RECEIVED_PART = "received" + PART
+BALLAST = "ballast"
+"""A file without meaning: it is deleted when there is no other space for a snapshot."""
+
+_LEAST_BALLAST_BYTES = 1 << 16
 
 
 def create(disk, identity: Identity, segment_bytes: int = SEGMENT_BYTES) -> None:
@@ -76,6 +80,11 @@ class Store:
         self._receiving: SnapshotWriter | None = None
         self._log = Log(self._incarnation, segment_bytes)
         self._log.resume(found.segments, found.end, found.base, found.last)
+        names = disk.names()
+        self._log.has_spare = SPARE in names and disk.size(SPARE) == segment_bytes
+        self._reserving_bytes = 0
+        self._ballast_bytes = disk.size(BALLAST) if BALLAST in names else 0
+        self._snapshot_bytes = disk.size(self._snapshots[-1]) if self._snapshots else 0
         if found.is_cut_short:
             self._log.reset(found.base[0], found.base[1])
             perform(disk, self._log.flush(True))
@@ -134,6 +143,46 @@ class Store:
         """Take note that the log is durable up to a position."""
         self._log.synced = max(self._log.synced, position)
 
+    # Space (contract D2)
+
+    @property
+    def limit_bytes(self) -> int:
+        """How many bytes of entries, by `Entry.size_bytes`, it takes for certain: all together, since it was opened."""
+        return self._log.taken_bytes + self._log.room_bytes
+
+    @property
+    def room_bytes(self) -> int:
+        """How many bytes of those are left."""
+        return self._log.room_bytes
+
+    @property
+    def is_short(self) -> bool:
+        """Whether something is to be reserved."""
+        return not self._log.has_spare or self._wants_ballast
+
+    def reserve(self) -> "Operations":
+        """Return the operations that reserve what is to be; `reserved` is to be told when they are done."""
+        operations = self._log.reserve()
+        self._reserving_bytes = self._ballast_bytes
+        if self._wants_ballast:
+            # A little more than is wanted, so that it is not made anew for each snapshot larger than the last.
+            self._reserving_bytes = self._snapshot_bytes * 5 // 4 + _LEAST_BALLAST_BYTES
+            operations.append((CREATE, BALLAST, self._reserving_bytes))
+        return operations
+
+    def reserved(self) -> None:
+        """Take note that the operations of `reserve` are done."""
+        self._log.has_spare = True
+        self._ballast_bytes = self._reserving_bytes
+
+    def ballast_is_gone(self) -> None:
+        """Take note that `BALLAST` was deleted, because a snapshot had no other space."""
+        self._ballast_bytes = 0
+
+    @property
+    def _wants_ballast(self) -> bool:
+        return self._ballast_bytes < self._snapshot_bytes + _LEAST_BALLAST_BYTES
+
     def _vote(self, write: "Write") -> "Operations":
         last = self._ballot
         term = last.term if write.term is None else write.term
@@ -146,7 +195,7 @@ class Store:
         writer = self._receiving
         assert writer is not None and writer.snapshot == snapshot, "a snapshot is installed that was not received"
         self._receiving = None
-        operations = writer.finish() + self._keep(snapshot)
+        operations = writer.finish() + self._keep(writer)
         self._log.reset(snapshot.index, snapshot.term)
         return operations
 
@@ -175,7 +224,7 @@ class Store:
         assert writer is not None, "no snapshot is under way"
         if self._snapshots and self._snapshots[-1] >= snapshots.file_name(writer.snapshot.index, writer.snapshot.term):
             return [(DELETE, SAVED_PART)]
-        return writer.finish() + self._keep(writer.snapshot)
+        return writer.finish() + self._keep(writer)
 
     def receive_chunk(self, chunk: "SnapshotChunk") -> "Operations":
         """Return the operations that store a `SnapshotChunk`; one with offset 0 begins a new snapshot."""
@@ -195,9 +244,10 @@ class Store:
         name = snapshots.file_name(snapshot.index, snapshot.term)
         return SnapshotFile(self._disk, name) if name in self._snapshots else None
 
-    def _keep(self, snapshot: "Snapshot") -> "Operations":
-        """Make a snapshot the newest, and delete those that are too many."""
-        name = snapshots.file_name(snapshot.index, snapshot.term)
+    def _keep(self, writer: SnapshotWriter) -> "Operations":
+        """Make a snapshot that was written the newest, and delete those that are too many."""
+        name = snapshots.file_name(writer.snapshot.index, writer.snapshot.term)
+        self._snapshot_bytes = writer.size
         self._snapshots = [kept for kept in self._snapshots if kept < name] + [name]
         operations: "Operations" = []
         while len(self._snapshots) > KEPT_SNAPSHOTS:

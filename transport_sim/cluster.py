@@ -50,6 +50,7 @@ class Setting:
         drift_ppm: by how many millionths clocks may be wrong; each host's is too slow or too fast, by all of that.
         drifts_ppm: by how many millionths the clocks of some hosts run too fast, exactly.
         application: what the nodes compute.
+        reserve_bytes: how much every disk reserves ahead; more than the largest entry.
     """
 
     ids: Sequence[str]
@@ -63,6 +64,7 @@ class Setting:
     drift_ppm: int = 0
     drifts_ppm: Mapping[str, int] = field(default_factory=dict)
     application: Application = field(default_factory=Application)
+    reserve_bytes: int = 1 << 26
 
 
 class Cluster:
@@ -116,6 +118,7 @@ class Cluster:
             configuration=setting.configuration,
             config=config,
             disk_speed=setting.disk_speed,
+            reserve_bytes=setting.reserve_bytes,
             busy=setting.busy,
             faults=self.faults,
             limits=setting.limits,

@@ -1,7 +1,8 @@
 """The disk of one simulated member: slow, asynchronous, and after a crash it holds only what had reached it.
 
-It fails as real ones do. After a sync that failed, or a write without space, it reports nothing as durable any more,
-whatever it may hold; only the next start tells. What rots is noticed when it is read, and nobody may start from it.
+It fails as real ones do. After a sync that failed it reports nothing as durable any more, whatever it may hold; only
+the next start tells. What has no space waits, see `space.py`. What rots is noticed when it is read, and nobody may
+start from it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from raft.snapshot import ChunkRequest, Snapshot
 
 from .chance import Chance
 from .scheduler import Scheduler
+from .space import Space
 
 
 class DamagedStorage(Exception):
@@ -58,8 +60,8 @@ class SimDisk(Storage):
         snapshots: the durable snapshots and their contents, the newest last.
         incarnation: drawn when the disk was new.
         is_witness: whether it serves a witness.
+        space: what it has space for.
         fails: whether the next write that is done will turn out to have failed.
-        is_full: whether writes fail for want of space.
         has_failed: whether one has failed since the last start: nothing is written any more.
         is_damaged: whether what it holds has rotted, and cannot be loaded.
         tearing: probability that a crash tears the write under way.
@@ -73,6 +75,7 @@ class SimDisk(Storage):
         tell: Callable[[object], None],
         changed: Callable[[Write], None],
         is_witness: bool = False,
+        reserve_bytes: int = 1 << 26,
     ) -> None:
         self.is_witness = is_witness
         self.speed = speed
@@ -80,12 +83,13 @@ class SimDisk(Storage):
         self._chance = chance
         self._tell = tell
         self._changed = changed
+        self.space = Space(tell, reserve_bytes)
         self._under_way: deque[Write] = deque()
+        self._waiting: list[Write] = []  # the last of those under way: there is no space for them
         self._done: set[int] = set()
         self._last_done_us = 0
         self._power_cycles = 0
         self.fails = False
-        self.is_full = False
         self.has_failed = False
         self.tearing = 0.0
         self.format()
@@ -141,22 +145,35 @@ class SimDisk(Storage):
 
     def write(self, write: Write) -> None:
         """Begin a write."""
+        self._under_way.append(write)
+        if self.space.take(write):
+            self._begin(write)
+        else:
+            self._waiting.append(write)
+
+    def _begin(self, write: Write) -> None:
         speed = self.speed
         done_us = self._scheduler.now_us + self._chance.long_tailed(speed.least_us, speed.usual_us)
         if self._chance.strikes("stall", speed.stall):
             done_us += speed.stall_us
         if not self._chance.happens(speed.hasty):
             self._last_done_us = done_us = max(done_us, self._last_done_us)
-        self._under_way.append(write)
         self._scheduler.at(done_us, self._finish, self._power_cycles, write.number)
 
     def stall(self, duration_us: int) -> None:
         """Finish no write that begins from now on for a while; those under way are not held up."""
         self._last_done_us = self._scheduler.now_us + duration_us
 
+    def make_space(self) -> None:
+        """Let there be space again, and go on with what waits for it."""
+        self.space.make()
+        waiting, self._waiting = self._waiting, []
+        for write in waiting:
+            self._begin(write)
+
     def finish(self) -> None:
         """Finish what is under way at once, as whoever stops in good order waits for; a disk that fails does not."""
-        while self._under_way and not (self.fails or self.is_full or self.has_failed):
+        while len(self._under_way) > len(self._waiting) and not (self.fails or self.has_failed):
             self._make_durable(self._under_way.popleft())
 
     def rot(self, share: float) -> None:
@@ -168,6 +185,8 @@ class SimDisk(Storage):
 
     def crash(self) -> int:
         """Lose power. Return how many writes were lost."""
+        for _ in self._waiting:
+            self._under_way.pop()
         for _ in range(self._chance.between(0, len(self._under_way))):
             self._make_durable(self._under_way.popleft())
         share = self._chance.unit() if self.tearing else 0.0
@@ -175,8 +194,9 @@ class SimDisk(Storage):
         if part is not None and self._chance.strikes("torn-write", self.tearing):
             self._make_durable(part)
         self.fails = self.has_failed = False
-        lost = len(self._under_way)
+        lost = len(self._under_way) + len(self._waiting)
         self._under_way.clear()
+        self._waiting.clear()
         self._done.clear()
         self._download = bytearray()
         self._power_cycles += 1
@@ -196,12 +216,13 @@ class SimDisk(Storage):
         """Whether something that would be done now fails; the node is told of the first that does."""
         if self.has_failed:
             return True
-        if self.fails or self.is_full:
+        if self.fails:
             self.has_failed = True
-            self._tell(StorageBroke("no space is left on the disk" if self.is_full else "a sync failed"))
+            self._tell(StorageBroke("a sync failed"))
         return self.has_failed
 
     def _make_durable(self, write: Write) -> None:
+        self.space.written(write)
         if write.term is not None:
             self.term = write.term
             self.vote = write.vote

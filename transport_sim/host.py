@@ -46,6 +46,7 @@ class World:
     """What all hosts of a simulation share.
 
     Attributes:
+        reserve_bytes: how much every disk reserves ahead.
         busy: probability that an actor is held up before a turn, so that several messages meet in one.
         trace: where everything is recorded, or None.
     """
@@ -57,6 +58,7 @@ class World:
     configuration: Configuration
     config: Config
     disk_speed: DiskSpeed
+    reserve_bytes: int
     busy: float
     faults: Counter[str]
     limits: SessionLimits
@@ -104,7 +106,9 @@ class Host:
         self._chance = world.chance.fork(id)
         self._clock = SimClock(world.scheduler, self._chance.between(0, 3_600_000_000), drift_ppm)
         chance = world.chance.fork(f"disk {id}")
-        self.disk = SimDisk(world.scheduler, chance, world.disk_speed, self.tell, self._disk_changed, is_witness)
+        self.disk = SimDisk(
+            world.scheduler, chance, world.disk_speed, self.tell, self._disk_changed, is_witness, world.reserve_bytes
+        )
 
     @property
     def now_ms(self) -> int:
@@ -137,6 +141,7 @@ class Host:
         if world.trace is not None:
             world.trace.started(self)
         self.actor = SimActor(behaviour, world.scheduler, self._turn_delay, self._turn_ended, self._failed)
+        self.disk.space.begin()
         self.actor.launch()
 
     def crash(self) -> None:

@@ -106,7 +106,8 @@ class Injector:
                 if suffices(configurations, [other.id for other in self._hosts if other not in (*down, host)]):
                     down.append(host)
         for host in self._hosts:
-            host.disk.fails = host.disk.is_full = False
+            host.disk.fails = False
+            host.disk.make_space()
             host.disk.tearing = 0.0
             if host in down:
                 host.crash()
@@ -298,8 +299,8 @@ class Injector:
         victim = self._victim()
         duration_us = self._duration()
         if self._chance.strikes("disk-full"):
-            victim.disk.is_full = True
+            victim.disk.space.fill()
             self._scheduler.after(duration_us, self._make_space, victim)
 
     def _make_space(self, host: Host) -> None:
-        host.disk.is_full = False
+        host.disk.make_space()

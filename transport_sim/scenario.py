@@ -253,6 +253,7 @@ class Scenario(Stage):
         self.traffic.end_all()
         gone = self._gone.union(without)
         for host in self._cluster.hosts:
+            host.disk.make_space()
             if host.id not in gone and host.starts and host.actor is None:
                 self.restart(host.id)
         recovery = Recovery(self._cluster, gone)

@@ -78,6 +78,7 @@ def draw_setting(
         if "drift" in kinds
         else 0,
         application=application,
+        reserve_bytes=1 << 26 if of_users else chance.fork("reserve").pick((1_000, 10_000, 1 << 26)),
     )
 
 

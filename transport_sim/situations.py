@@ -30,6 +30,10 @@ SITUATIONS = {
     "follower-stuck": "a leader reported a follower that echoes and does not get further (R8)",
     "append-before-base": "an append came after the log had been cut off behind its entries (R1)",
     "back-pressure": "a proposal was refused, since too much waited to be committed (R7)",
+    # Space
+    "command-without-space": "a command was refused, since the leader's disk was full (D2)",
+    "follower-without-space": "a follower refused entries, since its disk was full (D2)",
+    "full-leader-gave-way": "a leader whose disk was full handed over (D2)",
     # Snapshots
     "snapshot-superseded": "a newer snapshot took the place of one that was half sent (N2)",
     "snapshot-resumed": "the transfer of a snapshot went on after a break of an election timeout (N2)",

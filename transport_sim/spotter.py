@@ -13,6 +13,7 @@ from raft.actor import LEASE
 from raft.entries import CONFIGURATION
 from raft.errors import (
     ChangeInProgress,
+    NoSpace,
     NotCaughtUp,
     Overloaded,
     ReadFailed,
@@ -20,7 +21,7 @@ from raft.errors import (
     TransferInProgress,
 )
 from raft.membership import Configuration
-from raft.messages import Append, HigherTerm, Message, PreVoteReply, SnapshotChunk
+from raft.messages import Append, HigherTerm, Message, NoRoom, PreVoteReply, SnapshotChunk
 from raft.observer import (
     CampaignBegun,
     CampaignWon,
@@ -57,6 +58,7 @@ _DROPPED = {
     "wrong incarnation": "wrong-incarnation",
 }
 _ERRORS: dict[type[Exception], str] = {
+    NoSpace: "command-without-space",
     Overloaded: "back-pressure",
     TransferInProgress: "proposal-during-transfer",
     TermNotCommitted: "change-refused",
@@ -110,6 +112,7 @@ class Spotter:
             SnapshotChunk: self._chunk,
             PreVoteReply: self._pre_vote_reply,
             HigherTerm: self._higher_term,
+            NoRoom: self._no_room,
         }
 
     # What is reported
@@ -230,6 +233,9 @@ class Spotter:
 
     # The log
 
+    def _no_room(self, host: Host, message: NoRoom) -> None:
+        self._reach("follower-without-space")
+
     def _commit_rose(self, host: Host, event: Committed) -> None:
         log = host.node.log
         leads = host.node.leading is not None
@@ -342,3 +348,5 @@ class Spotter:
             self._reach("transfer-failed")
         elif was_removed:
             self._reach("removed-leader-handed-over")
+        elif host.node.room.is_full:
+            self._reach("full-leader-gave-way")

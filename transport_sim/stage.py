@@ -43,6 +43,7 @@ class Stage:
         seed: decides what the script leaves open: timeouts and latencies.
         priorities: those of the first members, where not 0.
         drifts_ppm: by how many millionths the clocks of some run too fast.
+        reserve_bytes: how much log every disk reserves ahead.
         settings: those of `Config`; the defaults where they are not given.
 
     Attributes:
@@ -58,6 +59,7 @@ class Stage:
         seed: int = 1,
         priorities: Mapping[str, int] | None = None,
         drifts_ppm: Mapping[str, int] | None = None,
+        reserve_bytes: int = 1 << 26,
         **settings: int,
     ) -> None:
         ids = [f"n{number}" for number in range(1, nodes + spares + 1)]
@@ -73,6 +75,7 @@ class Stage:
             weather=Weather(),
             disk_speed=DiskSpeed(hasty=0.0),
             drifts_ppm=drifts_ppm or {},
+            reserve_bytes=reserve_bytes,
         )
         self.story: list[str] = []
         self._cluster = Cluster(Chance(seed), setting)
@@ -213,6 +216,16 @@ class Stage:
         """Let a disk finish nothing that begins from now on, for a while."""
         self._tell(f"the disk of {id} stalls for {milliseconds} ms")
         self.host(id).disk.stall(milliseconds * 1000)
+
+    def fill_disk(self, id: str) -> None:
+        """Let a disk have no space for more than was promised already."""
+        self._tell(f"the disk of {id} is full")
+        self.host(id).disk.space.fill()
+
+    def make_space(self, id: str) -> None:
+        """Let a disk have space again."""
+        self._tell(f"the disk of {id} has space again")
+        self.host(id).disk.make_space()
 
     def slow_disk(self, id: str, milliseconds: float) -> None:
         """Let every write to a disk take at least so long, from now on."""

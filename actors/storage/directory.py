@@ -2,18 +2,21 @@
 
 Operations wait in a queue and are carried out by the thread, in order. So a sync never holds up the loop, the next
 batch is put together while the last one is synced, and whatever is written meanwhile becomes one batch with one sync.
+What has no space waits in the thread, and all that follows it; a snapshot of the own state machine waits alone.
 """
 
 from __future__ import annotations
 
+import errno
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent import get_hub
-from gevent.event import Event
+from gevent.event import AsyncResult
 from pykka import ActorRef
 
 from raft.actor import ChunkRead, Persisted, SnapshotSaved, StorageBroke
@@ -22,15 +25,18 @@ from raft.messages import SnapshotChunk
 from raft.ready import Restored, Write
 from raft.snapshot import ChunkRequest, Snapshot
 from storage import store
-from storage.disk import perform
 from storage.errors import DamagedStorage
 from storage.identity import Identity, read_identity
 from storage.log import SEGMENT_BYTES
-from storage.store import Store
+from storage.store import BALLAST, Store
 
 from .policy import ALWAYS, NEVER, SyncPolicy
 from .real_disk import RealDisk
+from .space import RETRY_S, Reserve, carry_out
 from .worker import Worker
+
+if TYPE_CHECKING:
+    from storage.disk import Operations
 
 MOST_BATCHES = 2  # one that is synced, and one that is ready: what comes later joins the next
 IDLE_S = 1.0  # after so long without a write the log says how far it is durable
@@ -72,6 +78,10 @@ class DirectoryStorage:
         self._worker = Worker()
         self._mailbox: ActorRef[Any] | None = None
         self._has_failed = False
+        self._is_closed = threading.Event()  # the thread need not wait for space any more
+        self._reserve: Reserve | None = None
+        self._ballast_is_gone = False  # told by the thread
+        self._is_full = False  # whether the reserve could not be filled before the start
         self._opening = 0  # counts; what belongs to an earlier one is not reported any more
         self._pending: list[Write] = []
         self._batches = 0  # under way
@@ -95,6 +105,7 @@ class DirectoryStorage:
             OSError: the disk fails.
         """
         self._worker.join()
+        self._is_closed.clear()
         self._has_failed = False
         if self._disk is None:
             self._disk = RealDisk(self.directory)
@@ -109,16 +120,23 @@ class DirectoryStorage:
             incarnation = 1 + secrets.randbelow(LARGEST_INCARNATION)
             store.create(disk, Identity(self._node, incarnation, self._is_witness, self._first), self._segment_bytes)
         self.store = Store(disk, self._segment_bytes)
+        wanted = self.store.reserve()
+        self._is_full = carry_out(disk, wanted) < len(wanted)
+        if not self._is_full:
+            self.store.reserved()
         return self.store.restored
 
     def open(self, mailbox: ActorRef[Any]) -> None:
         """Report to `mailbox` from now on."""
         self._mailbox = mailbox
         self._opening += 1
+        self._reserve = Reserve(self._store, self._try, self._tell)
+        self._reserve.begin(self._is_full)
 
     def close(self) -> None:
         """Report nothing more; what is under way may become durable or not. May be called when not open."""
         self._mailbox = None
+        self._is_closed.set()
         self._opening += 1
         self._pending = []
         self._batches = 0
@@ -129,6 +147,9 @@ class DirectoryStorage:
         if self._saving is not None:
             self._saving.kill(block=False)
             self._saving = None
+        if self._reserve is not None:
+            self._reserve.close()
+            self._reserve = None
 
     def release(self) -> None:
         """Let others have the directory; it can be loaded again."""
@@ -164,6 +185,7 @@ class DirectoryStorage:
                 self._store.synced(position)
             for write in writes:
                 self._tell(Persisted(write.number))
+            self._keep_reserve()
             if self._pending:
                 self._flush_soon()
             self._wake_later()
@@ -214,21 +236,32 @@ class DirectoryStorage:
             self._wait_for(self._store.begin_snapshot(snapshot))
             for data in chunks:
                 self._wait_for(self._store.add_to_snapshot(data))
+            self._wait_for(self._store.finish_snapshot())
         except Exception as error:
             self._break(f"the snapshot of the state machine failed: {error}")
             return
         self._saving = None
-        self._do(self._store.finish_snapshot(), lambda: self._tell(SnapshotSaved(snapshot)))
+        self._tell(SnapshotSaved(snapshot))
 
-    def _wait_for(self, operations: list[Any]) -> None:
-        """Carry out operations and wait for them, so that no more of a snapshot is in memory than must be."""
-        is_done = Event()
-        self._do(operations, is_done.set)
-        is_done.wait()
+    def _wait_for(self, operations: Operations) -> None:
+        """Carry out operations and wait for them, so that no more of a snapshot is in memory than must be.
+
+        Without space they are tried again and again, while everything else goes on.
+        """
+        while operations := operations[self._attempt(operations) :]:
+            gevent.sleep(RETRY_S)
+
+    def _attempt(self, operations: Operations) -> int:
+        number: AsyncResult[int] = AsyncResult()
+        self._run(lambda: carry_out(self._real_disk, operations, self._drop_ballast), number.set)
+        carried_out = number.get()
+        assert carried_out is not None
+        self._keep_reserve()
+        return carried_out
 
     def receive_chunk(self, chunk: SnapshotChunk) -> None:
         """Store a piece of a leader's snapshot, which a later write installs."""
-        self._do(self._store.receive_chunk(chunk))
+        self._do(self._store.receive_chunk(chunk), self._keep_reserve, self._drop_ballast)
 
     def read_chunk(self, request: ChunkRequest) -> None:
         """Begin to read a piece of a snapshot; `ChunkRead` follows."""
@@ -256,9 +289,45 @@ class DirectoryStorage:
 
     # The thread
 
-    def _do(self, operations: list[Any], done: Callable[[], object] = lambda: None) -> None:
+    def _do(
+        self,
+        operations: Operations,
+        done: Callable[[], object] = lambda: None,
+        make_space: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Carry out operations in the thread, behind all that waits there, and call `done` in the loop."""
-        self._run(lambda: perform(self._disk, operations), lambda _: done())
+
+        def work() -> None:
+            left = operations
+            while left := left[carry_out(self._real_disk, left, make_space) :]:
+                if self._is_closed.wait(RETRY_S):
+                    raise OSError(errno.ENOSPC, "no space is left, and the node stops")
+
+        self._run(work, lambda _: done())
+
+    def _try(self, operations: Operations, done: Callable[[bool], None]) -> None:
+        """Carry out operations in the thread as far as there is space; tell in the loop whether all were."""
+        self._run(lambda: carry_out(self._real_disk, operations) == len(operations), done)
+
+    @property
+    def _real_disk(self) -> RealDisk:
+        assert self._disk is not None
+        return self._disk
+
+    def _drop_ballast(self) -> bool:
+        """Make space for a snapshot, in the thread; return whether there was anything to give up."""
+        if BALLAST not in self._real_disk.names():
+            return False
+        self._real_disk.delete(BALLAST)
+        self._ballast_is_gone = True
+        return True
+
+    def _keep_reserve(self) -> None:
+        if self._ballast_is_gone:
+            self._ballast_is_gone = False
+            self._store.ballast_is_gone()
+        if self._reserve is not None:
+            self._reserve.keep()
 
     def _run(self, work: Callable[[], Any], done: Callable[[Any], object]) -> None:
         opening = self._opening

@@ -104,12 +104,16 @@ class RealDisk(ReadableDirectory):
             self._lock = -1
 
     def create(self, name: str, size: int) -> None:
-        """Create a file of zeros, with its space reserved."""
+        """Create a file of zeros, with its space reserved; without space there is none."""
         self._close(name)
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         file = self._files[name] = os.open(self.directory / name, flags, 0o600)
         if size:
-            os.posix_fallocate(file, 0, size)
+            try:
+                os.posix_fallocate(file, 0, size)
+            except OSError:
+                self.delete(name)  # it may hold a part of the space
+                raise
 
     def write(self, name: str, offset: int, data: bytes) -> None:
         """Write into a file; it grows where it must."""

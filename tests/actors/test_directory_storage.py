@@ -10,7 +10,7 @@ from actors import LocalCluster, OutcomeUnknown
 from actors.storage import directory
 from actors.storage.directory import DirectoryStorage
 from actors.storage.policy import ALWAYS, NEVER
-from raft.actor import Persisted, StorageBroke
+from raft.actor import Persisted, RoomLeft, StorageBroke
 from raft.entries import COMMAND, Entry
 from raft.ready import Write
 from storage.errors import WrongOwner
@@ -19,9 +19,10 @@ from storage.errors import WrongOwner
 class Mailbox:
     def __init__(self):
         self.received = []
+        self.room = []
 
     def tell(self, message):
-        self.received.append(message)
+        (self.room if isinstance(message, RoomLeft) else self.received).append(message)
 
     @property
     def persisted(self):

@@ -18,6 +18,7 @@ from raft.messages import (
     HeartbeatEcho,
     HigherTerm,
     Message,
+    NoRoom,
     PreVoteReply,
     PreVoteRequest,
     ReadReply,
@@ -122,6 +123,7 @@ MALFORMED = [
     WrongIncarnation("b", 9, 1 << 64),
     SnapshotChunk("b", 9, None, 0, b"", True),
     SnapshotReceived("b", 9, 0, 0, 0),
+    NoRoom("b", 9, -1),
     signed(HigherTerm("b", 9), incarnation=-1),
     signed(HigherTerm("b", 9), incarnation=1 << 64),
     signed(HigherTerm("b", 9), incarnation=None),
@@ -154,6 +156,7 @@ def said_by(sender):
         ReadReply(sender, 9, 7, 1, 3),
         TimeoutNow(sender, 9, 3),
         WrongIncarnation(sender, 9, 7),
+        NoRoom(sender, 9, 3),
     ]
 
 

@@ -2,14 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raft.actor import Persisted
-from raft.entries import COMMAND, Entry
+from raft.actor import Persisted, RoomLeft
+from raft.entries import COMMAND, NOOP, Entry
 from raft.membership import Configuration
 from raft.ready import Write
 from raft.snapshot import Snapshot
 from transport_sim.chance import Chance
 from transport_sim.disk import DamagedStorage, DiskSpeed, SimDisk, torn
 from transport_sim.scheduler import Scheduler
+from transport_sim.shadow import InvariantError
 
 
 def entry(index, term=1):
@@ -21,10 +22,12 @@ def make(speed=None, seed=1):
     reported, durable = [], []
 
     def tell(message):
-        assert isinstance(message, Persisted)
-        reported.append(message.number)
+        if not isinstance(message, RoomLeft):
+            assert isinstance(message, Persisted)
+            reported.append(message.number)
 
     disk = SimDisk(scheduler, Chance(seed), speed or DiskSpeed(), tell, lambda write: durable.append(write.number))
+    disk.space.begin()
     return scheduler, disk, reported, durable
 
 
@@ -87,10 +90,20 @@ def test_a_crash_keeps_a_prefix_and_all_that_was_durable(seed, crash_us):
 class Node:
     """Whoever has the disk: notes what it is told."""
 
-    def __init__(self, seed=1, **speed):
+    def __init__(self, seed=1, reserve_bytes=1 << 26, **speed):
         self.scheduler = Scheduler()
         self.told = []
-        self.disk = SimDisk(self.scheduler, Chance(seed), DiskSpeed(**speed), self.told.append, lambda write: None)
+        self.room = []
+        self.disk = SimDisk(
+            self.scheduler, Chance(seed), DiskSpeed(**speed), self._tell, lambda write: None, False, reserve_bytes
+        )
+        self.disk.space.begin()
+
+    def _tell(self, message):
+        if isinstance(message, RoomLeft):
+            self.room.append((message.limit_bytes, message.is_full))
+        else:
+            self.told.append(message)
 
     def write(self, number, *entries, term=None):
         self.disk.write(Write(number, term, None, entries))
@@ -101,13 +114,13 @@ class Node:
         return [(type(message).__name__, getattr(message, "number", None)) for message in told]
 
 
-@pytest.mark.parametrize("cause", ["fails", "is_full"])
-def test_after_a_write_has_failed_nothing_is_reported_as_durable(cause):
+@pytest.mark.contract("D2")
+def test_after_a_write_has_failed_nothing_is_reported_as_durable():
     node = Node(hasty=0.0)
     node.write(1, entry(1))
     assert node.run() == [("Persisted", 1)]
 
-    setattr(node.disk, cause, True)
+    node.disk.fails = True
     node.write(2, entry(2))
     node.write(3, entry(3))
     node.disk.save_snapshot(Snapshot(1, 1, 0, Configuration(("n1",))), [b"state"])
@@ -118,19 +131,52 @@ def test_after_a_write_has_failed_nothing_is_reported_as_durable(cause):
     assert node.disk.snapshots == []
 
 
-def test_a_full_disk_works_again_after_a_start_with_space():
-    node = Node(hasty=0.0)
-    node.disk.is_full = True
-    node.write(1, entry(1))
-    assert node.run() == [("StorageBroke", None)]
+@pytest.mark.contract("D2")
+def test_space_is_promised_before_it_is_used_and_no_more_when_the_disk_is_full():
+    node = Node(reserve_bytes=200, hasty=0.0)
+    assert node.room == [(200, False)]
+    for index in range(1, 5):
+        node.write(index, entry(index))
+        node.run()
+    assert node.room == [(200, False), (332, False)]
 
+    node.disk.space.fill()
+    limit_bytes, is_full = node.room[-1]
+    assert is_full
+    number = 4
+    while 33 * (number + 1) <= limit_bytes:
+        number += 1
+        node.write(number, Entry(number, 1, COMMAND, b"x"))
+    assert node.run() == [("Persisted", done) for done in range(5, number + 1)]
+    node.disk.make_space()
+    written = sum(kept.size_bytes for kept in node.disk.entries)
+    assert node.room[-1] == (written + 200, False)
+
+
+@pytest.mark.contract("D2")
+def test_a_command_that_no_space_was_promised_for_is_found_out():
+    node = Node(reserve_bytes=200, hasty=0.0)
+    node.write(1, *[entry(index) for index in range(1, 7)])
+    with pytest.raises(InvariantError, match="D2: command 7 makes 231 bytes, and 200 were promised"):
+        node.write(2, entry(7))
+
+
+@pytest.mark.contract("D2")
+def test_what_exceeds_even_the_reserve_waits_for_space_and_is_lost_in_a_crash():
+    node = Node(reserve_bytes=200, hasty=0.0)
+    node.disk.space.fill()
+    noops = [Entry(index, index, NOOP, b"") for index in range(1, 50)]
+    node.write(1, *noops, term=1)
+    node.write(2, term=2)
+    assert node.run() == []
+
+    node.disk.make_space()
+    assert node.run() == [("Persisted", 1), ("Persisted", 2)]
+
+    node.disk.space.fill()
+    node.write(3, *noops, term=3)
     node.disk.crash()
-    kept = len(node.disk.entries)
-    node.disk.is_full = False
-    node.write(1, entry(1 + kept))
-
-    assert node.run() == [("Persisted", 1)]
-    assert len(node.disk.entries) == 1 + kept
+    assert node.disk.term == 2
 
 
 @given(st.integers(0, 10_000), st.integers(0, 30_000))
