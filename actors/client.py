@@ -19,6 +19,7 @@ from pykka import Future, Timeout
 
 from raft.errors import (
     ChangeInProgress,
+    NoSpace,
     NotLeader,
     OutcomeUnknown,
     Overloaded,
@@ -137,7 +138,7 @@ class Client:
             seen = self._leadership.version
             try:
                 return self._ask_around(request, deadline, answers)
-            except Overloaded:
+            except (NoSpace, Overloaded):
                 gevent.sleep(back_off.take_s())
             except _BUSY:
                 self._leadership.wait(seen, moment.take_s())

@@ -48,9 +48,13 @@ class MemberStatus:
 
     @property
     def state(self) -> str:
-        """The role of its node, or "refused" and by whom, or "down", followed by what took it down if it failed."""
+        """The role of its node, or "refused" and by whom, or "down", followed by what took it down if it failed.
+
+        A full disk is told, too.
+        """
         if self.raft is not None:
-            return self.raft.role if self.refused is None else f"refused by {self.refused.by}"
+            role = f"{self.raft.role}, disk full" if self.raft.disk_full else self.raft.role
+            return role if self.refused is None else f"refused by {self.refused.by}"
         return "down" if self.failure is None else f"down: {describe(self.failure)}"
 
 

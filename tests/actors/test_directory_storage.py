@@ -44,8 +44,8 @@ def append(number, first, count=3):
     return Write(number, 1 if number == 1 else None, None, entries)
 
 
-def until(condition):
-    for _ in range(500):
+def until(condition, seconds=5.0):
+    for _ in range(int(seconds / 0.01)):
         if condition():
             return
         gevent.sleep(0.01)

@@ -21,6 +21,7 @@ delivered is what *this* interpreter has made, and a difference, once there, gro
     status NODE
     transfer NODE NOW TARGET    `None` lets the leader choose
     change NODE NOW CHANGE...   the arguments of each `Change`, with colons in between; see `literal`
+    room NODE BYTES FULL        so many more bytes of entries fit on the disk, and it is full, or not: 1 or 0
     saved NODE                  the snapshot that it began to save is durable
     persisted NODE NOW NUMBER   the write is durable, and so is every earlier one, even if its report is late
     applied NODE INDEX
@@ -295,6 +296,10 @@ class Replay:
     def on_change(self, node, now, *changes):
         wanted = [Change(*[literal(part) for part in change.split(":")]) for change in changes]
         self.effect("change", node, self._up(node).change_membership(wanted, int(now)))
+
+    def on_room(self, node, size, full):
+        core = self._up(node)
+        core.room.note(core.log.taken_bytes + int(size), full == "1")
 
     def on_persisted(self, node, now, number):
         self.disks[node].complete(int(number))

@@ -251,6 +251,8 @@ class Surroundings(Watched):
         if chance.random() < 0.3:
             for node in (self.leader(), *chance.sample(self.ids, chance.randrange(len(self.ids)))):
                 self._at(chance.randrange(100), self.crash, node)
+        if chance.random() < 0.1:
+            self._fill_disk(chance.choice((self.leader(), *self.ids)))
         if self._loses_disks and chance.random() < 0.2:
             self._lose_disk()
         self.unlucky = chance.choice((None, None, None, chance.choice(MESSAGES)))
@@ -286,6 +288,16 @@ class Surroundings(Watched):
         """Lets the leader speak, and hear nobody."""
         leader = self.leader()
         return {(other, leader) for other in self.ids}
+
+    def _fill_disk(self, node):
+        """Leaves little room on a disk, for a while."""
+        if node in self.nodes:
+            self.do(f"room {node} {self.chance.choice((0, 50, 300))} 1")
+            self._at(self.chance.randint(100, 600), self._make_space, node)
+
+    def _make_space(self, node):
+        if node in self.nodes:
+            self.do(f"room {node} 1000000 0")
 
     def _lose_disk(self):
         """Replaces a disk, if the cluster knows whose disk it was and can do without it."""

@@ -14,6 +14,7 @@ from raft.messages import (
     HeartbeatEcho,
     HigherTerm,
     Message,
+    NoRoom,
     PreVoteReply,
     PreVoteRequest,
     ReadReply,
@@ -63,6 +64,7 @@ WELL_FORMED = [
     TimeoutNow("b", 4, 0),
     WrongIncarnation("b", 4, 1),
     WrongIncarnation("b", 4, (1 << 64) - 1),
+    NoRoom("b", 4, 0),
 ]
 # In each the fields hold distinct values, so that mixing two of them up shows.
 SAMPLES = [
@@ -82,6 +84,7 @@ SAMPLES = [
     ReadReply("b", 4, 77, 3, 9),
     TimeoutNow("b", 4, 9),
     WrongIncarnation("b", 4, 9),
+    NoRoom("b", 4, 9),
 ]
 POSITION = "the snapshot is of no position that a log of this term can have"
 NO_NUMBER = [None, -1, 1.0, True, "1", b"1", [], LIMIT + 1, 10**40]
@@ -234,6 +237,7 @@ def test_an_answer_that_is_neither_yes_nor_no_is_a_problem(message, granted):
         (TimeoutNow("b", 4, -1), "last_index is no number"),
         (ReadRequest("b", 4, 7, 0), "nonce or number is no number"),
         (ReadReply("b", 4, 7, 0, 9), "nonce, number or index is no number"),
+        (NoRoom("b", 4, -1), "prev_index is no number"),
         (WrongIncarnation("b", 4, 0), "bound is no incarnation"),
         (WrongIncarnation("b", 4, 1 << 64), "bound is no incarnation"),
         (SnapshotChunk("b", 4, None, 0, b"", True), "snapshot is no Snapshot"),

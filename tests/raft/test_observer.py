@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from raft.actor import Persisted, Propose, RaftActor, StorageBroke, Tick
+from raft.actor import Persisted, Propose, RaftActor, RoomLeft, StorageBroke, Tick
 from raft.changes import REMOVED, VOTER, Change
 from raft.errors import InvalidConfig, StorageFailed
 from raft.membership import Configuration
@@ -177,7 +177,7 @@ def install_a_snapshot(level):
 def break_the_disk(level):
     alone = Alone(level)
     alone.now = alone.alarm
-    alone.run(Tick(), Propose(b"x", lambda error, result: None))
+    alone.run(Tick(), RoomLeft(0, True), Propose(b"x", lambda error, result: None))
     with pytest.raises(StorageFailed):
         alone.run(StorageBroke("no space left"))
     return [alone]

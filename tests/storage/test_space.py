@@ -53,33 +53,36 @@ class Member:
 
 BALLOT = {"term": None, "vote": None}
 sizes = st.integers(0, 60) | st.integers(0, 600)
+batches = st.lists(sizes, min_size=1, max_size=8)
 
 
-@given(
-    before=st.lists(st.lists(sizes, min_size=1, max_size=8), max_size=12),
-    after=st.lists(st.lists(sizes, min_size=1, max_size=8), min_size=30, max_size=60),
-    refills=st.booleans(),
-)
+def put(member, batch):
+    """Append what there is room for, of entries of these sizes."""
+    left = member.store.room_bytes
+    fitting = []
+    for size in batch:
+        if 32 + size <= left:
+            left -= 32 + size
+            fitting.append(b"x" * size)
+    if fitting:
+        member.append(*fitting)
+
+
+@given(before=st.lists(batches, max_size=12), after=st.lists(batches, min_size=30, max_size=60), refills=st.booleans())
 @settings(deadline=None)
 def test_all_that_was_promised_room_for_can_be_written(before, after, refills):
     member = Member()
     for batch in before:
-        member.append(*[b"x" * size for size in batch])
+        put(member, batch)
         if refills and member.store.is_short:
             member.reserve()
     member.fill()
-    promised = member.store.limit_bytes
-    taken = promised - member.store.room_bytes
     assert not refills or member.store.room_bytes > SEGMENT_BYTES // 4
+    promised = member.store.limit_bytes
     for batch in after:
-        fitting = []
-        for size in batch:
-            if taken + 32 + size <= promised:
-                taken += 32 + size
-                fitting.append(b"x" * size)
-        if fitting:
-            member.append(*fitting)
+        put(member, batch)
         assert member.store.limit_bytes >= promised, "nothing that was promised is taken back"
+        promised = member.store.limit_bytes
     # And what nobody asks room for: a new term, its no-op, a mark.
     member.append(b"", kind=NOOP, term=9, vote="b")
     perform(member.disk, member.store.mark()[0])
