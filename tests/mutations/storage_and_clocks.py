@@ -52,6 +52,8 @@ STORAGE_AND_CLOCKS = (
         "            self._storage.save_snapshot(described, self._machine.snapshot())\n"
         "            node.snapshots.saved(described)\n",
     ),
+    in_core("command taken without room", "leader", "        node.room.demand(OVERHEAD_BYTES + len(data))\n", ""),
+    in_core("append taken without room", "follower", "node.room.fitting(message.entries)", "message.entries"),
     in_core("restart forgets the vote", "node", "        self.vote = restored.vote\n", "        self.vote = None\n"),
     in_core("time runs backwards", "node", "        if now > self.now:\n", "        if True:\n"),
     in_core(
