@@ -35,6 +35,7 @@ from .errors import (
     NotRunning,
     ResultNotKept,
     SessionExpired,
+    TakesNoSnapshots,
     Unavailable,
     UnknownNode,
     WrongThread,
@@ -46,6 +47,9 @@ from .results import UnsupportedResult
 from .runtime import GeventActor, GeventFuture
 from .session_table import SessionLimits
 from .stale_read import StaleRead
+from .storage.backup_file import BackupFile, DamagedBackup, FileIsThere
+from .storage.founding import DirectoryInTheWay, NotImportable, import_snapshot, restore
+from .storage.member_backup import MachineNeeded, NothingToBackUp, backup_directory
 from .supervisor import MemberStatus
 
 DISTRIBUTION = "quorate"  # tells this package apart from others that are called `actors` too
@@ -56,11 +60,15 @@ __all__ = [
     "REMOVED",
     "VOTER",
     "AlreadyRunning",
+    "BackupFile",
     "Change",
     "ChangeRefused",
     "ClusterClosed",
     "Config",
+    "DamagedBackup",
+    "DirectoryInTheWay",
     "EntryTooLarge",
+    "FileIsThere",
     "GeventActor",
     "GeventFuture",
     "InvalidChange",
@@ -70,14 +78,17 @@ __all__ = [
     "KeyValue",
     "LastVoter",
     "LocalCluster",
+    "MachineNeeded",
     "MemberStatus",
     "NoMoreNodes",
     "NodeStopped",
     "NotCaughtUp",
+    "NotImportable",
     "NotKeyValue",
     "NotLeader",
     "NotReadable",
     "NotRunning",
+    "NothingToBackUp",
     "OutOfBounds",
     "OutcomeUnknown",
     "Overloaded",
@@ -88,6 +99,7 @@ __all__ = [
     "SessionLimits",
     "StaleRead",
     "StateMachine",
+    "TakesNoSnapshots",
     "TransferFailed",
     "TransferRefused",
     "Unavailable",
@@ -95,4 +107,7 @@ __all__ = [
     "UnsupportedResult",
     "WitnessMajority",
     "WrongThread",
+    "backup_directory",
+    "import_snapshot",
+    "restore",
 ]

@@ -133,6 +133,10 @@ class Log:
             return self._entries[position - 1].term if position <= len(self._entries) else None
         return self.base_term if position == 0 else None
 
+    def stamp_at(self, index: int) -> int:
+        """Return log time as of an entry from the base on, base_index <= index <= last_index."""
+        return self.entry(index).stamp_ms if index > self.base_index else self._base_stamp_ms
+
     def is_up_to_date(self, last_index: int, last_term: int) -> bool:
         """Whether a log that ends so is at least as up to date as this one (paper section 5.4.1)."""
         own_term = self.last_term
