@@ -40,7 +40,8 @@ def command(file: Path, directory: Path, members: dict[str, str], as_json: bool)
 
     \b
       quorate restore monday.backup new --members n1,n2,n3
-      python -c "from actors import LocalCluster; print(LocalCluster(directory='new').get('key'))"
+
+    A program then goes on with LocalCluster(directory="new").
 
     The state and the sessions of all clients are those of the backup. The cluster is a new one, with an id of its own:
     members of the old one are refused and must rejoin with empty directories, so make sure that nobody serves clients
