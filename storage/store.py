@@ -52,16 +52,16 @@ def create_from(disk, identity: Identity, snapshot: "Snapshot", chunks, segment_
         chunks: the content, an iterable of bytes.
         segment_bytes: size of its first segment.
     """
-    log = Log(identity.incarnation, segment_bytes)
-    log.base = (snapshot.index, snapshot.term)
-    promised = Ballot(1, snapshot.term, None, snapshot.configuration.cluster)
-    perform(disk, ballot.creation(identity.incarnation, promised))
-    perform(disk, log.begin_segment())
     writer = SnapshotWriter(SAVED_PART, snapshot)
     perform(disk, writer.begin())
     for data in chunks:
         perform(disk, writer.add(data))
     perform(disk, writer.finish())
+    promised = Ballot(1, snapshot.term, None, snapshot.configuration.cluster)
+    perform(disk, ballot.creation(identity.incarnation, promised))
+    log = Log(identity.incarnation, segment_bytes)
+    log.base = (snapshot.index, snapshot.term)
+    perform(disk, log.begin_segment())
     perform(disk, identity.creation())
 
 

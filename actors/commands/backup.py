@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ..storage.member_backup import backup_directory
-from .opened import DIRECTORY, FORCE, JSON, NEW_FILE, ended_by_errors, progress
+from .opened import DIRECTORY, FILE, FORCE, JSON, ended_by_errors, progress
 
 HELP_ON_MACHINES = "as in --machine actors:KeyValue, or --machine my_module:MyMachine"
 
@@ -37,7 +37,7 @@ def _machine(context: click.Context, option: click.Parameter, text: str | None) 
 
 @click.command("backup")
 @click.argument("directory", type=DIRECTORY)
-@click.argument("file", type=NEW_FILE)
+@click.argument("file", type=FILE)
 @click.option(
     "--machine",
     metavar="MODULE:NAME",

@@ -24,8 +24,7 @@ DAMAGED = 1
 UNUSABLE = 2
 PIPE_CLOSED = 141  # as shells have it
 DIRECTORY = click.Path(path_type=Path)
-FILE = click.Path(path_type=Path)
-NEW_FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
 FORCE = click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 

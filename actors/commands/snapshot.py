@@ -18,7 +18,7 @@ from storage.snapshots import SnapshotFile
 from ..storage.backup_file import write_backup
 from ..storage.founding import import_snapshot
 from ..storage.real_disk import ReadableDirectory
-from .opened import DAMAGED, DIRECTORY, FILE, FORCE, JSON, NEW_FILE, UNUSABLE, end, ended_by_errors, opened, progress
+from .opened import DAMAGED, DIRECTORY, FILE, FORCE, JSON, UNUSABLE, end, ended_by_errors, opened, progress
 
 
 @click.group("snapshot")
@@ -88,7 +88,7 @@ def verify(directory: Path) -> None:
 
 @command.command()
 @click.argument("directory", type=DIRECTORY)
-@click.argument("file", type=NEW_FILE)
+@click.argument("file", type=FILE)
 @FORCE
 @JSON
 def export(directory: Path, file: Path, force: bool, as_json: bool) -> None:
