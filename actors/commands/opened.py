@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
@@ -71,7 +71,7 @@ def ended_by_errors(source: Path, target: Path) -> Iterator[None]:
         end(UNUSABLE, f"{place.parent if place.name.endswith(PART) else place}: {error.strerror or error}")
 
 
-def end(code: int, problem: str) -> None:
+def end(code: int, problem: str) -> NoReturn:
     """End the command, and say why."""
     click.echo(f"quorate: {problem}", err=True)
     sys.exit(code)

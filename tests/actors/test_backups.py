@@ -2,12 +2,12 @@
 
 import shutil
 import threading
-import time
 from functools import partial
 from pathlib import Path
 
 import gevent
 import pytest
+from click.testing import CliRunner
 
 from actors import (
     ClusterClosed,
@@ -25,9 +25,11 @@ from actors import (
 )
 from actors.session_commands import in_session, register
 from actors.storage.backup_file import opened_backup
+from quorate import cli
 from raft.actor import Propose
 from raft.recovery import SKIPPED
 from storage.errors import WrongOwner
+from storage.snapshots import PIECE_BYTES
 from tests.actors.clusters import T, leader_status, level, others, raft_status, wait_until
 
 SOON_SNAPSHOTS = Config(election_timeout_ms=300, heartbeat_interval_ms=50, snapshot_entries=30, snapshot_tail_entries=2)
@@ -43,7 +45,7 @@ def writer(cluster, acknowledged, name):
         acknowledged[name] = count
 
 
-@pytest.mark.contract("L1", "D3")
+@pytest.mark.contract("L1")
 def test_what_was_acknowledged_before_a_backup_is_in_it_whatever_is_written_meanwhile(tmp_path):
     acknowledged = {}
     with LocalCluster(3, directory=tmp_path / "old", config=SOON_SNAPSHOTS) as cluster:
@@ -60,9 +62,10 @@ def test_what_was_acknowledged_before_a_backup_is_in_it_whatever_is_written_mean
     assert sum(after.values()) > 20
     for number, (written, _) in enumerate(backups):
         assert written.snapshot.configuration.members == ("n1", "n2", "n3")
+        assert written.file.name == f"{number}.backup"
+    for number in (2, 4):
+        written, before = backups[number]
         restore(written.file, tmp_path / f"new{number}", THREE)
-    for number in (0, 2, 4):
-        before = backups[number][1]
         with LocalCluster(directory=tmp_path / f"new{number}") as restored:
             for name, count in before.items():
                 assert int(restored.get(name, T)) >= count
@@ -175,22 +178,20 @@ def test_the_loop_goes_on_while_a_large_state_is_written(tmp_path):
     with LocalCluster(3) as cluster:
         for number in range(64):
             cluster.put(f"key {number}", bytes(500_000), T)
-        beats = []
+        turns = 0
 
-        def beat():
+        def count():
+            nonlocal turns
             while True:
-                beats.append(time.monotonic())
-                gevent.sleep(0.005)
+                gevent.sleep(0)
+                turns += 1
 
-        heart = gevent.spawn(beat)
-        began = time.monotonic()
+        counting = gevent.spawn(count)
         written = cluster.backup(tmp_path / "backup", T)
-        took = time.monotonic() - began
-        heart.kill()
-        assert written.size_bytes > 32_000_000
-        assert len(beats) > 3
-        gaps = [later - earlier for earlier, later in zip(beats, beats[1:], strict=False)]
-        assert max(gaps) < max(0.5 * took, 0.2)
+        counting.kill()
+        pieces = written.size_bytes // PIECE_BYTES
+        assert pieces > 400
+        assert turns >= pieces // 8  # a value of the machine's is several pieces, which are written together
 
 
 def test_a_backup_is_whole_or_not_there(tmp_path):
@@ -285,7 +286,7 @@ def test_a_member_that_began_with_a_snapshot_of_another_cluster_is_refused(tmp_p
         with pytest.raises((NotCaughtUp, OutcomeUnknown)):
             cluster.add("n2", timeout=1.5)
         assert cluster.machine("n2").items() == [(b"key", b"other")]
-        assert cluster.get("key", T, node="n1") == b"one"
+        assert cluster.get("key", T) == b"one"
 
 
 @pytest.mark.contract("M6")
@@ -335,3 +336,17 @@ def test_what_a_backup_says_of_itself(tmp_path):
         "bytes": written.size_bytes,
         "members": ["n1", "n2"],
     }
+
+
+def test_the_page_for_users_says_what_works(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "backup.md").read_text(encoding="utf-8")
+    program = page.split("```python\n")[1].split("```")[0]
+    backup, restore = (line for line in page.splitlines() if line.startswith(("quorate backup", "quorate restore")))
+    monkeypatch.chdir(tmp_path)
+
+    exec(compile(program, "docs/backup.md", "exec"), {})
+    for command in (backup + " --force", restore):
+        ran = CliRunner().invoke(cli, command.split()[1:])
+        assert ran.exit_code == 0, ran.output
+    with LocalCluster(directory="new") as cluster:
+        assert cluster.get("greeting", T) == b"hello"

@@ -49,7 +49,6 @@ def golden(request, tmp_path):
     assert files(request.param) == before
 
 
-@pytest.mark.contract("D5")
 def test_a_golden_directory_is_read_as_it_is_described(golden):
     before = files(golden)
 
@@ -57,7 +56,7 @@ def test_a_golden_directory_is_read_as_it_is_described(golden):
     assert files(golden) == before
 
 
-@pytest.mark.contract("D5", "C1")
+@pytest.mark.contract("C1")
 def test_a_golden_backup_is_read_as_it_is_described(golden):
     expected = described(golden / "cluster.backup.json")
     expected.pop("checksum_of_a_large_one")
@@ -99,7 +98,6 @@ def test_the_golden_files_have_everything_that_a_format_knows(golden):
     assert "b" not in found["state"]["pairs"]
 
 
-@pytest.mark.contract("D5")
 def test_a_member_goes_on_with_a_golden_directory(golden):
     storage = DirectoryStorage(golden / "member", "n2", segment_bytes=SEGMENT_BYTES)
     restored = storage.load()

@@ -96,7 +96,6 @@ with LocalCluster(1, directory=sys.argv[1], config=often) as cluster:
 """
 
 
-@pytest.mark.contract("D1", "D3")
 def test_a_member_that_runs_is_backed_up_and_not_disturbed(tmp_path):
     command = [sys.executable, "-c", COUNTER, str(tmp_path / "data")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
