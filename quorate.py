@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 PACKAGES = ("raft", "storage", "actors", "transport_sim")
-STORAGE_COMMANDS = ("snapshot", "wal")
+STORAGE_COMMANDS = ("backup", "restore", "snapshot", "wal")
 SIM_COMMANDS = ("check", "convert", "explain", "explore", "replay", "run", "shrink", "soak")
 INTERRUPTED = 130  # the exit code of whatever ends by Ctrl-C, as shells have it
 
@@ -83,6 +83,7 @@ def cli() -> None:
     See it work:      quorate demo
     Try to break it:  quorate sim run --seeds 100
     Look at a disk:   quorate wal verify DIR
+    Keep a copy:      quorate backup DIR FILE
     """
 
 

@@ -36,6 +36,7 @@ from .errors import (
     NotRunning,
     ResultNotKept,
     SessionExpired,
+    TakesNoSnapshots,
     Unavailable,
     UnknownNode,
     WrongThread,
@@ -47,6 +48,9 @@ from .results import UnsupportedResult
 from .runtime import GeventActor, GeventFuture
 from .session_table import SessionLimits
 from .stale_read import StaleRead
+from .storage.backup_file import BackupFile, DamagedBackup, FileIsThere
+from .storage.founding import DirectoryInTheWay, NotImportable, import_snapshot, restore
+from .storage.member_backup import MachineNeeded, NothingToBackUp, backup_directory
 from .supervisor import MemberStatus
 
 DISTRIBUTION = "quorate"  # tells this package apart from others that are called `actors` too
@@ -57,11 +61,15 @@ __all__ = [
     "REMOVED",
     "VOTER",
     "AlreadyRunning",
+    "BackupFile",
     "Change",
     "ChangeRefused",
     "ClusterClosed",
     "Config",
+    "DamagedBackup",
+    "DirectoryInTheWay",
     "EntryTooLarge",
+    "FileIsThere",
     "GeventActor",
     "GeventFuture",
     "InvalidChange",
@@ -71,14 +79,17 @@ __all__ = [
     "KeyValue",
     "LastVoter",
     "LocalCluster",
+    "MachineNeeded",
     "MemberStatus",
     "NoMoreNodes",
     "NodeStopped",
     "NotCaughtUp",
+    "NotImportable",
     "NotKeyValue",
     "NotLeader",
     "NotReadable",
     "NotRunning",
+    "NothingToBackUp",
     "OutOfBounds",
     "OutcomeUnknown",
     "NoSpace",
@@ -90,6 +101,7 @@ __all__ = [
     "SessionLimits",
     "StaleRead",
     "StateMachine",
+    "TakesNoSnapshots",
     "TransferFailed",
     "TransferRefused",
     "Unavailable",
@@ -97,4 +109,7 @@ __all__ = [
     "UnsupportedResult",
     "WitnessMajority",
     "WrongThread",
+    "backup_directory",
+    "import_snapshot",
+    "restore",
 ]

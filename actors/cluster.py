@@ -19,15 +19,16 @@ from typing import Any, Self
 import gevent
 from pykka import Future
 
-from raft.actor import LEASE, LINEARIZABLE, STALE, Propose, Read
+from raft.actor import LEASE, LINEARIZABLE, STALE, Backup, Propose, Read
 from raft.config import Config
 from raft.errors import InvalidCommand, InvalidConfig
 from raft.membership import Configuration
+from storage.disk import perform
 
 from . import interrupts, results, session_commands
 from .arguments import checked_timeout, disjoint_groups
 from .client import Client, Deadline
-from .errors import ClusterClosed, NotKeyValue, NotReadable, Unavailable, WrongThread
+from .errors import ClusterClosed, NotKeyValue, NotReadable, TakesNoSnapshots, Unavailable, WrongThread
 from .kv import KeyValue
 from .kv_calls import KeyValueCalls
 from .local_nodes import MAX_NODES, LocalNodes
@@ -36,8 +37,10 @@ from .ports import StateMachine
 from .session_client import SessionClient
 from .session_table import APPLIED, Reply, SessionLimits
 from .stale_read import StaleRead
+from .storage.backup_file import BackupFile, check_is_free, write_backup
 from .storage.places import InDirectory, InMemory
 from .storage.policy import SyncPolicy
+from .storage.worker import Worker
 from .supervisor import MemberStatus, Request
 from .threads import main_greenlet
 
@@ -230,6 +233,46 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         """
         value, staleness_ms = self._read(query, STALE, timeout, node)
         return StaleRead(value, None if staleness_ms is None else staleness_ms / 1000)
+
+    def backup(self, file: str | Path, timeout: float = 5.0, *, force: bool = False) -> BackupFile:
+        """Write the state of the cluster to one file, from which `quorate restore` makes a new cluster.
+
+        It has every command that was acknowledged before the call, and the sessions of all clients. The cluster goes on
+        meanwhile; what is applied later is not in it. The file is there when all of it is durable, and not before.
+
+        Args:
+            file: where.
+            timeout: seconds, 0 or more, within which a member must have been found that has all of it. Writing the
+                file takes as long as it takes.
+            force: whether a file that is there may be replaced.
+
+        Raises:
+            FileIsThere: it is there, and may not be replaced.
+            TakesNoSnapshots: when the state machine has no `snapshot` and `restore`.
+            InvalidConfig: when the timeout is no number of seconds.
+            Unavailable: no member had all of it in time.
+            ClusterClosed: after `close`.
+            OSError: the disk fails, is full, or must not be written to.
+            Exception: whatever the machine's `snapshot` has raised; the node that it was carries on.
+        """
+        self._check_open()
+        file = Path(file)
+        machine = self._nodes.machine
+        if not callable(getattr(machine, "snapshot", None)):
+            raise TakesNoSnapshots(type(machine).__name__)
+        check_is_free(file, force)
+        worker = Worker()
+        try:
+            snapshot, chunks = self._client.read(Backup, Deadline(timeout))
+            return write_backup(
+                file,
+                snapshot,
+                chunks,
+                force=force,
+                carry_out=lambda disk, operations: worker.wait_for(lambda: perform(disk, operations)),
+            )
+        finally:
+            worker.stop()
 
     def machine(self, node: str | int) -> Any:
         """Return the state machine of one node, to look at; that of its last run while it is down; None for a witness.

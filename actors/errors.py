@@ -169,6 +169,18 @@ class NotReadable(RaftError):
         self.machine = machine
 
 
+class TakesNoSnapshots(RaftError):
+    """The state machine has no methods `snapshot` and `restore`.
+
+    Attributes:
+        machine: name of the machine's class.
+    """
+
+    def __init__(self, machine: str) -> None:
+        super().__init__(f"{machine} has no methods snapshot() and restore(chunks); a backup needs them")
+        self.machine = machine
+
+
 class NotKeyValue(RaftError):
     """The cluster replicates another state machine than the key-value store.
 

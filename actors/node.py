@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from raft.actor import ChangeMembership, Propose, RaftActor, Read, TransferLeadership
+from raft.actor import Backup, ChangeMembership, Propose, RaftActor, Read, TransferLeadership
 from raft.config import Config
 from raft.membership import Configuration
 from raft.node import Node
@@ -96,7 +96,7 @@ class NodeActor(GeventActor):
 
     def on_undelivered(self, message: Any) -> None:
         """Refuse what this node is asked and will never see."""
-        if isinstance(message, (Propose, Read, TransferLeadership, ChangeMembership)):
+        if isinstance(message, (Propose, Read, Backup, TransferLeadership, ChangeMembership)):
             message.reply(NodeStopped(self.id, self._failure), None)
 
     def on_stop(self) -> None:

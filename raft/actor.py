@@ -54,6 +54,22 @@ class Read:
         self.reply = reply
 
 
+class Backup:
+    """Ask for a copy of the state machine that has every write acknowledged before, as a linearizable read sees it.
+
+    Args:
+        reply: called once, as reply(error, result). The error is None, a `ReadFailed`, or whatever the state machine
+            has raised. The result is a `Snapshot`, which says what the copy is of, and its content as an iterable of
+            bytes, to be read at leisure: nothing that is applied later changes it.
+    """
+
+    __slots__ = ("reply",)
+    consistency = LINEARIZABLE
+
+    def __init__(self, reply) -> None:
+        self.reply = reply
+
+
 class TransferLeadership:
     """Ask the leader to hand over.
 
@@ -204,7 +220,7 @@ class RaftActor:
             self.node.persisted(message.number, now)
         elif isinstance(message, Tick):
             self._alarm = None
-        elif isinstance(message, Read):
+        elif isinstance(message, (Read, Backup)):
             self._read(message, now)
         elif isinstance(message, TransferLeadership):
             self._ask(message.reply, self.node.transfer_leadership, message.target, now)
@@ -288,8 +304,8 @@ class RaftActor:
             self._proposals_term = self.node.term
         self._proposals[index] = proposal.reply
 
-    def _read(self, read: Read, now: int) -> None:
-        if not self._serves_reads:
+    def _read(self, read: "Read | Backup", now: int) -> None:
+        if not (self._serves_reads if isinstance(read, Read) else self._takes_snapshots):
             read.reply(ReadFailed("this node has no state machine that can be read"), None)
             return
         if read.consistency == STALE:
@@ -320,10 +336,13 @@ class RaftActor:
         else:
             reply(answer.error, answer.value)
 
-    def _serve(self, read: Read, stale_at: "int | None") -> None:
+    def _serve(self, read: "Read | Backup", stale_at: "int | None") -> None:
         """Read the state machine; `stale_at` is the time of a stale read, else None."""
         try:
-            result = self._machine.read(read.query)
+            if isinstance(read, Read):
+                result = self._machine.read(read.query)
+            else:
+                result = (self._described(), self._machine.snapshot())
         except Exception as error:
             # The machine is as it was. Stopping would let one bad query take down member after member.
             read.reply(error, None)
@@ -331,6 +350,12 @@ class RaftActor:
         if stale_at is not None:
             result = (result, self.node.staleness_ms(stale_at))
         read.reply(None, result)
+
+    def _described(self) -> Snapshot:
+        described = self.node.snapshots.present()
+        if not described.configuration.members:
+            raise ReadFailed("this node does not know yet who takes part")
+        return described
 
     def _apply(self, entries) -> None:
         # What is applied in the very turn in which leadership is lost is still what was proposed: an entry that has

@@ -139,6 +139,10 @@ class Log:
         """Whether an entry of a leader's is in the log, or was before the beginning was cut off."""
         return entry.index <= self.base_index or self.term_at(entry.index) == entry.term
 
+    def stamp_at(self, index: int) -> int:
+        """Return log time as of an entry from the base on, base_index <= index <= last_index."""
+        return self.entry(index).stamp_ms if index > self.base_index else self._base_stamp_ms
+
     def is_up_to_date(self, last_index: int, last_term: int) -> bool:
         """Whether a log that ends so is at least as up to date as this one (paper section 5.4.1)."""
         own_term = self.last_term

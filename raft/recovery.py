@@ -4,6 +4,9 @@ Raft cannot go on then, and must not: what the lost members had acknowledged may
 live with that makes one survivor the only member of a *new* cluster. Everything in its log counts as committed from
 then on; what it did not hold is lost. The new cluster has an id of its own, so that members of the old one that turn up
 after all are refused. They can rejoin with an empty disk only.
+
+Where no survivor will do, a new cluster begins with a backup, in the same way: its id is new, and so are the
+incarnations of all its members.
 """
 
 from .entries import CONFIGURATION, Entry
@@ -11,6 +14,13 @@ from .errors import InvalidConfig
 from .log import Log
 from .membership import LARGEST_INCARNATION, Configuration
 from .ready import Restored, Write
+from .snapshot import Snapshot
+
+SKIPPED = 100_000_000
+"""How many indexes and terms a restored cluster leaves out, for what the lost one has done since the backup was made.
+
+Sessions are named by indexes, and whoever fences by a term or an index must never see it go back.
+"""
 
 
 def found_new_cluster_and_lose_what_others_held(
@@ -35,8 +45,7 @@ def found_new_cluster_and_lose_what_others_held(
     old = log.configurations.newest
     if survivor not in old.members or survivor in old.witnesses:
         raise InvalidConfig("survivor", survivor, "a member that is no witness")
-    if type(cluster) is not int or not 1 <= cluster <= LARGEST_INCARNATION or cluster == old.cluster:
-        raise InvalidConfig("cluster", cluster, "a number from 1 to 2**64 - 1 that is not the old cluster's")
+    _check_cluster(cluster, old)
     # What is restored from a copy speaks as another incarnation than the old configuration has bound (contract M6).
     bound = dict(old.incarnations)
     if restored.incarnation:
@@ -45,3 +54,27 @@ def found_new_cluster_and_lose_what_others_held(
     term = restored.term + 1
     entry = Entry(log.last_index + 1, term, CONFIGURATION, new.encode(), log.last_stamp_ms)
     return Write(1, term, None, (entry,), restored.base, cluster=cluster)
+
+
+def found_new_cluster_with_a_backup(
+    backup: Snapshot, incarnations: "dict[str, int]", addresses: "dict[str, str]", cluster: int
+) -> Snapshot:
+    """Return the snapshot that every member of a new cluster begins with; its content is that of the backup.
+
+    Args:
+        backup: what the backup is of.
+        incarnations: a dict from the id of each member, all of them voters, to the incarnation of its directory.
+        addresses: as for `Configuration`.
+        cluster: the id of the new cluster, 1 to 2**64 - 1, drawn at random.
+
+    Raises:
+        InvalidConfig: when the members are none, or the id is out of its bounds or that of the old cluster.
+    """
+    _check_cluster(cluster, backup.configuration)
+    new = Configuration(tuple(sorted(incarnations)), addresses=addresses, incarnations=incarnations, cluster=cluster)
+    return Snapshot(backup.index + SKIPPED, backup.term + SKIPPED, backup.stamp_ms, new)
+
+
+def _check_cluster(cluster: int, old: Configuration) -> None:
+    if type(cluster) is not int or not 1 <= cluster <= LARGEST_INCARNATION or cluster == old.cluster:
+        raise InvalidConfig("cluster", cluster, "a number from 1 to 2**64 - 1 that is not the old cluster's")

@@ -107,10 +107,16 @@ class Snapshots:
 
     def describe(self) -> Snapshot:
         """Return what a snapshot of the state machine as it is now is of (contract N4), and begin to count anew."""
+        self._node.log.applied_bytes = 0
+        return self.present()
+
+    def present(self) -> Snapshot:
+        """Return what a copy of the state machine as it is now is of; something must have been applied."""
         log = self._node.log
-        entry = log.entry(log.applied_index)
-        log.applied_bytes = 0
-        return Snapshot(entry.index, entry.term, entry.stamp_ms, log.configurations.at(entry.index))
+        index = log.applied_index
+        term = log.term_at(index)
+        assert term is not None, "what was applied is in the log, or its base"
+        return Snapshot(index, term, log.stamp_at(index), log.configurations.at(index))
 
     def saved(self, snapshot: Snapshot) -> None:
         """Note that a snapshot is durable, and cut off the log that it makes superfluous, but for a tail."""

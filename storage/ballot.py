@@ -5,18 +5,28 @@ that a crash tears one at most: the other holds this ballot or the one before, o
 that rots is noticed, and mended from the other; with both gone nobody knows what was promised, and the node must not
 start (contract D1). Alternating between the two would be quicker, but a rotten newest copy would look like a torn one,
 and the node would vote a second time in its term.
+
+    copy     magic, version, size of the rest, checksum, then: incarnation, number, term, cluster, vote
+
+Every version to come begins with these four, so that a newer one is told from a copy that has rotted.
 """
 
 import struct
 
 from .codec import is_sealed, pack_text, seal, unpack_text
 from .disk import CREATE, SYNC, SYNC_DIRECTORY, WRITE
-from .errors import DamagedStorage
+from .errors import DamagedStorage, NewerFormat
 
 FILE = "ballot"
+VERSION = 1
+MAGIC = b"QUORATEB"
 SECTOR_BYTES = 4096
 _SIZE_BYTES = 2 * SECTOR_BYTES
 _LARGEST_BYTES = 512
+_FRAME = "<IH"
+_BODY = "<QQQQ"
+_BODY_AT = 14
+_FIELDS_BYTES = 36  # checksum and numbers
 
 
 class Ballot:
@@ -42,8 +52,9 @@ class Ballot:
 
     def encode(self, incarnation: int) -> bytes:
         """Return a copy, which is valid in the directory of this incarnation only."""
-        body = struct.pack("<QQQ", self.number, self.term, self.cluster) + pack_text(self.vote)
-        return struct.pack("<H", len(body)) + seal(struct.pack("<Q", incarnation) + body)
+        body = struct.pack(_BODY, incarnation, self.number, self.term, self.cluster) + pack_text(self.vote)
+        sealed = seal(body, VERSION)
+        return MAGIC + struct.pack(_FRAME, VERSION, len(sealed)) + sealed
 
     def writing(self, incarnation: int):
         """Return the operations that make it durable, in a file that exists."""
@@ -56,15 +67,16 @@ class Ballot:
         ]
 
 
-def creation(incarnation: int):
-    """Return the operations that make the file, with a ballot of term 0."""
-    return [(CREATE, FILE, _SIZE_BYTES)] + Ballot(1, 0, None, 0).writing(incarnation) + [(SYNC_DIRECTORY,)]
+def creation(incarnation: int, first: Ballot):
+    """Return the operations that make the file, with a first ballot."""
+    return [(CREATE, FILE, _SIZE_BYTES)] + first.writing(incarnation) + [(SYNC_DIRECTORY,)]
 
 
 def read_ballot(disk, incarnation: int) -> "tuple[Ballot, bool]":
     """Return the ballot, and whether its copies differ, so that it must be written anew.
 
     Raises:
+        NewerFormat: a newer program has written it.
         DamagedStorage: neither copy can be read.
     """
     if FILE not in disk.names():
@@ -82,13 +94,15 @@ def read_ballot(disk, incarnation: int) -> "tuple[Ballot, bool]":
 
 
 def _copy(data: bytes, incarnation: int) -> "Ballot | None":
-    if len(data) < 2:
+    if len(data) < _BODY_AT or data[:8] != MAGIC:
         return None
-    size = struct.unpack("<H", data[:2])[0]
-    sealed = data[2 : 14 + size]
-    if size < 26 or len(sealed) != 12 + size or not is_sealed(sealed):
+    version, size = struct.unpack(_FRAME, data[8:_BODY_AT])
+    sealed = data[_BODY_AT : _BODY_AT + size]
+    if len(sealed) != size or not is_sealed(sealed, version):
         return None
-    owner, number, term, cluster = struct.unpack("<QQQQ", sealed[4:36])
+    if version > VERSION:
+        raise NewerFormat(FILE, version, VERSION)
+    owner, number, term, cluster = struct.unpack(_BODY, sealed[4:_FIELDS_BYTES])
     if owner != incarnation:
         return None
-    return Ballot(number, term, unpack_text(sealed, 36)[0], cluster)
+    return Ballot(number, term, unpack_text(sealed, _FIELDS_BYTES)[0], cluster)

@@ -5,12 +5,13 @@
     end      checksum, a size that no piece has, and how large the content is
 
 The checksum of a piece covers its number, so that two of them do not change places unnoticed. There is nothing of the
-data directory in it: a snapshot can be carried elsewhere.
+data directory in it: a snapshot can be carried elsewhere. A backup is such a file, too.
 """
 
 import struct
 from binascii import crc32
 
+from raft.errors import MalformedConfiguration
 from raft.membership import Configuration
 from raft.snapshot import Snapshot
 
@@ -51,12 +52,18 @@ class SnapshotWriter:
     Args:
         part: the name of the file until then.
         snapshot: what it is of.
+        name: its own name; that of a snapshot in a data directory when None.
+
+    Attributes:
+        snapshot: see above.
+        size: how many bytes of content it was given.
     """
 
-    def __init__(self, part: str, snapshot: Snapshot) -> None:
+    def __init__(self, part: str, snapshot: Snapshot, name: "str | None" = None) -> None:
         self.snapshot = snapshot
         self.size = 0
         self._part = part
+        self._name = file_name(snapshot.index, snapshot.term) if name is None else name
         self._offset = 0
         self._number = 0
         self._rest = b""
@@ -70,11 +77,13 @@ class SnapshotWriter:
     def add(self, data: bytes) -> "Operations":
         """Return the operations that write more of the content; what fills no piece waits."""
         self.size += len(data)
-        self._rest += data
+        data = self._rest + data
+        at = 0
         operations: "Operations" = []
-        while len(self._rest) > PIECE_BYTES:
-            operations.append(self._piece(self._rest[:PIECE_BYTES]))
-            self._rest = self._rest[PIECE_BYTES:]
+        while len(data) - at > PIECE_BYTES:
+            operations.append(self._piece(data[at : at + PIECE_BYTES]))
+            at += PIECE_BYTES
+        self._rest = data[at:]
         return operations
 
     def finish(self) -> "Operations":
@@ -83,11 +92,10 @@ class SnapshotWriter:
         self._rest = b""
         body = struct.pack("<IQ", _END_SIZE, self.size)
         end = struct.pack("<I", crc32(body, self._number)) + body
-        name = file_name(self.snapshot.index, self.snapshot.term)
         return operations + [
             (WRITE, self._part, self._offset, end),
             (SYNC, self._part),
-            (RENAME, self._part, name),
+            (RENAME, self._part, self._name),
             (SYNC_DIRECTORY,),
         ]
 
@@ -132,11 +140,15 @@ class SnapshotFile:
         version, size = struct.unpack("<II", first[8:])
         if version > VERSION:
             raise NewerFormat(name, version, VERSION)
-        body = disk.read(name, _FIRST_BYTES, size)
+        body = disk.read(name, _FIRST_BYTES, min(size, disk.size(name)))
         if len(body) < size or size < 28 or not is_sealed(body, version):
             raise DamagedStorage(name, _FIRST_BYTES, "the checksum does not fit")
         index, term, stamp_ms = struct.unpack("<QQQ", body[4:28])
-        self.snapshot = Snapshot(index, term, stamp_ms, Configuration.decode(body[28:]))
+        try:
+            configuration = Configuration.decode(body[28:])
+        except MalformedConfiguration as error:
+            raise DamagedStorage(name, _FIRST_BYTES, str(error))
+        self.snapshot = Snapshot(index, term, stamp_ms, configuration)
         self._begin = _FIRST_BYTES + size
         self.size = self._end()
 
@@ -175,6 +187,19 @@ class SnapshotFile:
         """
         for number in range((self.size + PIECE_BYTES - 1) // PIECE_BYTES):
             yield self._piece(number)
+
+    def counted(self, told, before: int = 0, times: int = 1) -> "Iterator[bytes]":
+        """Yield the same, and tell how far it is.
+
+        Args:
+            told: is called as told(bytes done, bytes of all) after each piece.
+            before: how many bytes were done before.
+            times: how often the content is read in all.
+        """
+        for data in self.pieces():
+            yield data
+            before += len(data)
+            told(before, times * self.size)
 
     def _piece(self, number: int) -> bytes:
         at = self._begin + number * (PIECE_BYTES + _PIECE_HEADER_BYTES)

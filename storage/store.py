@@ -39,7 +39,32 @@ def create(disk, identity: Identity, segment_bytes: int = SEGMENT_BYTES) -> None
     It is one only when all is done: what a crash leaves of it can be created again.
     """
     log = Log(identity.incarnation, segment_bytes)
-    perform(disk, ballot.creation(identity.incarnation))
+    perform(disk, ballot.creation(identity.incarnation, Ballot(1, 0, None, 0)))
+    perform(disk, log.begin_segment())
+    perform(disk, identity.creation())
+
+
+def create_from(disk, identity: Identity, snapshot: "Snapshot", chunks, segment_bytes: int = SEGMENT_BYTES) -> None:
+    """Make an empty directory the data directory of a member that begins with a snapshot, and has voted for nobody.
+
+    It is one only when all is done. What a crash leaves of it must be thrown away, never created again.
+
+    Args:
+        disk: see `disk.py`.
+        identity: whose it is.
+        snapshot: what the member begins with.
+        chunks: the content, an iterable of bytes.
+        segment_bytes: size of its first segment.
+    """
+    writer = SnapshotWriter(SAVED_PART, snapshot)
+    perform(disk, writer.begin())
+    for data in chunks:
+        perform(disk, writer.add(data))
+    perform(disk, writer.finish())
+    promised = Ballot(1, snapshot.term, None, snapshot.configuration.cluster)
+    perform(disk, ballot.creation(identity.incarnation, promised))
+    log = Log(identity.incarnation, segment_bytes)
+    log.base = (snapshot.index, snapshot.term)
     perform(disk, log.begin_segment())
     perform(disk, identity.creation())
 

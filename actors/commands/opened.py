@@ -1,22 +1,32 @@
-"""Data directories on the command line."""
+"""What the commands on data directories have in common: how they are asked, and how they end."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 
-from storage.errors import NewerFormat, NoDataDirectory, WrongOwner
+from raft.errors import InvalidConfig
+from storage.errors import DamagedStorage, NewerFormat, NoDataDirectory, StorageError, WrongOwner
+from storage.recovery import PART
 
+from ..storage.backup_file import DamagedBackup
 from ..storage.real_disk import ReadableDirectory
 
+DAMAGED = 1
 UNUSABLE = 2
 PIPE_CLOSED = 141  # as shells have it
 DIRECTORY = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FORCE = click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 @contextmanager
@@ -26,14 +36,59 @@ def opened(directory: Path) -> Iterator[ReadableDirectory]:
     try:
         yield disk
     except (NoDataDirectory, NewerFormat, WrongOwner) as error:
-        click.echo(f"quorate: {directory}: {error}", err=True)
-        sys.exit(UNUSABLE)
+        end(UNUSABLE, f"{directory}: {error}")
     except BrokenPipeError:
         # Whoever read has seen enough; what is still buffered goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(PIPE_CLOSED)
     except OSError as error:
-        click.echo(f"quorate: {error.filename or directory}: {error.strerror or error}", err=True)
-        sys.exit(UNUSABLE)
+        end(UNUSABLE, f"{error.filename or directory}: {error.strerror or error}")
     finally:
         disk.close()
+
+
+@contextmanager
+def ended_by_errors(source: Path, target: Path) -> Iterator[None]:
+    """End the command when something goes wrong: exit code 1 for damage, 2 for all else.
+
+    Args:
+        source: what is read.
+        target: what is written.
+    """
+    try:
+        yield
+    except DamagedBackup as error:
+        end(DAMAGED, str(error))
+    except DamagedStorage as error:
+        end(DAMAGED, f"{source}: {error}")
+    except (NoDataDirectory, NewerFormat) as error:
+        end(UNUSABLE, f"{source}: {error}")
+    except (StorageError, InvalidConfig) as error:
+        end(UNUSABLE, str(error))
+    except OSError as error:
+        # The system says which file it could not open, and not which one it could not write to.
+        place = Path(error.filename or target)
+        end(UNUSABLE, f"{place.parent if place.name.endswith(PART) else place}: {error.strerror or error}")
+
+
+def end(code: int, problem: str) -> NoReturn:
+    """End the command, and say why."""
+    click.echo(f"quorate: {problem}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], Any]]:
+    """Yield what is told how many bytes of how many are done; a terminal shows a bar of it until all is done."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        shown = 0
+
+        def told(done: int, of: int) -> None:
+            nonlocal shown
+            if (done - shown) * 100 >= of:  # drawing takes longer than most steps
+                shown = done
+                bar.update(task, completed=done, total=of)
+
+        yield told

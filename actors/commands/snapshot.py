@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from storage import snapshots
-from storage.errors import DamagedStorage, StorageError
+from storage.errors import DamagedStorage
 from storage.identity import read_identity
 from storage.snapshots import SnapshotFile
 
+from ..storage.backup_file import write_backup
+from ..storage.founding import import_snapshot
 from ..storage.real_disk import ReadableDirectory
-from .opened import DIRECTORY, UNUSABLE, opened
-
-DAMAGED = 1
+from .opened import DAMAGED, DIRECTORY, FILE, FORCE, JSON, UNUSABLE, end, ended_by_errors, opened, progress
 
 
 @click.group("snapshot")
@@ -28,6 +28,7 @@ def command() -> None:
     \b
       quorate snapshot ls data/n1
       quorate snapshot export data/n1 copy.snap
+      quorate snapshot import copy.snap data/n4
     """
 
 
@@ -87,32 +88,54 @@ def verify(directory: Path) -> None:
 
 @command.command()
 @click.argument("directory", type=DIRECTORY)
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def export(directory: Path, file: Path) -> None:
+@click.argument("file", type=FILE)
+@FORCE
+@JSON
+def export(directory: Path, file: Path, force: bool, as_json: bool) -> None:
     """Copy the newest snapshot of DIRECTORY to FILE, and check it on the way.
+
+    FILE is there when it is complete. Commands behind the snapshot are not in it; see quorate backup.
 
     Exit code 0 when the copy is there, 1 when the snapshot is damaged, 2 when there is none or FILE cannot be written.
     """
-    with opened(directory) as disk:
+    with opened(directory) as disk, ended_by_errors(directory, file), progress("copying") as told:
         read_identity(disk)
         names = _names(disk)
         if not names:
-            click.echo(f"quorate: {directory} holds no snapshot yet", err=True)
-            sys.exit(UNUSABLE)
+            end(UNUSABLE, f"{directory} holds no snapshot yet")
         newest = SnapshotFile(disk, names[-1])
-        try:
-            for _ in newest.pieces():
-                pass
-        except StorageError as error:
-            click.echo(f"quorate: {error}", err=True)
-            sys.exit(DAMAGED)
-        with file.open("wb") as copy:
-            offset, size = 0, disk.size(newest.name)
-            while offset < size:
-                data = disk.read(newest.name, offset, snapshots.PIECE_BYTES)
-                copy.write(data)
-                offset += len(data)
-    click.echo(f"{file}: entry {newest.snapshot.index:,}, {newest.size:,} bytes", err=True)
+        written = write_backup(file, newest.snapshot, newest.counted(told), force=force)
+    if as_json:
+        click.echo(json.dumps(written.as_object()))
+    else:
+        click.echo(f"{file}: entry {written.snapshot.index:,}, {written.size_bytes:,} bytes", err=True)
+
+
+@command.command("import")
+@click.argument("file", type=FILE)
+@click.argument("directory", type=DIRECTORY)
+@click.option("--node", help="The id of the new member; the name of DIRECTORY by default.")
+@JSON
+def import_(file: Path, directory: Path, node: str | None, as_json: bool) -> None:
+    """Make DIRECTORY the data directory of a new member that begins with the snapshot FILE instead of an empty log.
+
+    It is no member yet: add it to the cluster that the snapshot was taken of, as in LocalCluster.add("n4"). It is then
+    sent only what came after the snapshot; a large state need not go through the leader.
+
+    Nothing is overwritten: DIRECTORY must be empty, or not be there. The id must not be that of a member as of the
+    snapshot, for a member that has lost its directory has forgotten what it promised: remove it first, and take a
+    snapshot after that. To bring back a cluster of which too little is left, use quorate restore.
+
+    Exit code 0 when DIRECTORY is there, 1 when FILE is damaged or no snapshot, 2 when the snapshot cannot be the
+    beginning of this member, or something cannot be read or written.
+    """
+    with ended_by_errors(file, directory), progress("importing") as told:
+        node = directory.resolve().name if node is None else node
+        snapshot = import_snapshot(file, directory, node, told)
+    if as_json:
+        click.echo(json.dumps({"directory": str(directory), "node": node, "index": snapshot.index}))
+    else:
+        click.echo(f"{directory}: {node!r} begins behind entry {snapshot.index:,}", err=True)
 
 
 def _names(disk: ReadableDirectory) -> list[str]:

@@ -20,9 +20,8 @@ from storage.segment import BASE, RESET, Record
 from storage.snapshots import SnapshotFile
 from storage.walk import walk
 
-from .opened import DIRECTORY, opened
+from .opened import DAMAGED, DIRECTORY, opened
 
-DAMAGED = 1
 KINDS = {NOOP: "noop", COMMAND: "command", CONFIGURATION: "configuration", BASE: "base", RESET: "reset"}
 """What each kind of a record is called. `base`: the log begins behind this entry; `reset`: and is empty."""
 _COLUMNS = "{:<20}  {:>10}  {:<13}  {:>12}  {:>8}  {:>10}  {:>8}"

@@ -12,6 +12,7 @@ from storage.identity import read_identity
 
 from ..ports import Storage
 from .directory import DirectoryStorage
+from .founding import is_unfinished
 from .memory import MemoryStorage
 from .policy import ALWAYS, SyncPolicy
 from .real_disk import ReadableDirectory
@@ -87,11 +88,11 @@ class InDirectory:
         """Return the nodes that have a data directory.
 
         Raises:
-            StorageError: one of them cannot be read.
+            StorageError: one of them cannot be read, or bears the id of another node.
         """
         found = []
         folders = self._directory.iterdir() if self._directory.is_dir() else ()
-        for folder in sorted(folder for folder in folders if folder.is_dir()):
+        for folder in sorted(folder for folder in folders if folder.is_dir() and not is_unfinished(folder)):
             disk = ReadableDirectory(folder)
             try:
                 identity = read_identity(disk)
@@ -99,6 +100,7 @@ class InDirectory:
                 continue  # it was about to be made
             finally:
                 disk.close()
+            identity.check(folder.name, identity.is_witness)
             first = Configuration.decode(identity.first) if identity.first else None
             found.append(Founded(identity.node, identity.is_witness, first))
         return found

@@ -70,38 +70,16 @@ class ReadableDirectory:
             os.close(file)
 
 
-class RealDisk(ReadableDirectory):
-    """The files of one directory. It is made when it is missing, and locked against everybody else until `close`.
-
-    The methods may be called from any thread, but from one at a time.
+class WritableDirectory(ReadableDirectory):
+    """The files of one directory, which nobody else may be writing to.
 
     Args:
         directory: where the files are.
-
-    Raises:
-        DirectoryInUse: somebody else has locked it.
-        OSError: it cannot be made, or not be written to.
     """
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self._flags = os.O_RDWR | os.O_CLOEXEC
-        if not directory.is_dir():
-            directory.mkdir(mode=0o700, parents=True)
-            _sync_directory(directory.parent)
-        self._lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            raise DirectoryInUse(directory) from None
-
-    def close(self) -> None:
-        """Close every file and let others have the directory; may be called again."""
-        super().close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
 
     def create(self, name: str, size: int) -> None:
         """Create a file of zeros, with its space reserved; without space there is none."""
@@ -143,10 +121,44 @@ class RealDisk(ReadableDirectory):
 
     def sync_directory(self) -> None:
         """Make durable which files there are, and their names."""
-        _sync_directory(self.directory)
+        sync_directory(self.directory)
 
 
-def _sync_directory(directory: Path) -> None:
+class RealDisk(WritableDirectory):
+    """The files of one directory. It is made when it is missing, and locked against everybody else until `close`.
+
+    The methods may be called from any thread, but from one at a time.
+
+    Args:
+        directory: where the files are.
+
+    Raises:
+        DirectoryInUse: somebody else has locked it.
+        OSError: it cannot be made, or not be written to.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        if not directory.is_dir():
+            directory.mkdir(mode=0o700, parents=True)
+            sync_directory(directory.parent)
+        self._lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise DirectoryInUse(directory) from None
+
+    def close(self) -> None:
+        """Close every file and let others have the directory; may be called again."""
+        super().close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def sync_directory(directory: Path) -> None:
+    """Make durable which files there are in a directory, and their names."""
     file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(file)

@@ -42,6 +42,26 @@ class Worker:
         self._is_idle.clear()
         self._queue.put((work, done))
 
+    def wait_for(self, work: Work) -> Any:
+        """Let the thread do something, wait for it while the loop goes on, and return its result or raise its error."""
+        outcome: list[tuple[Any, BaseException | None]] = []
+        is_done = Event()
+
+        def done(result: Any, error: BaseException | None) -> None:
+            outcome.append((result, error))
+            is_done.set()
+
+        self.do(work, done)
+        try:
+            is_done.wait()
+        except BaseException:
+            self.join()  # whoever is interrupted must find it done or not begun
+            raise
+        ((result, error),) = outcome
+        if error is not None:
+            raise error
+        return result
+
     def join(self) -> None:
         """Wait, while the loop goes on, until all is done and reported."""
         self._is_idle.wait()

@@ -30,7 +30,7 @@ MEMBERS_AND_READS = (
     in_core(
         "snapshot with the first configuration",
         "snapshots",
-        "log.configurations.at(entry.index)",
+        "log.configurations.at(index)",
         "log.configurations.all[0]",
     ),
     in_core(

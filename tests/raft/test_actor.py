@@ -1,9 +1,9 @@
 import pytest
 
-from raft.actor import Persisted, Propose, RaftActor, StorageBroke, Tick
+from raft.actor import Backup, Persisted, Propose, RaftActor, StorageBroke, Tick
 from raft.config import Config
-from raft.errors import InvalidCommand, NotLeader, OutcomeUnknown, Overloaded, StorageFailed
-from raft.membership import Configuration
+from raft.errors import InvalidCommand, NotLeader, OutcomeUnknown, Overloaded, ReadFailed, StorageFailed
+from raft.membership import Configuration, Configurations
 from raft.messages import Append, AppendAccepted, Heartbeat, HeartbeatEcho, HigherTerm, PreVoteReply, VoteReply
 from raft.node import Node
 from raft.observer import ESSENTIAL, RoleChanged
@@ -58,8 +58,8 @@ class Surroundings:
 class Stage:
     """An actor and its surroundings; `turn` is what a runtime does with one mailbox full of messages."""
 
-    def __init__(self, voters="abc", restored=None, **settings):
-        self.ports = Surroundings()
+    def __init__(self, voters="abc", restored=None, ports=None, **settings):
+        self.ports = Surroundings() if ports is None else ports
         self.node = Node("a", Configuration(tuple(voters)), Config(**settings), restored, seed=1)
         ports = self.ports
         self.actor = RaftActor(self.node, ports, ports, ports, ports, ports, ports)
@@ -458,3 +458,69 @@ def test_a_state_machine_that_raises_stops_the_node_and_the_outcome_is_unknown()
 
 def test_an_unknown_outcome_says_why_and_what_to_do():
     assert str(OutcomeUnknown("the node stops")) == "the outcome is unknown: the node stops; read before you retry"
+
+
+# Backups
+
+
+class Kept(Surroundings):
+    """A state machine that takes snapshots."""
+
+    def snapshot(self):
+        self.calls.append("snapshot")
+        return (b"".join(self.applied),)
+
+
+@pytest.mark.contract("L1")
+def test_a_copy_of_the_state_machine_waits_until_a_quorum_has_confirmed_the_leader():
+    stage = Stage(ports=Kept())
+    stage.lead()
+    stage.turn(stage.propose(b"x"))
+    stage.persist()
+    stage.acknowledge()
+    replies = []
+    stage.turn(Backup(lambda error, result: replies.append((error, result))))
+    assert replies == []
+    assert "snapshot" not in stage.ports.calls
+
+    (number,) = {message.round for _, message in stage.ports.sent[-2:]}
+    stage.turn(HeartbeatEcho("b", stage.node.term, number, stage.node.log.last_index))
+
+    ((error, (snapshot, chunks)),) = replies
+    assert (error, tuple(chunks)) == (None, (b"x",))
+    assert (snapshot.index, snapshot.term) == (stage.node.log.applied_index, stage.node.term)
+    assert snapshot.configuration == stage.node.configuration
+
+
+def test_a_machine_without_snapshots_gives_no_copy():
+    stage = Stage("a")
+    stage.lead()
+    replies = []
+    stage.turn(Backup(lambda error, result: replies.append((error, result))))
+
+    ((error, result),) = replies
+    assert (type(error), result) == (ReadFailed, None)
+
+
+def test_whoever_waits_for_a_copy_is_told_when_the_node_stops():
+    stage = Stage(ports=Kept())
+    replies = []
+    stage.turn(Backup(lambda error, result: replies.append((error, result))))
+    stage.actor.abandon("it was killed")
+
+    ((error, result),) = replies
+    assert (type(error), result) == (ReadFailed, None)
+
+
+def test_a_node_that_does_not_know_who_takes_part_gives_no_copy():
+    """What says so may be cut off already at the others; a backup that names nobody could not be read."""
+    stage = Stage("a", ports=Kept())
+    stage.lead()
+    stage.node.log.configurations = Configurations(0, Configuration.unknown())
+    replies = []
+    backup = Backup(lambda error, result: replies.append((error, result)))
+    stage.actor._serve(backup, None)
+
+    ((error, result),) = replies
+    assert (type(error), result) == (ReadFailed, None)
+    assert "does not know yet who takes part" in str(error)
