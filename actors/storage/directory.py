@@ -16,7 +16,7 @@ from gevent import get_hub
 from gevent.event import Event
 from pykka import ActorRef
 
-from raft.actor import ChunkRead, Persisted, SnapshotSaved, StorageBroke
+from raft.actor import ChunkRead, DownloadChecked, Persisted, SnapshotSaved, StorageBroke
 from raft.membership import LARGEST_INCARNATION, Configuration
 from raft.messages import SnapshotChunk
 from raft.ready import Restored, Write
@@ -228,7 +228,12 @@ class DirectoryStorage:
 
     def receive_chunk(self, chunk: SnapshotChunk) -> None:
         """Store a piece of a leader's snapshot, which a later write installs."""
-        self._do(self._store.receive_chunk(chunk))
+        operations = self._store.receive_chunk(chunk)
+        if not chunk.last:
+            self._do(operations)
+            return
+        fits, dropping = self._store.check_received()
+        self._do(operations + dropping, lambda: self._tell(DownloadChecked(chunk.snapshot, fits)))
 
     def read_chunk(self, request: ChunkRequest) -> None:
         """Begin to read a piece of a snapshot; `ChunkRead` follows."""
@@ -237,9 +242,10 @@ class DirectoryStorage:
         def read() -> ChunkRead:
             file = found(request.snapshot)
             if file is None:
-                return ChunkRead(request, None, False)
+                return ChunkRead(request, 0, None, False)
             end = request.offset + request.limit_bytes
-            return ChunkRead(request, file.read(request.offset, request.limit_bytes), end >= file.size)
+            data = file.read(request.offset, request.limit_bytes)
+            return ChunkRead(request, file.fingerprint, data, end >= file.size)
 
         self._run(read, self._tell)
 

@@ -8,6 +8,7 @@ from raft.membership import Configuration
 from raft.messages import SnapshotChunk
 from raft.ready import Write
 from raft.snapshot import Snapshot
+from storage.fingerprint import EMPTY, extended
 
 CONFIGURATION = Configuration(("a", "b", "c"))
 
@@ -127,8 +128,9 @@ class Script:
             snapshot = Snapshot(stored.last + draw.randint(1, 30), stored.term, 1, CONFIGURATION)
             content = self._content()
             cuts = sorted({0, len(content), *(draw.randint(0, len(content)) for _ in range(3))})
+            whole = extended(EMPTY, content)
             step.chunks = [
-                SnapshotChunk("b", stored.term, snapshot, at, content[at:to], to == len(content))
+                SnapshotChunk("b", stored.term, snapshot, whole, at, content[at:to], to == len(content))
                 for at, to in zip(cuts, cuts[1:], strict=False)
             ]
             return Write(self._number, None, None, (), install=snapshot), content
