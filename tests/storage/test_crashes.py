@@ -9,7 +9,7 @@ from raft.entries import NOOP, Entry
 from raft.ready import Write
 from storage.disk import perform
 from storage.store import Store
-from tests.storage.life import SEGMENT_BYTES, Life, seen, view
+from tests.storage.life import SEGMENT_BYTES, Life, finish_download, seen, view
 from transport_sim.chance import Chance
 from transport_sim.faulty_disk import FaultyDisk
 
@@ -32,14 +32,14 @@ def go_on(disk):
     assert (again.base, again.snapshot, again.cluster) == (restored.base, restored.snapshot, restored.cluster)
 
 
-@pytest.mark.contract("D1", "D3", "D5", "N3")
+@pytest.mark.contract("D1", "D3", "D5", "N2", "N3")
 def test_a_crash_at_every_operation_loses_nothing_that_was_acknowledged():
     disk = FaultyDisk()
     life = Life(SEED, disk)
-    crashes = 0
+    crashes = continued = 0
 
     def crash(operation):
-        nonlocal crashes
+        nonlocal crashes, continued
         for attempt, kept in enumerate(KEPT):
             after = copy.deepcopy(disk, {id(crash): lambda operation: None})
             after.crash(Chance(crashes * len(KEPT) + attempt), kept)
@@ -50,6 +50,8 @@ def test_a_crash_at_every_operation_loses_nothing_that_was_acknowledged():
             after.crash(Chance(crashes), 0.0)
             assert view(Store(after, SEGMENT_BYTES)) == view(store)
             go_on(after)
+            there = finish_download(Store(after, SEGMENT_BYTES), after, life.script)
+            continued += there > 0
 
     disk.before = crash
     for _ in range(STEPS):
@@ -58,3 +60,4 @@ def test_a_crash_at_every_operation_loses_nothing_that_was_acknowledged():
     disk.before = lambda operation: None
     assert view(Store(disk, SEGMENT_BYTES)) == seen(life.acknowledged)
     assert crashes > 1_500
+    assert continued > 100
