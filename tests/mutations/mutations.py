@@ -230,6 +230,26 @@ MUTATIONS = (
         "self._node.log.compact(self._node.log.applied_index)",
     ),
     in_core("snapshot taken below the commit index", "follower", "if snapshot.index <= log.commit_index or", "if"),
+    in_core(
+        "download goes on with a leader that has other bytes",
+        "snapshot",
+        "return self.fingerprint == fingerprint and self.snapshot == snapshot",
+        "return self.snapshot == snapshot",
+    ),
+    in_core(
+        "download goes on with another snapshot",
+        "snapshot",
+        "return self.fingerprint == fingerprint and self.snapshot == snapshot",
+        "return True",
+    ),
+    in_core(
+        "download goes on behind what the disk has kept",
+        "snapshots",
+        "        self.download = restored.download\n",
+        "        self.download = restored.download\n"
+        "        if self.download is not None:\n"
+        "            self.download.size_bytes += 200\n",
+    ),
     in_core("chunks are taken at any offset", "snapshots", "if chunk.offset == download.size_bytes:", "if True:"),
     in_core(
         "snapshot acknowledged before it is installed",
