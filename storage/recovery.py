@@ -202,9 +202,10 @@ def _replay(disk, found: Recovered) -> Replayed:
         found.torn_tail = (name, scanned.end, scanned.tail - scanned.end)
         # What a crash has left must not be taken for a part of what comes next.
         at = scanned.end
+        zeros = bytes(_ZEROS_BYTES)  # the same for all: a tail may be as long as a segment
         while at < scanned.tail:
             size = min(_ZEROS_BYTES, scanned.tail - at)
-            found.repairs.append((WRITE, name, at, bytes(size)))
+            found.repairs.append((WRITE, name, at, zeros if size == _ZEROS_BYTES else bytes(size)))
             at += size
         found.repairs.append((SYNC, name))
     return log

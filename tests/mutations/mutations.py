@@ -12,6 +12,7 @@ from .histories import HISTORIES
 from .members_and_reads import MEMBERS_AND_READS
 from .mutation import Mutation, in_actors, in_core
 from .storage_and_clocks import STORAGE_AND_CLOCKS
+from .storage_files import STORAGE_FILES
 
 __all__ = ["MUTATIONS", "Mutation"]
 
@@ -230,26 +231,6 @@ MUTATIONS = (
         "self._node.log.compact(self._node.log.applied_index)",
     ),
     in_core("snapshot taken below the commit index", "follower", "if snapshot.index <= log.commit_index or", "if"),
-    in_core(
-        "download goes on with a leader that has other bytes",
-        "snapshot",
-        "return self.fingerprint == fingerprint and self.snapshot == snapshot",
-        "return self.snapshot == snapshot",
-    ),
-    in_core(
-        "download goes on with another snapshot",
-        "snapshot",
-        "return self.fingerprint == fingerprint and self.snapshot == snapshot",
-        "return True",
-    ),
-    in_core(
-        "download goes on behind what the disk has kept",
-        "snapshots",
-        "        self.download = restored.download\n",
-        "        self.download = restored.download\n"
-        "        if self.download is not None:\n"
-        "            self.download.size_bytes += 200\n",
-    ),
     in_core("chunks are taken at any offset", "snapshots", "if chunk.offset == download.size_bytes:", "if True:"),
     in_core(
         "snapshot acknowledged before it is installed",
@@ -326,4 +307,5 @@ MUTATIONS = (
     *MEMBERS_AND_READS,
     *HISTORIES,
     *STORAGE_AND_CLOCKS,
+    *STORAGE_FILES,
 )

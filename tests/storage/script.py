@@ -11,6 +11,7 @@ from raft.snapshot import Snapshot
 from storage.fingerprint import EMPTY, extended
 
 CONFIGURATION = Configuration(("a", "b", "c"))
+INSTALLED_MS = 1  # the log time of snapshots that a leader sends
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ class Script:
         """The snapshot that is being received; another one when the log has come as far, and now and then anyway."""
         draw = self._random
         if self.download is None or self.download.snapshot.index <= stored.last or draw.random() < 0.1:
-            snapshot = Snapshot(stored.last + draw.randint(1, 30), stored.term, 1, CONFIGURATION)
+            snapshot = Snapshot(stored.last + draw.randint(1, 30), stored.term, INSTALLED_MS, CONFIGURATION)
             self.download = Sent(snapshot, self._content(70_000, 200_000))
             self.sent[self.download.fingerprint] = self.download
         return self.download

@@ -15,7 +15,7 @@ from transport_sim.faulty_disk import FaultyDisk
 
 SEED = int(os.environ.get("QUORATE_CRASH_SEED", "0"))
 STEPS = 300
-KEPT = (0.0, 0.6, 1.0)
+CRASHES = ((0.0, False), (0.6, False), (0.6, True), (1.0, False))  # what is kept, and whether sectors tear
 
 
 def go_on(disk):
@@ -40,9 +40,9 @@ def test_a_crash_at_every_operation_loses_nothing_that_was_acknowledged():
 
     def crash(operation):
         nonlocal crashes, continued
-        for attempt, kept in enumerate(KEPT):
+        for attempt, (kept, tears) in enumerate(CRASHES):
             after = copy.deepcopy(disk, {id(crash): lambda operation: None})
-            after.crash(Chance(crashes * len(KEPT) + attempt), kept)
+            after.crash(Chance(crashes * len(CRASHES) + attempt), kept, tears)
             crashes += 1
             store = Store(after, SEGMENT_BYTES)
             assert view(store) in [seen(stored) for stored in life.possible], f"crash {crashes} before {operation[:3]}"

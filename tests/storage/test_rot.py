@@ -12,6 +12,7 @@ from storage.errors import DamagedStorage, NewerFormat, NoDataDirectory, Storage
 from storage.segment import BATCH_BYTES, file_name, number_of, place, read_batch
 from storage.store import Store
 from tests.storage.life import IDENTITY, SEGMENT_BYTES, Life, finish_download, seen, view
+from tests.storage.script import INSTALLED_MS
 from transport_sim.faulty_disk import FaultyDisk
 
 EXAMPLES = int(os.environ.get("QUORATE_ROT_EXAMPLES", "2000"))
@@ -137,3 +138,27 @@ def test_a_ballot_without_a_good_copy_stops_the_node():
 def test_an_empty_directory_is_no_data_directory():
     with pytest.raises(NoDataDirectory, match="no file identity"):
         Store(FaultyDisk())
+
+
+@pytest.mark.contract("D1")
+@pytest.mark.parametrize("seed", range(5))
+def test_the_snapshot_before_takes_the_place_of_a_damaged_one_with_its_log(seed):
+    life = lived(seed)
+    disk = copy.deepcopy(life.disk)
+    names = sorted(name for name in disk.names() if name.endswith(".snap"))
+    assert len(names) == 2
+    disk.flip(names[-1], 200, 1)
+
+    try:
+        store = Store(disk, SEGMENT_BYTES)
+    except DamagedStorage as damage:
+        # It was installed, and the log that lies between the two was never here.
+        newest, _ = life.acknowledged.snapshots[-1]
+        assert newest.stamp_ms == INSTALLED_MS, damage
+        return
+    assert [problem.file for problem in store.recovered.passed_over] == names[-1:]
+    assert (store.restored.snapshot, store.restored.term) == (
+        life.acknowledged.snapshots[-2][0],
+        life.acknowledged.term,
+    )
+    assert store.recovered.last == life.acknowledged.last
