@@ -52,6 +52,7 @@ STORAGE_FILES = (
         "recovery",
         "            found.repairs.append((WRITE, name, at, zeros if size == _ZEROS_BYTES else bytes(size)))\n",
         "",
+        CRASHES + "::test_what_lies_behind_a_torn_batch_does_not_come_back_when_the_log_meets_it_again",
     ),
     in_storage(
         "the log is purged by the newest snapshot",

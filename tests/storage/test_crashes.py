@@ -8,8 +8,9 @@ import pytest
 from raft.entries import NOOP, Entry
 from raft.ready import Write
 from storage.disk import perform
-from storage.store import Store
-from tests.storage.life import SEGMENT_BYTES, Life, finish_download, seen, view
+from storage.segment import file_name
+from storage.store import Store, create
+from tests.storage.life import IDENTITY, SEGMENT_BYTES, Life, finish_download, seen, view
 from transport_sim.chance import Chance
 from transport_sim.faulty_disk import FaultyDisk
 
@@ -61,3 +62,25 @@ def test_a_crash_at_every_operation_loses_nothing_that_was_acknowledged():
     assert view(Store(disk, SEGMENT_BYTES)) == seen(life.acknowledged)
     assert crashes > 1_500
     assert continued > 100
+
+
+@pytest.mark.contract("D1")
+def test_what_lies_behind_a_torn_batch_does_not_come_back_when_the_log_meets_it_again():
+    def entry(index):
+        return Entry(index, 1, NOOP, b"")
+
+    disk = FaultyDisk()
+    create(disk, IDENTITY, SEGMENT_BYTES)
+    store = Store(disk, SEGMENT_BYTES)
+    operations, (_, begin) = store.write([Write(1, 1, None, (entry(1),))])
+    perform(disk, operations)
+    for index in (2, 3, 4):
+        perform(disk, store.write([Write(index, None, None, (entry(index),))], sync=False)[0])
+    disk.flip(file_name(1), begin, 1)  # the disk has kept the last two batches, and half of the one before them
+
+    store = Store(disk, SEGMENT_BYTES)
+    assert store.recovered.last == 1
+    # With the mark of the start this is as long as the first two of them, and its last record is the same.
+    perform(disk, store.write([Write(1, None, None, (entry(2), entry(3)))])[0])
+
+    assert Store(disk, SEGMENT_BYTES).recovered.last == 3
