@@ -14,6 +14,7 @@ from typing import Any
 import gevent
 from gevent import get_hub
 from gevent.event import Event
+from loguru import logger
 from pykka import ActorRef
 
 from raft.actor import ChunkRead, DownloadChecked, Persisted, SnapshotSaved, StorageBroke
@@ -26,6 +27,7 @@ from storage.disk import perform
 from storage.errors import DamagedStorage
 from storage.identity import Identity, read_identity
 from storage.log import SEGMENT_BYTES
+from storage.recovery import Recovered
 from storage.store import Store
 
 from .policy import ALWAYS, NEVER, SyncPolicy
@@ -109,7 +111,22 @@ class DirectoryStorage:
             incarnation = 1 + secrets.randbelow(LARGEST_INCARNATION)
             store.create(disk, Identity(self._node, incarnation, self._is_witness, self._first), self._segment_bytes)
         self.store = Store(disk, self._segment_bytes)
+        self._report(self.store.recovered)
         return self.store.restored
+
+    def _report(self, recovered: Recovered) -> None:
+        """Log what a crash has left and was dropped, and what was damaged and had a substitute (contract D1)."""
+        if recovered.torn_tail is not None:
+            name, offset, size = recovered.torn_tail
+            logger.warning(
+                "node {}: dropped what a crash left unfinished at the end of the log: {:,} bytes at offset {:,} of {}",
+                self._node, size, offset, self.directory / name,
+            )  # fmt: skip
+        for damage in recovered.passed_over:
+            logger.error(
+                "node {}: {} is damaged at offset {:,} ({}); an older snapshot takes its place",
+                self._node, self.directory / damage.file, damage.offset, damage.reason,
+            )  # fmt: skip
 
     def open(self, mailbox: ActorRef[Any]) -> None:
         """Report to `mailbox` from now on."""

@@ -230,3 +230,45 @@ def test_what_is_not_what_was_sent_is_dropped(storage):
 
     assert list(storage.directory.glob("*.part")) == []
     assert storage.load().download is None
+
+
+@pytest.mark.contract("D1")
+def test_a_torn_tail_that_was_dropped_is_logged_with_its_place(storage, logged):
+    storage, mailbox = storage
+    storage.write(append(1, 1))
+    until(lambda: mailbox.persisted == [1])
+    _, end = storage.store._log.position
+    storage.release()
+    (segment,) = storage.directory.glob("*.wal")
+    content = bytearray(segment.read_bytes())
+    content[end : end + 1500] = b"torn " * 300
+    segment.write_bytes(content)
+
+    storage.load()
+
+    assert logged == [
+        "WARNING node n1: dropped what a crash left unfinished at the end of the log: "
+        f"1,500 bytes at offset {end:,} of {segment}\n"
+    ]
+    logged.clear()
+    storage.release()
+    storage.load()
+    assert logged == [], "it is dropped once"
+
+
+@pytest.mark.contract("D1")
+def test_a_damaged_snapshot_that_is_passed_over_is_logged_with_its_place(storage, logged):
+    storage, mailbox = storage
+    storage.write(append(1, 1, count=9))
+    for index in (4, 9):
+        storage.save_snapshot(Snapshot(index, 1, 0, NINE.configuration), [b"state"])
+        until(lambda: mailbox.received[-1:] and getattr(mailbox.received[-1], "snapshot", None))
+        mailbox.received.clear()
+    storage.release()
+    newest = sorted(storage.directory.glob("*.snap"))[-1]
+    newest.write_bytes(newest.read_bytes()[:-1] + b"?")
+
+    assert storage.load().snapshot.index == 4
+    (line,) = logged
+    assert line.startswith(f"ERROR node n1: {newest} is damaged at offset ")
+    assert line.endswith("an older snapshot takes its place\n")

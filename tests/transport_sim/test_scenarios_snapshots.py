@@ -121,6 +121,7 @@ def test_a_download_goes_on_with_another_leader_if_it_has_the_same_bytes(success
             assert 0 < again <= 2 * CHUNK_BYTES, "nothing but a chunk or two is sent a second time"
         else:
             assert again >= there, "all of it is sent a second time, since the bytes are others"
+        assert downloads.from_leader(successor) <= whole + 2 * CHUNK_BYTES, "and no third time"
 
 
 @pytest.mark.contract("N2")
