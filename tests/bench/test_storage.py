@@ -1,8 +1,8 @@
 """How fast a data directory is beside the bare disk, and how fast it is read at a start.
 
-The disk of the test takes the same time for every sync, that of a good SSD. Real ones are now twice and now half as fast,
-and a ratio of two moments says nothing; `python -m bench.storage` measures one. The two loops run in turns, and the best
-round of each counts: whatever else the machine does makes a round slower, and never faster.
+The disk of the test takes the same time for every sync, that of a good SSD. Real ones are now twice and now half as
+fast, and a ratio of two moments says nothing; `python -m bench.storage` measures one. The two loops run in turns, and
+the best round of each counts: whatever else the machine does makes a round slower, and never faster.
 """
 
 import os
