@@ -150,16 +150,33 @@ class ChunkRead:
 
     Args:
         request: the `ChunkRequest`.
+        fingerprint: of the whole content of the snapshot, see `Storage.receive_chunk`.
         data: the piece, or None when the snapshot is not stored any more.
         last: whether the snapshot ends with it.
     """
 
-    __slots__ = ("data", "last", "request")
+    __slots__ = ("data", "fingerprint", "last", "request")
 
-    def __init__(self, request: ChunkRequest, data: "bytes | None", last: bool) -> None:
+    def __init__(self, request: ChunkRequest, fingerprint: int, data: "bytes | None", last: bool) -> None:
         self.request = request
+        self.fingerprint = fingerprint
         self.data = data
         self.last = last
+
+
+class DownloadChecked:
+    """From the storage: all chunks of a leader's snapshot are there.
+
+    Args:
+        snapshot: which one.
+        fits: whether their content has the fingerprint that they carried. If not, it was dropped.
+    """
+
+    __slots__ = ("fits", "snapshot")
+
+    def __init__(self, snapshot: Snapshot, fits: bool) -> None:
+        self.snapshot = snapshot
+        self.fits = fits
 
 
 class Tick:
@@ -227,7 +244,9 @@ class RaftActor:
         elif isinstance(message, ChangeMembership):
             self._ask(message.reply, self.node.change_membership, message.changes, now)
         elif isinstance(message, ChunkRead):
-            self.node.snapshots.chunk_read(message.request, message.data, message.last)
+            self.node.snapshots.chunk_read(message.request, message.fingerprint, message.data, message.last)
+        elif isinstance(message, DownloadChecked):
+            self.node.snapshots.checked(message.snapshot, message.fits)
         elif isinstance(message, SnapshotSaved):
             self._saving = False
             self.node.snapshots.saved(message.snapshot)

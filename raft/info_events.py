@@ -162,6 +162,44 @@ class SnapshotOffered(Event):
         self.index = index
 
 
+class DownloadBegun(Event):
+    """The node is sent a snapshot by a leader that it had not received any of it from (contract N2).
+
+    Attributes:
+        node: id of the node.
+        leader: the leader.
+        index: the last entry that the snapshot covers.
+        size_bytes: how much of it is here already, from another leader or from before a restart.
+    """
+
+    __slots__ = ("index", "leader", "node", "size_bytes")
+    FIELDS = ("node", "leader", "index", "size_bytes")
+    level = INFO
+
+    def __init__(self, node: str, leader: str, index: int, size_bytes: int) -> None:
+        self.node = node
+        self.leader = leader
+        self.index = index
+        self.size_bytes = size_bytes
+
+
+class DownloadRefused(Event):
+    """What the node has received of a snapshot is not what was sent: it is dropped, and must be sent anew.
+
+    Attributes:
+        node: id of the node.
+        index: the last entry that the snapshot covers.
+    """
+
+    __slots__ = ("index", "node")
+    FIELDS = ("node", "index")
+    level = INFO
+
+    def __init__(self, node: str, index: int) -> None:
+        self.node = node
+        self.index = index
+
+
 class SnapshotInstalled(Event):
     """The leader's snapshot has replaced the node's log and state machine.
 

@@ -12,7 +12,6 @@ from .quorum import reached
 from .reads import ReadRounds, freshness_index
 from .reconfiguration import Reconfiguration
 from .role import Role
-from .snapshot import ChunkRequest
 from .status import FollowerStatus
 from .succession import Succession
 from .witness import WitnessMode
@@ -349,12 +348,9 @@ class Leader(Role):
         progress.chunk_sent(now)
         if follower in node.configuration.witnesses:
             # Without a state machine there is nothing to send of it but up to where it goes.
-            node.outbox.send(follower, SnapshotChunk(node.id, node.term, snapshot, 0, b"", True))
+            node.outbox.send(follower, SnapshotChunk(node.id, node.term, snapshot, 0, 0, b"", True))
             return
-        limit_bytes = node.config.snapshot_chunk_bytes
-        node.snapshots.requests.append(
-            ChunkRequest(follower, node.term, snapshot, progress.snapshot_offset, limit_bytes)
-        )
+        node.snapshots.ask_for_chunk(follower, snapshot, progress.snapshot_offset)
 
     def on_snapshot_gone(self, follower: str, snapshot: "Snapshot") -> None:
         """Begin anew with the newest snapshot, if it is another than the one that is not stored any more."""

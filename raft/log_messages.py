@@ -4,7 +4,7 @@ from .entries import CONFIGURATION, KINDS, Entry
 from .errors import MalformedConfiguration
 from .membership import Configuration
 from .message import Message, log_position_problem, number
-from .snapshot import Snapshot
+from .snapshot import LARGEST_FINGERPRINT, Snapshot
 
 
 class Append(Message):
@@ -142,21 +142,26 @@ class SnapshotChunk(Message):
 
     Attributes:
         snapshot: what it is of, a `Snapshot`.
+        fingerprint: of the whole content, given by the storage; a number of 64 bits, the same on every member that has
+            the same bytes.
         offset: where the piece begins, in bytes.
         data: the piece.
         last: whether the snapshot ends with it.
     """
 
-    __slots__ = ("data", "last", "offset", "sender", "snapshot", "term")
-    FIELDS = ("sender", "term", "snapshot", "offset", "data", "last")
+    __slots__ = ("data", "fingerprint", "last", "offset", "sender", "snapshot", "term")
+    FIELDS = ("sender", "term", "snapshot", "fingerprint", "offset", "data", "last")
     handler = "on_snapshot_chunk"
     from_anyone = True
     from_leader = True
 
-    def __init__(self, sender: str, term: int, snapshot: Snapshot, offset: int, data: bytes, last: bool) -> None:
+    def __init__(
+        self, sender: str, term: int, snapshot: Snapshot, fingerprint: int, offset: int, data: bytes, last: bool
+    ) -> None:
         self.sender = sender
         self.term = term
         self.snapshot = snapshot
+        self.fingerprint = fingerprint
         self.offset = offset
         self.data = data
         self.last = last
@@ -169,6 +174,8 @@ class SnapshotChunk(Message):
             return "the snapshot is of no position that a log of this term can have"
         if not number(snapshot.stamp_ms):
             return "the snapshot's stamp is no number"
+        if type(self.fingerprint) is not int or not 0 <= self.fingerprint <= LARGEST_FINGERPRINT:
+            return "fingerprint is no number of 64 bits"
         if not number(self.offset) or type(self.data) is not bytes or type(self.last) is not bool:
             return "offset, data or last is of the wrong type"
         return None

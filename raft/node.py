@@ -89,7 +89,7 @@ class Node:
         self.log = Log.restored(restored, configuration)
         self.configuration = self.log.configurations.newest
         self.identity = Identity(self, restored.incarnation, restored.is_witness, restored.cluster)
-        self.snapshots = Snapshots(self, restored.snapshot)
+        self.snapshots = Snapshots(self, restored)
         self.term = restored.term
         self.vote = restored.vote
         self.prng = Prng(seed)

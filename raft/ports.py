@@ -58,7 +58,12 @@ class Storage:
     def receive_chunk(self, chunk) -> None:
         """Store a `SnapshotChunk` received; one with offset 0 begins a new snapshot and drops what was there of others.
 
-        The write that installs the snapshot makes it durable.
+        With the last chunk the content is whole: if it has the fingerprint that its chunks carried, put
+        `DownloadChecked(snapshot, True)` into the mailbox; else drop it, and put `DownloadChecked(snapshot, False)`.
+        The write that installs the snapshot, which comes only after that, makes it durable. Of what is not installed a
+        crash may leave any part, from the beginning on: `load` tells how much is intact.
+
+        A fingerprint has 64 bits, is the same for the same bytes on every member, and 0 for none.
         """
 
     def read_chunk(self, request) -> None:

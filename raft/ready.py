@@ -5,7 +5,7 @@ if TYPE_CHECKING:
     from .entries import Entry
     from .event import Event
     from .messages import Message, SnapshotChunk
-    from .snapshot import ChunkRequest, Snapshot
+    from .snapshot import ChunkRequest, Download, Snapshot
 
 
 class Write:
@@ -80,7 +80,7 @@ class Ready:
             that depend on a write are held back by the node until it is reported as persisted.
         committed: a tuple of entries to apply, in order, before `Node.applied` is told the last index.
         chunks: a list of `SnapshotChunk` received, in order, to be stored; they need not be durable before the write
-            that installs their snapshot.
+            that installs their snapshot; the last of them is followed by `Snapshots.checked`.
         chunk_requests: a list of `ChunkRequest`: pieces of the stored snapshot to read and to send.
         restore: a `Snapshot` that is installed and must now replace the state machine, after `committed` is applied
             and before `Snapshots.restored` is told; or None.
@@ -124,9 +124,10 @@ class Restored:
             one, which can only be a member of a cluster of such.
         is_witness: whether the storage was created for a witness (contract M8); None when it does not tell.
         cluster: the stored id of the cluster (contract M9), 0 when none was stored.
+        download: a `Download`: what is intact of a newer snapshot that was being received, or None.
     """
 
-    __slots__ = ("base", "cluster", "entries", "incarnation", "is_witness", "snapshot", "term", "vote")
+    __slots__ = ("base", "cluster", "download", "entries", "incarnation", "is_witness", "snapshot", "term", "vote")
 
     def __init__(
         self,
@@ -138,12 +139,14 @@ class Restored:
         incarnation: int = 0,
         is_witness: "bool | None" = None,
         cluster: int = 0,
+        download: "Download | None" = None,
     ) -> None:
         self.term = term
         self.vote = vote
         self.entries = entries
         self.base = base
         self.snapshot = snapshot
+        self.download = download
         self.incarnation = incarnation
         self.is_witness = is_witness
         self.cluster = cluster

@@ -1,8 +1,10 @@
-"""What a snapshot is of, and the wish for a piece of one. What is in it is nothing to the core."""
+"""What a snapshot is of, how much of one is here, the wish for a piece: what is in it is nothing to the core."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .membership import Configuration
+
+LARGEST_FINGERPRINT = (1 << 64) - 1
 
 
 class Snapshot:
@@ -38,6 +40,44 @@ class Snapshot:
 
     def __repr__(self) -> str:
         return f"Snapshot({self.index}, {self.term}, {self.stamp_ms}, {self.configuration!r})"
+
+
+class Download:
+    """What a member has received of a leader's snapshot that is not whole yet.
+
+    Bytes of one snapshot may differ from member to member although their meaning is the same. So a download goes on
+    with any leader whose snapshot has the same fingerprint, and with no other.
+
+    Attributes:
+        snapshot: which one.
+        fingerprint: of its whole content, see `SnapshotChunk`.
+        size_bytes: how much of it is here, from its beginning on.
+    """
+
+    __slots__ = ("fingerprint", "size_bytes", "snapshot")
+    FIELDS = ("snapshot", "fingerprint", "size_bytes")
+
+    def __init__(self, snapshot: Snapshot, fingerprint: int, size_bytes: int) -> None:
+        self.snapshot = snapshot
+        self.fingerprint = fingerprint
+        self.size_bytes = size_bytes
+
+    def is_of(self, snapshot: Snapshot, fingerprint: int) -> bool:
+        """Whether a chunk of this snapshot, with this fingerprint, belongs to it."""
+        return self.fingerprint == fingerprint and self.snapshot == snapshot
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Download)
+            and self.is_of(other.snapshot, other.fingerprint)
+            and self.size_bytes == other.size_bytes
+        )
+
+    def __hash__(self) -> int:
+        return self.size_bytes
+
+    def __repr__(self) -> str:
+        return f"Download({self.snapshot!r}, {self.fingerprint:x}, {self.size_bytes})"
 
 
 class ChunkRequest:

@@ -2,70 +2,55 @@
 
 The core knows what a snapshot is of, never what is in it: the bytes stay with the storage and the state machine. A
 leader sends one to a follower that needs entries which the log no longer has, chunk by chunk, each answered before the
-next goes, on the side of heartbeats and never in front of them.
+next goes, on the side of heartbeats and never in front of them. The first chunk is a small one: its answer tells how
+much the follower has already, from another leader or from before a restart, and there the next one goes on.
 """
 
 from .messages import SnapshotChunk
-from .snapshot import ChunkRequest, Snapshot
+from .snapshot import ChunkRequest, Download, Snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .node import Node
+    from .ready import Restored
 
 
 PATIENCE = 8
 """How many times as much as usual is applied before the next snapshot, at most, while a follower receives one."""
 
-
-class Download:
-    """What a follower has received of a snapshot.
-
-    Bytes of one snapshot may differ from member to member although their meaning is the same, so a download goes on
-    only from the member it began with.
-
-    Attributes:
-        source: the leader that sends it.
-        snapshot: which one.
-        size_bytes: how much of it is there.
-    """
-
-    __slots__ = ("size_bytes", "snapshot", "source")
-
-    def __init__(self, source: str, snapshot: Snapshot) -> None:
-        self.source = source
-        self.snapshot = snapshot
-        self.size_bytes = 0
-
-    def is_of(self, source: str, snapshot: Snapshot) -> bool:
-        """Whether a chunk of this snapshot from this source belongs to it."""
-        return self.source == source and self.snapshot == snapshot
+FIRST_CHUNK_BYTES = 1024
+"""How large the first chunk is, at most."""
 
 
 class Snapshots:
     """The snapshots of one node: the one it has, one it is being sent, one it is installing.
 
-    An installation goes: all chunks are handed out, then a write that makes them the stored snapshot and drops the
-    log; when that is durable, the order to restore the state machine; when that is done, the log begins anew.
+    An installation goes: all chunks are handed out, and the storage says whether they have their fingerprint; then a
+    write makes them the stored snapshot and drops the log; when that is durable, the order to restore the state
+    machine; when that is done, the log begins anew.
 
     Args:
         node: the node.
-        newest: what its storage holds, or None.
+        restored: what its storage holds.
 
     Attributes:
         newest: the newest `Snapshot` that is durable here, or None.
-        download: what has been received of a leader's snapshot, or None.
-        installing: a `Snapshot` that is whole, and on its way to the disk and the state machine, or None.
+        download: what has been received of a leader's snapshot, a `Download`, or None.
+        installing: a `Snapshot` that was received to its end, and is on its way to the disk and the state machine, or
+            None.
         chunks: chunks received and not handed out yet.
         requests: chunks wanted for followers and not handed out yet.
     """
 
-    def __init__(self, node: "Node", newest: "Snapshot | None") -> None:
+    def __init__(self, node: "Node", restored: "Restored") -> None:
         self._node = node
-        self.newest = newest
-        self.download: "Download | None" = None
+        self.newest = restored.snapshot
+        self.download = restored.download
         self.installing: "Snapshot | None" = None
         self.chunks: "list[SnapshotChunk]" = []
         self.requests: "list[ChunkRequest]" = []
+        self._source: "str | None" = None  # the leader that the download has gone on with last
+        self._is_checked = False  # whether what is to be installed has its fingerprint
         self._install_write = 0  # the write that installs: 0 before it is handed out, -1 once it is durable
         self._restore: "Snapshot | None" = None  # installed, and to be handed out for the state machine
 
@@ -125,7 +110,17 @@ class Snapshots:
             self._node.watch.snapshot_taken(snapshot)
             self._node.log.compact(snapshot.index - self._node.config.snapshot_tail_entries)
 
-    def chunk_read(self, request: ChunkRequest, data: "bytes | None", last: bool) -> None:
+    # Sending one
+
+    def ask_for_chunk(self, follower: str, snapshot: Snapshot, offset: int) -> None:
+        """Have the piece of a snapshot at an offset read, to be sent to a follower."""
+        node = self._node
+        limit_bytes = node.config.snapshot_chunk_bytes
+        if offset == 0:
+            limit_bytes = min(limit_bytes, FIRST_CHUNK_BYTES)
+        self.requests.append(ChunkRequest(follower, node.term, snapshot, offset, limit_bytes))
+
+    def chunk_read(self, request: ChunkRequest, fingerprint: int, data: "bytes | None", last: bool) -> None:
         """Send the piece of a snapshot that was read on request; None when it is not stored any more."""
         node = self._node
         if not node.leads(request.term):
@@ -133,28 +128,53 @@ class Snapshots:
         if data is None:
             node.role.on_snapshot_gone(request.receiver, request.snapshot)
         else:
-            chunk = SnapshotChunk(node.id, request.term, request.snapshot, request.offset, data, last)
+            chunk = SnapshotChunk(node.id, request.term, request.snapshot, fingerprint, request.offset, data, last)
             node.outbox.send(request.receiver, chunk)
 
     # Installing one
 
     def receive(self, chunk: "SnapshotChunk") -> int:
-        """Take a chunk if it is the next one, and return how many bytes of the snapshot are here now."""
+        """Take a chunk if it is the next one, and return how many bytes of the snapshot are here now.
+
+        Only its first chunk begins another download: a late one of a snapshot that is not wanted any more must not cost
+        what is here.
+        """
         download = self.download
-        if download is None or not download.is_of(chunk.sender, chunk.snapshot):
-            download = self.download = Download(chunk.sender, chunk.snapshot)
+        if download is None or not download.is_of(chunk.snapshot, chunk.fingerprint):
+            if chunk.offset > 0:
+                return 0
+            download = self.download = Download(chunk.snapshot, chunk.fingerprint, 0)
+            self._source = None
+        if self._source != chunk.sender:
+            self._source = chunk.sender
+            self._node.watch.download_begun(chunk.sender, download)
         if chunk.offset == download.size_bytes:
-            download.size_bytes += len(chunk.data)
+            download = Download(chunk.snapshot, chunk.fingerprint, chunk.offset + len(chunk.data))
+            self.download = download
             self.chunks.append(chunk)
             if chunk.last:
                 self.download = None
                 self.installing = chunk.snapshot
+                self._is_checked = False
         return download.size_bytes
+
+    def checked(self, snapshot: Snapshot, fits: bool) -> None:
+        """Note whether all that was received of a snapshot has its fingerprint.
+
+        When it has not, the storage has dropped it, and it must be sent anew: the leader, which repeats what is not
+        answered, is told so then.
+        """
+        if snapshot != self.installing:
+            return
+        self._is_checked = fits
+        if not fits:
+            self.installing = None
+            self._node.watch.download_refused(snapshot)
 
     @property
     def have_unstaged(self) -> bool:
         """Whether an installation waits for a write to carry it."""
-        return self.installing is not None and self._install_write == 0
+        return self._is_checked and self.installing is not None and self._install_write == 0
 
     def stage(self, number: int) -> "Snapshot | None":
         """Return the snapshot that the write of this number must install, or None."""

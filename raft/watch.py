@@ -18,6 +18,8 @@ from .observer import (
     ChangeEnded,
     Committed,
     ConfigurationChanged,
+    DownloadBegun,
+    DownloadRefused,
     FollowerHealth,
     LeadershipLost,
     MessageDropped,
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from .messages import Message, VoteRequest
     from .node import Node
     from .ready import Write
-    from .snapshot import Snapshot
+    from .snapshot import Download, Snapshot
     from .transfer import Transfer
 
 
@@ -162,6 +164,16 @@ class Watch:
         """Tell that the leader begins to send a snapshot."""
         if self.level >= INFO:
             self.events.append(SnapshotOffered(self._node.id, follower, snapshot.index))
+
+    def download_begun(self, leader: str, download: "Download") -> None:
+        """Tell that a leader's snapshot is received, and how much of it is there."""
+        if self.level >= INFO:
+            self.events.append(DownloadBegun(self._node.id, leader, download.snapshot.index, download.size_bytes))
+
+    def download_refused(self, snapshot: "Snapshot") -> None:
+        """Tell that a received snapshot has not the content it should have."""
+        if self.level >= INFO:
+            self.events.append(DownloadRefused(self._node.id, snapshot.index))
 
     def snapshot_installed(self, snapshot: "Snapshot") -> None:
         """Tell that a leader's snapshot has replaced the log."""

@@ -7,6 +7,7 @@ damage, and stops the node (contract D1).
 
 from raft.entries import Entry
 from raft.ready import Restored
+from raft.snapshot import Download
 
 from . import snapshots
 from .ballot import FILE as BALLOT
@@ -18,7 +19,6 @@ from .log import Segment
 from .scan import SegmentScan, Window, look_behind
 from .segment import BASE, HEADER_BYTES, RESET, damaged, file_name, number_of, read_header
 
-PART = ".part"
 _ZEROS_BYTES = 1 << 16
 
 
@@ -86,6 +86,7 @@ class Recovered:
         ballot: the `Ballot`.
         restored: what the node starts from, a `Restored`.
         snapshots: the names of the snapshots that can be read, the newest last.
+        received: what was received of a newer one, see `snapshots.Received`; None when nothing of use is there.
         segments, end, base, last: see `Log.resume`.
         is_cut_short: whether the log must be reset to the snapshot before it grows.
         passed_over: the `DamagedStorage` of each snapshot that cannot be read, the newest first.
@@ -99,6 +100,7 @@ class Recovered:
         self.ballot = ballot
         self.restored = Restored()
         self.snapshots = []  # type: ignore[var-annotated]
+        self.received: "snapshots.Received | None" = None
         self.passed_over = []  # type: ignore[var-annotated]
         self.segments = []  # type: ignore[var-annotated]
         self.end = (HEADER_BYTES, 0, 0)
@@ -151,8 +153,13 @@ def recover(disk) -> Recovered:
         identity.incarnation,
         identity.is_witness,
         ballot.cluster,
+        _download(found.received),
     )
     return found
+
+
+def _download(received) -> "Download | None":
+    return None if received is None else Download(received.snapshot, received.expected, received.size)
 
 
 def _replay(disk, found: Recovered) -> Replayed:
@@ -195,9 +202,10 @@ def _replay(disk, found: Recovered) -> Replayed:
         found.torn_tail = (name, scanned.end, scanned.tail - scanned.end)
         # What a crash has left must not be taken for a part of what comes next.
         at = scanned.end
+        zeros = bytes(_ZEROS_BYTES)  # the same for all: a tail may be as long as a segment
         while at < scanned.tail:
             size = min(_ZEROS_BYTES, scanned.tail - at)
-            found.repairs.append((WRITE, name, at, bytes(size)))
+            found.repairs.append((WRITE, name, at, zeros if size == _ZEROS_BYTES else bytes(size)))
             at += size
         found.repairs.append((SYNC, name))
     return log
@@ -214,7 +222,7 @@ def _was_never_begun(disk, number: int, incarnation: int) -> bool:
 
 
 def _snapshots(disk, found: Recovered, log: Replayed):
-    """Find the newest snapshot that is intact and, with the log, whole; delete what was never finished.
+    """Find the newest snapshot that is intact and, with the log, whole; and what of others is unfinished.
 
     A damaged one is passed over only when an older one has all the entries that lie between: else nothing is lost by
     stopping, and much by going on (contract D1).
@@ -222,9 +230,6 @@ def _snapshots(disk, found: Recovered, log: Replayed):
     damage = None
     newest = None
     names = sorted(disk.names())
-    unfinished = [name for name in names if name.endswith(PART)]
-    if unfinished:
-        found.repairs += [(DELETE, name) for name in unfinished] + [(SYNC_DIRECTORY,)]
     for name in reversed([name for name in names if snapshots.is_snapshot(name)]):
         try:
             file = snapshots.SnapshotFile(disk, name)
@@ -242,4 +247,20 @@ def _snapshots(disk, found: Recovered, log: Replayed):
         raise damage or DamagedStorage(
             snapshots.file_name(log.base[0], log.base[1]), 0, "the log begins behind it, and it is missing"
         )
+    _received(disk, found, max(reaches, log.base[0]))
     return newest
+
+
+def _received(disk, found: Recovered, reaches: int) -> None:
+    """Find what was received of a snapshot that goes further than what is here; delete what else is unfinished."""
+    superfluous: "list[str]" = []
+    for name in sorted([name for name in disk.names() if name.endswith(snapshots.PART)]):
+        received = snapshots.find_received(disk, name)
+        if received is None or received.snapshot.index <= reaches:
+            superfluous.append(name)
+            continue
+        if found.received is not None:
+            superfluous.append(found.received.part)
+        found.received = received
+    if superfluous:
+        found.repairs += [(DELETE, name) for name in superfluous] + [(SYNC_DIRECTORY,)]

@@ -10,9 +10,9 @@ from .disk import CREATE, DELETE, SYNC, SYNC_DIRECTORY, perform
 from .identity import FILE as IDENTITY
 from .identity import Identity
 from .log import SEGMENT_BYTES, SPARE, Log
-from .recovery import PART, recover
+from .recovery import recover
 from .segment import file_name
-from .snapshots import SnapshotFile, SnapshotWriter
+from .snapshots import SAVED_PART, Received, SnapshotFile, SnapshotWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 KEPT_SNAPSHOTS = 2
 """How many snapshots are kept: the newest, and the one before, which may be on its way to a follower."""
 
-SAVED_PART = "saved" + PART
-RECEIVED_PART = "received" + PART
 BALLAST = "ballast"
 """A file without meaning: it is deleted when there is no other space for a snapshot."""
 
@@ -102,7 +100,7 @@ class Store:
         self._ballot: Ballot = found.ballot
         self._snapshots = found.snapshots  # names, the newest last
         self._saving: SnapshotWriter | None = None
-        self._receiving: SnapshotWriter | None = None
+        self._received: Received | None = found.received
         self._log = Log(self._incarnation, segment_bytes)
         self._log.resume(found.segments, found.end, found.base, found.last)
         names = disk.names()
@@ -217,9 +215,9 @@ class Store:
         return operations
 
     def _install(self, snapshot: "Snapshot") -> "Operations":
-        writer = self._receiving
+        writer, self._received = self._received, None
         assert writer is not None and writer.snapshot == snapshot, "a snapshot is installed that was not received"
-        self._receiving = None
+        assert writer.fits, "a snapshot is installed that is not what was sent"
         operations = writer.finish() + self._keep(writer)
         self._log.reset(snapshot.index, snapshot.term)
         return operations
@@ -255,10 +253,20 @@ class Store:
         """Return the operations that store a `SnapshotChunk`; one with offset 0 begins a new snapshot."""
         operations: "Operations" = []
         if chunk.offset == 0:
-            self._receiving = SnapshotWriter(RECEIVED_PART, chunk.snapshot)
-            operations += self._receiving.begin()
-        assert self._receiving is not None and self._receiving.size == chunk.offset, "a chunk comes out of order"
-        return operations + self._receiving.add(chunk.data)
+            operations += self._drop_received()
+            self._received = Received(chunk.snapshot, chunk.fingerprint)
+            operations += self._received.begin()
+        assert self._received is not None and self._received.size == chunk.offset, "a chunk comes out of order"
+        return operations + self._received.add(chunk.data)
+
+    def check_received(self) -> "tuple[bool, Operations]":
+        """Return whether the whole snapshot received is what was sent, and the operations that drop it if it is not."""
+        assert self._received is not None, "no snapshot was received"
+        return (True, []) if self._received.fits else (False, self._drop_received())
+
+    def _drop_received(self) -> "Operations":
+        received, self._received = self._received, None
+        return [] if received is None else [(DELETE, received.part)]
 
     def find_snapshot(self, snapshot: "Snapshot") -> "SnapshotFile | None":
         """Return a stored snapshot, or None when it is not there any more.
@@ -270,11 +278,17 @@ class Store:
         return SnapshotFile(self._disk, name) if name in self._snapshots else None
 
     def _keep(self, writer: SnapshotWriter) -> "Operations":
-        """Make a snapshot that was written the newest, and delete those that are too many."""
-        name = snapshots.file_name(writer.snapshot.index, writer.snapshot.term)
+        """Make a snapshot that was written the newest, and delete those that are too many.
+
+        What was received of an older one is deleted, too.
+        """
+        snapshot = writer.snapshot
+        name = snapshots.file_name(snapshot.index, snapshot.term)
         self._snapshot_bytes = writer.size
         self._snapshots = [kept for kept in self._snapshots if kept < name] + [name]
         operations: "Operations" = []
+        if self._received is not None and self._received.snapshot.index <= snapshot.index:
+            operations += self._drop_received()
         while len(self._snapshots) > KEPT_SNAPSHOTS:
             operations.append((DELETE, self._snapshots.pop(0)))
         return operations + [(SYNC_DIRECTORY,)] if operations else []

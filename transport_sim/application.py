@@ -59,7 +59,7 @@ class Application:
     def machine(self, owner: str = _SIMULATOR) -> Machine:
         """Return a fresh state machine for a node, or for the model that nodes are held against."""
         if self._make is None:
-            return SnapshotMachine()
+            return SnapshotMachine(owner=owner)
         return self._machine(self._make(), owner, self._agreement)
 
     def turn_ended(self, host: Host) -> None:

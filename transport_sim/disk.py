@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from raft.actor import ChunkRead, Persisted, SnapshotSaved, StorageBroke
+from raft.actor import ChunkRead, DownloadChecked, Persisted, SnapshotSaved, StorageBroke
 from raft.entries import Entry
 from raft.messages import SnapshotChunk
 from raft.ports import Storage
 from raft.ready import Restored, Write
-from raft.snapshot import ChunkRequest, Snapshot
+from raft.snapshot import ChunkRequest, Download, Snapshot
+from storage.fingerprint import EMPTY, extended
 
 from .chance import Chance
 from .scheduler import Scheduler
@@ -49,7 +50,8 @@ class SimDisk(Storage):
 
     Several writes are under way at once and may be done in any order, as with a queue of syncs. But each builds upon
     the one before, so what is durable is always the contiguous prefix of those done; a crash keeps at least that, and
-    perhaps some of the next ones, and loses the rest. Of the next one it may keep the first part, see `torn`.
+    perhaps some of the next ones, and loses the rest. Of the next one it may keep the first part, see `torn`. Of a
+    snapshot that was being received it keeps some.
 
     Args:
         tell: puts a message in the mailbox of the node.
@@ -58,6 +60,7 @@ class SimDisk(Storage):
     Attributes:
         term, vote, cluster, base, entries: what is durable.
         snapshots: the durable snapshots and their contents, the newest last.
+        download: what was received of a newer snapshot, or None.
         incarnation: drawn when the disk was new.
         is_witness: whether it serves a witness.
         space: what it has space for.
@@ -81,6 +84,7 @@ class SimDisk(Storage):
         self.speed = speed
         self._scheduler = scheduler
         self._chance = chance
+        self._losses = chance.fork("download")
         self._tell = tell
         self._changed = changed
         self.space = Space(tell, reserve_bytes)
@@ -104,7 +108,8 @@ class SimDisk(Storage):
         self.snapshots: list[tuple[Snapshot, bytes]] = []
         self.incarnation = self._chance.between(1, (1 << 53) - 1)
         self.is_damaged = False
-        self._download = bytearray()
+        self.download: Download | None = None
+        self._received = b""
 
     @property
     def is_new(self) -> bool:
@@ -141,6 +146,7 @@ class SimDisk(Storage):
             self.incarnation,
             self.is_witness,
             self.cluster,
+            self.download,
         )
 
     def write(self, write: Write) -> None:
@@ -198,7 +204,8 @@ class SimDisk(Storage):
         self._under_way.clear()
         self._waiting.clear()
         self._done.clear()
-        self._download = bytearray()
+        if self.download is not None:
+            self._keep_download(self.download, self._losses.between(0, len(self._received)))
         self._power_cycles += 1
         self._last_done_us = 0
         return lost
@@ -236,7 +243,7 @@ class SimDisk(Storage):
         if write.install is not None:
             self.base = (write.install.index, write.install.term)
             self.entries = []
-            self._keep(write.install, bytes(self._download))
+            self._keep(write.install, bytes(self._received))
         self._changed(write)
 
     def _cut(self, index: int, term: int) -> None:
@@ -261,12 +268,35 @@ class SimDisk(Storage):
 
     def _keep(self, snapshot: Snapshot, content: bytes) -> None:
         self.snapshots = [*self.snapshots[-1:], (snapshot, content)]
+        if self.download is not None and self.download.snapshot.index <= snapshot.index:
+            self._drop_download()
 
     def receive_chunk(self, chunk: SnapshotChunk) -> None:
-        """Store a piece of a snapshot."""
+        """Store a piece of a snapshot; of one that is whole the node is told at once whether it is what was sent."""
         if chunk.offset == 0:
-            self._download = bytearray()
-        self._download += chunk.data
+            self._drop_download()
+        else:
+            there = Download(chunk.snapshot, chunk.fingerprint, chunk.offset)
+            assert self.download == there, f"N2: {self.download} is here, and not {there}"
+        self._received += chunk.data
+        self._keep_download(Download(chunk.snapshot, chunk.fingerprint, 0), len(self._received))
+        if chunk.last:
+            self._scheduler.at(self._scheduler.now_us, self._check, self._power_cycles, chunk)
+
+    def _check(self, power_cycle: int, chunk: SnapshotChunk) -> None:
+        if power_cycle == self._power_cycles:
+            fits = extended(EMPTY, self._received) == chunk.fingerprint
+            if not fits:
+                self._drop_download()
+            self._tell(DownloadChecked(chunk.snapshot, fits))
+
+    def _keep_download(self, download: Download, size_bytes: int) -> None:
+        self._received = self._received[:size_bytes]
+        self.download = Download(download.snapshot, download.fingerprint, size_bytes)
+
+    def _drop_download(self) -> None:
+        self._received = b""
+        self.download = None
 
     def read_chunk(self, request: ChunkRequest) -> None:
         """Read a piece of a snapshot; it takes as long as a write."""
@@ -279,9 +309,10 @@ class SimDisk(Storage):
         for snapshot, content in self.snapshots:
             if snapshot == request.snapshot:
                 end = request.offset + request.limit_bytes
-                self._tell(ChunkRead(request, content[request.offset : end], end >= len(content)))
+                fingerprint = extended(EMPTY, content)
+                self._tell(ChunkRead(request, fingerprint, content[request.offset : end], end >= len(content)))
                 return
-        self._tell(ChunkRead(request, None, False))
+        self._tell(ChunkRead(request, 0, None, False))
 
     def read_snapshot(self, snapshot: Snapshot) -> list[bytes]:
         """Return the content of a snapshot."""

@@ -95,21 +95,24 @@ class FaultyDisk:
         self._durable = self._files
         self._changes = []
 
-    def crash(self, chance: Chance, kept: float) -> None:
+    def crash(self, chance: Chance, kept: float, tears: bool = False) -> None:
         """Lose power.
 
         Args:
             chance: decides what of the unsynced is kept.
             kept: how likely each write, and each part of it, is kept: 0 loses all, 1 nothing.
+            tears: whether a sector that is not kept whole may be so in part, as on a disk that is worse than most.
         """
         count = round(kept * len(self._changes)) if kept in (0, 1) else chance.between(0, len(self._changes))
         self._durable = self._changes[count - 1] if count else self._durable
         for name in sorted(self._durable):
             file = self._durable[name]
             for offset, data in file.unsynced:
-                for sector in _sectors(offset, data):
+                for at, sector in _sectors(offset, data):
                     if chance.happens(kept):
-                        _put(file.durable, *sector)
+                        _put(file.durable, at, sector)
+                    elif tears:
+                        _put(file.durable, at, sector[: chance.between(0, len(sector))])
             file.unsynced = []
             file.content = bytearray(file.durable)
         self._files = self._durable

@@ -37,6 +37,7 @@ SITUATIONS = {
     # Snapshots
     "snapshot-superseded": "a newer snapshot took the place of one that was half sent (N2)",
     "snapshot-resumed": "the transfer of a snapshot went on after a break of an election timeout (N2)",
+    "snapshot-continued": "what was received of a snapshot was of use with another leader, or after a restart (N2)",
     "snapshot-over-conflict": "a snapshot replaced a log that went further and was another's past (N3)",
     "restart-from-snapshot-alone": "a node restarted from a snapshot with no entry behind it (N5)",
     # Membership

@@ -28,6 +28,7 @@ from raft.observer import (
     CaughtUp,
     ChangeEnded,
     Committed,
+    DownloadBegun,
     Event,
     FollowerHealth,
     LeadershipLost,
@@ -102,6 +103,7 @@ class Spotter:
             Committed: self._commit_rose,
             Truncated: self._truncated,
             SnapshotOffered: self._snapshot_offered,
+            DownloadBegun: self._download_begun,
             CaughtUp: self._caught_up,
             ChangeEnded: self._change_ended,
             TransferBegun: self._transfer_begun,
@@ -310,8 +312,13 @@ class Spotter:
         for follower in self._hosts:
             if follower.id == event.follower and follower.actor is not None:
                 download = follower.node.snapshots.download
-                if download is not None and download.source == host.id and download.snapshot.index == before:
+                follows = follower.node.role.leader == host.id
+                if follows and download is not None and download.snapshot.index == before:
                     self._reach("snapshot-superseded")
+
+    def _download_begun(self, host: Host, event: DownloadBegun) -> None:
+        if event.size_bytes:
+            self._reach("snapshot-continued")
 
     def _chunk(self, host: Host, message: SnapshotChunk) -> None:
         node = host.node
@@ -319,7 +326,7 @@ class Spotter:
         download = node.snapshots.download
         before_ms = self._chunks.get(host.id)
         self._chunks[host.id] = host.now_ms
-        if download is not None and download.is_of(message.sender, snapshot) and before_ms is not None:
+        if download is not None and download.is_of(snapshot, message.fingerprint) and before_ms is not None:
             goes_on = message.offset == download.size_bytes > 0
             if goes_on and host.now_ms - before_ms > self._timeout_ms:
                 self._reach("snapshot-resumed")

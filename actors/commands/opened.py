@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from raft.errors import InvalidConfig
 from storage.errors import DamagedStorage, NewerFormat, NoDataDirectory, StorageError, WrongOwner
-from storage.recovery import PART
+from storage.snapshots import PART
 
 from ..storage.backup_file import DamagedBackup
 from ..storage.real_disk import ReadableDirectory

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 from raft.snapshot import Snapshot
 from storage.disk import perform
 from storage.errors import DamagedStorage, StorageError
-from storage.recovery import PART
-from storage.snapshots import SnapshotFile, SnapshotWriter
+from storage.snapshots import PART, SnapshotFile, SnapshotWriter
 
 from .real_disk import ReadableDirectory, WritableDirectory
 

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent import get_hub
 from gevent.event import AsyncResult
+from loguru import logger
 from pykka import ActorRef
 
-from raft.actor import ChunkRead, Persisted, SnapshotSaved, StorageBroke
+from raft.actor import ChunkRead, DownloadChecked, Persisted, SnapshotSaved, StorageBroke
 from raft.membership import LARGEST_INCARNATION, Configuration
 from raft.messages import SnapshotChunk
 from raft.ready import Restored, Write
@@ -28,6 +29,7 @@ from storage import store
 from storage.errors import DamagedStorage
 from storage.identity import Identity, read_identity
 from storage.log import SEGMENT_BYTES
+from storage.recovery import Recovered
 from storage.store import BALLAST, Store
 
 from .policy import ALWAYS, NEVER, SyncPolicy
@@ -124,7 +126,22 @@ class DirectoryStorage:
         self._is_full = carry_out(disk, wanted) < len(wanted)
         if not self._is_full:
             self.store.reserved()
+        self._report(self.store.recovered)
         return self.store.restored
+
+    def _report(self, recovered: Recovered) -> None:
+        """Log what a crash has left and was dropped, and what was damaged and had a substitute (contract D1)."""
+        if recovered.torn_tail is not None:
+            name, offset, size = recovered.torn_tail
+            logger.warning(
+                "node {}: dropped what a crash left unfinished at the end of the log: {:,} bytes at offset {:,} of {}",
+                self._node, size, offset, self.directory / name,
+            )  # fmt: skip
+        for damage in recovered.passed_over:
+            logger.error(
+                "node {}: {} is damaged at offset {:,} ({}); an older snapshot takes its place",
+                self._node, self.directory / damage.file, damage.offset, damage.reason,
+            )  # fmt: skip
 
     def open(self, mailbox: ActorRef[Any]) -> None:
         """Report to `mailbox` from now on."""
@@ -261,7 +278,17 @@ class DirectoryStorage:
 
     def receive_chunk(self, chunk: SnapshotChunk) -> None:
         """Store a piece of a leader's snapshot, which a later write installs."""
-        self._do(self._store.receive_chunk(chunk), self._keep_reserve, self._drop_ballast)
+        operations = self._store.receive_chunk(chunk)
+        if not chunk.last:
+            self._do(operations, self._keep_reserve, self._drop_ballast)
+            return
+        fits, dropping = self._store.check_received()
+
+        def done() -> None:
+            self._keep_reserve()
+            self._tell(DownloadChecked(chunk.snapshot, fits))
+
+        self._do(operations + dropping, done, self._drop_ballast)
 
     def read_chunk(self, request: ChunkRequest) -> None:
         """Begin to read a piece of a snapshot; `ChunkRead` follows."""
@@ -270,9 +297,10 @@ class DirectoryStorage:
         def read() -> ChunkRead:
             file = found(request.snapshot)
             if file is None:
-                return ChunkRead(request, None, False)
+                return ChunkRead(request, 0, None, False)
             end = request.offset + request.limit_bytes
-            return ChunkRead(request, file.read(request.offset, request.limit_bytes), end >= file.size)
+            data = file.read(request.offset, request.limit_bytes)
+            return ChunkRead(request, file.fingerprint, data, end >= file.size)
 
         self._run(read, self._tell)
 

@@ -21,7 +21,7 @@ from raft.snapshot import Snapshot
 from storage.errors import StorageError
 from storage.identity import Identity
 from storage.log import SEGMENT_BYTES
-from storage.recovery import PART
+from storage.snapshots import PART
 from storage.store import create_from
 
 from .backup_file import opened_backup

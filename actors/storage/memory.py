@@ -10,12 +10,13 @@ from typing import Any
 from gevent import get_hub
 from pykka import ActorRef
 
-from raft.actor import ChunkRead, Persisted, SnapshotSaved
+from raft.actor import ChunkRead, DownloadChecked, Persisted, SnapshotSaved
 from raft.entries import Entry
 from raft.membership import LARGEST_INCARNATION
 from raft.messages import SnapshotChunk
 from raft.ready import Restored, Write
-from raft.snapshot import ChunkRequest, Snapshot
+from raft.snapshot import ChunkRequest, Download, Snapshot
+from storage.fingerprint import EMPTY, extended
 
 
 class MemoryStorage:
@@ -25,7 +26,7 @@ class MemoryStorage:
     persisted. It does not survive the end of the process; whoever needs that needs a disk.
 
     Like a disk it takes its time. Whatever it is asked to do is done, in order, and reported, when the event loop comes
-    round. What a crash overtakes is lost, and a download that is not yet installed with it.
+    round. What a crash overtakes is lost; what was received of a leader's snapshot is not.
 
     Args:
         is_witness: whether it is to serve a witness; it never serves the other kind of member (contract M8).
@@ -43,8 +44,10 @@ class MemoryStorage:
         self._cluster = 0
         self._base = (0, 0)  # index and term of the entry before the first one stored
         self._entries: list[Entry] = []  # _entries[i] has index base + 1 + i
-        self._snapshots: list[tuple[Snapshot, bytes]] = []  # the last two and their contents, the newest last
-        self._download = bytearray()
+        # The last two, the newest last, with their contents and fingerprints.
+        self._snapshots: list[tuple[Snapshot, bytes, int]] = []
+        self._download: Download | None = None
+        self._received = bytearray()  # the content of the download
         self._mailbox: ActorRef[Any] | None = None
         self._pending: list[Callable[[], object]] = []  # what is to be done; each returns what to report of it
         self._sync: Any = None  # the call of _complete that the loop will make
@@ -61,6 +64,7 @@ class MemoryStorage:
             self.incarnation,
             self._is_witness,
             self._cluster,
+            self._download,
         )
 
     def open(self, mailbox: ActorRef[Any]) -> None:
@@ -81,8 +85,13 @@ class MemoryStorage:
     def receive_chunk(self, chunk: SnapshotChunk) -> None:
         """Keep a piece of a snapshot until a write installs it."""
         if chunk.offset == 0:
-            self._download = bytearray()
-        self._download += chunk.data
+            self._download = Download(chunk.snapshot, chunk.fingerprint, 0)
+            self._received = bytearray()
+        assert self._download is not None
+        self._received += chunk.data
+        self._download = Download(chunk.snapshot, chunk.fingerprint, len(self._received))
+        if chunk.last:
+            self._do_later(partial(self._check, chunk))
 
     def read_chunk(self, request: ChunkRequest) -> None:
         """Begin to read a piece of a snapshot; `ChunkRead` follows when the loop comes round."""
@@ -90,7 +99,7 @@ class MemoryStorage:
 
     def read_snapshot(self, snapshot: Snapshot) -> list[bytes]:
         """Return the content of a stored snapshot."""
-        return [content for stored, content in self._snapshots if stored == snapshot]
+        return [content for stored, content, _ in self._snapshots if stored == snapshot]
 
     def close(self) -> None:
         """Report nothing more and lose what is under way; may be called when not open."""
@@ -98,7 +107,6 @@ class MemoryStorage:
             self._sync.stop()
             self._sync = None
         self._pending = []
-        self._download = bytearray()
         self._mailbox = None
 
     def _do_later(self, action: Callable[[], object]) -> None:
@@ -129,8 +137,7 @@ class MemoryStorage:
         if write.install is not None:
             self._base = (write.install.index, write.install.term)
             self._entries = []
-            self._keep(write.install, bytes(self._download))
-            self._download = bytearray()
+            self._keep(write.install, bytes(self._received))
         return Persisted(write.number)
 
     def _cut(self, index: int, term: int) -> None:
@@ -146,12 +153,24 @@ class MemoryStorage:
             self._keep(snapshot, content)
         return SnapshotSaved(snapshot)
 
+    def _check(self, chunk: SnapshotChunk) -> DownloadChecked:
+        fits = extended(EMPTY, bytes(self._received)) == chunk.fingerprint
+        if not fits:
+            self._drop_received()
+        return DownloadChecked(chunk.snapshot, fits)
+
+    def _drop_received(self) -> None:
+        self._download = None
+        self._received = bytearray()
+
     def _keep(self, snapshot: Snapshot, content: bytes) -> None:
-        self._snapshots = [*self._snapshots[-1:], (snapshot, content)]
+        self._snapshots = [*self._snapshots[-1:], (snapshot, content, extended(EMPTY, content))]
+        if self._download is not None and self._download.snapshot.index <= snapshot.index:
+            self._drop_received()
 
     def _read(self, request: ChunkRequest) -> ChunkRead:
-        for snapshot, content in self._snapshots:
+        for snapshot, content, fingerprint in self._snapshots:
             if snapshot == request.snapshot:
                 end = request.offset + request.limit_bytes
-                return ChunkRead(request, content[request.offset : end], end >= len(content))
-        return ChunkRead(request, None, False)
+                return ChunkRead(request, fingerprint, content[request.offset : end], end >= len(content))
+        return ChunkRead(request, 0, None, False)

@@ -10,10 +10,15 @@ from actors import LocalCluster, OutcomeUnknown
 from actors.storage import directory
 from actors.storage.directory import DirectoryStorage
 from actors.storage.policy import ALWAYS, NEVER
-from raft.actor import Persisted, RoomLeft, StorageBroke
+from raft.actor import DownloadChecked, Persisted, RoomLeft, StorageBroke
 from raft.entries import COMMAND, Entry
+from raft.membership import Configuration
+from raft.messages import SnapshotChunk
 from raft.ready import Write
+from raft.snapshot import Snapshot
 from storage.errors import WrongOwner
+from storage.fingerprint import EMPTY, extended
+from storage.snapshots import PIECE_BYTES
 
 
 class Mailbox:
@@ -23,6 +28,10 @@ class Mailbox:
 
     def tell(self, message):
         (self.room if isinstance(message, RoomLeft) else self.received).append(message)
+
+    @property
+    def checked(self):
+        return [message.fits for message in self.received if isinstance(message, DownloadChecked)]
 
     @property
     def persisted(self):
@@ -153,3 +162,114 @@ def test_a_node_whose_disk_fails_stops_and_says_why(tmp_path, monkeypatch, logge
         monkeypatch.undo()
         cluster.restart(0)
         assert cluster.get("key") in (b"value", b"other")
+
+
+NINE = Snapshot(9, 1, 0, Configuration(("n1", "n2")))
+CONTENT = bytes(range(256)) * 1000
+
+
+def chunk(offset, end, content=CONTENT, snapshot=NINE):
+    last = end == len(CONTENT)
+    return SnapshotChunk("n2", 1, snapshot, extended(EMPTY, CONTENT), offset, content[offset:end], last)
+
+
+@pytest.mark.contract("N2")
+def test_what_was_received_of_a_snapshot_is_found_again(storage):
+    storage, mailbox = storage
+    storage.receive_chunk(chunk(0, 1000))
+    storage.receive_chunk(chunk(1000, 200_000))
+    storage.release()
+
+    download = storage.load().download
+    assert (download.snapshot, download.fingerprint) == (NINE, extended(EMPTY, CONTENT))
+    assert download.size_bytes == 3 * PIECE_BYTES
+    storage.open(mailbox)
+    storage.receive_chunk(chunk(download.size_bytes, len(CONTENT)))
+    storage.write(Write(1, 1, None, (), install=NINE))
+    until(lambda: mailbox.persisted == [1])
+    assert mailbox.checked == [True]
+    assert b"".join(storage.read_snapshot(NINE)) == CONTENT
+
+
+@pytest.mark.contract("N2")
+def test_what_is_damaged_of_it_is_received_again(storage):
+    storage, mailbox = storage
+    storage.receive_chunk(chunk(0, 200_000))
+    storage.release()
+    (part,) = storage.directory.glob("*.part")
+    content = bytearray(part.read_bytes())
+    content[2 * PIECE_BYTES] ^= 1
+    part.write_bytes(content)
+
+    assert storage.load().download.size_bytes == PIECE_BYTES
+
+
+@pytest.mark.contract("N2")
+def test_what_cannot_be_gone_on_with_is_deleted_at_the_start(storage):
+    storage, mailbox = storage
+    storage.save_snapshot(NINE, [b"its own"])
+    until(lambda: mailbox.received)
+    storage.receive_chunk(chunk(0, 100_000, snapshot=Snapshot(20, 1, 0, NINE.configuration)))
+    storage.release()
+    (part,) = storage.directory.glob("*.part")
+    for name in ("saved.part", part.name.replace("20-", "08-"), part.name.replace("20-", "30-"), "x.part"):
+        (storage.directory / name).write_bytes(part.read_bytes())
+    newer = bytearray(part.read_bytes())
+    newer[8] = 2
+    (storage.directory / part.name.replace("20-", "40-")).write_bytes(newer)
+
+    assert storage.load().download.snapshot.index == 20
+    assert list(storage.directory.glob("*.part")) == [part]
+
+
+@pytest.mark.contract("N2")
+def test_what_is_not_what_was_sent_is_dropped(storage):
+    storage, mailbox = storage
+    storage.receive_chunk(chunk(0, 100_000, content=CONTENT[::-1]))
+    storage.receive_chunk(chunk(100_000, len(CONTENT)))
+    until(lambda: mailbox.checked == [False])
+
+    assert list(storage.directory.glob("*.part")) == []
+    assert storage.load().download is None
+
+
+@pytest.mark.contract("D1")
+def test_a_torn_tail_that_was_dropped_is_logged_with_its_place(storage, logged):
+    storage, mailbox = storage
+    storage.write(append(1, 1))
+    until(lambda: mailbox.persisted == [1])
+    _, end = storage.store._log.position
+    storage.release()
+    (segment,) = storage.directory.glob("*.wal")
+    content = bytearray(segment.read_bytes())
+    content[end : end + 1500] = b"torn " * 300
+    segment.write_bytes(content)
+
+    storage.load()
+
+    assert logged == [
+        "WARNING node n1: dropped what a crash left unfinished at the end of the log: "
+        f"1,500 bytes at offset {end:,} of {segment}\n"
+    ]
+    logged.clear()
+    storage.release()
+    storage.load()
+    assert logged == [], "it is dropped once"
+
+
+@pytest.mark.contract("D1")
+def test_a_damaged_snapshot_that_is_passed_over_is_logged_with_its_place(storage, logged):
+    storage, mailbox = storage
+    storage.write(append(1, 1, count=9))
+    for index in (4, 9):
+        storage.save_snapshot(Snapshot(index, 1, 0, NINE.configuration), [b"state"])
+        until(lambda: mailbox.received[-1:] and getattr(mailbox.received[-1], "snapshot", None))
+        mailbox.received.clear()
+    storage.release()
+    newest = sorted(storage.directory.glob("*.snap"))[-1]
+    newest.write_bytes(newest.read_bytes()[:-1] + b"?")
+
+    assert storage.load().snapshot.index == 4
+    (line,) = logged
+    assert line.startswith(f"ERROR node n1: {newest} is damaged at offset ")
+    assert line.endswith("an older snapshot takes its place\n")

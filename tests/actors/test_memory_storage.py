@@ -3,12 +3,13 @@ import pytest
 
 from actors.runtime import GeventActor
 from actors.storage.memory import MemoryStorage
-from raft.actor import ChunkRead, Persisted, SnapshotSaved
+from raft.actor import ChunkRead, DownloadChecked, Persisted, SnapshotSaved
 from raft.entries import COMMAND, Entry
 from raft.membership import Configuration
 from raft.messages import SnapshotChunk
 from raft.ready import Write
-from raft.snapshot import ChunkRequest, Snapshot
+from raft.snapshot import ChunkRequest, Download, Snapshot
+from storage.fingerprint import EMPTY, extended
 
 
 class Mailbox(GeventActor):
@@ -27,6 +28,10 @@ class Mailbox(GeventActor):
     @property
     def read(self):
         return [(message.data, message.last) for message in self.received if isinstance(message, ChunkRead)]
+
+    @property
+    def checked(self):
+        return [(message.snapshot, message.fits) for message in self.received if isinstance(message, DownloadChecked)]
 
     def on_receive(self, message):
         self.received.append(message)
@@ -52,8 +57,9 @@ def snapshot(index, term=1):
     return Snapshot(index, term, 0, Configuration(("n1", "n2")))
 
 
-def chunk(snapshot, offset, data, last=False):
-    return SnapshotChunk("n2", 3, snapshot, offset, data, last)
+def chunk(snapshot, offset, data, last=False, whole=None):
+    """A piece of a content; it is all of it unless told otherwise."""
+    return SnapshotChunk("n2", 3, snapshot, extended(EMPTY, whole or data), offset, data, last)
 
 
 def ask(snapshot, offset, limit):
@@ -228,8 +234,8 @@ def test_an_empty_snapshot_is_read_as_one_piece(storage, mailbox):
 
 def test_a_write_installs_what_was_received_in_place_of_the_log(storage):
     storage.receive_chunk(chunk(snapshot(7, 2), 0, b"of another"))
-    storage.receive_chunk(chunk(snapshot(9, 2), 0, b"abc"))
-    storage.receive_chunk(chunk(snapshot(9, 2), 3, b"de", last=True))
+    storage.receive_chunk(chunk(snapshot(9, 2), 0, b"abc", whole=b"abcde"))
+    storage.receive_chunk(chunk(snapshot(9, 2), 3, b"de", last=True, whole=b"abcde"))
     assert storage.load().snapshot is None
 
     storage.write(Write(2, 2, None, (), base=(0, 0), install=snapshot(9, 2)))
@@ -250,15 +256,46 @@ def test_an_older_snapshot_saved_later_does_not_hide_the_installed_one(storage, 
     assert (storage.load().snapshot, mailbox.saved) == (snapshot(9, 2), [4])
 
 
-def test_a_crash_loses_the_download_under_way(storage):
-    storage.receive_chunk(chunk(snapshot(9, 2), 0, b"abc"))
-
+@pytest.mark.contract("N2")
+def test_what_was_received_of_a_snapshot_outlives_the_node(storage):
+    storage.receive_chunk(chunk(snapshot(9, 2), 0, b"abc", whole=b"abcde"))
     storage.close()
-    storage.receive_chunk(chunk(snapshot(9, 2), 0, b"de", last=True))
+
+    assert storage.load().download == Download(snapshot(9, 2), extended(EMPTY, b"abcde"), 3)
+
+    storage.receive_chunk(chunk(snapshot(9, 2), 3, b"de", last=True, whole=b"abcde"))
     storage.write(Write(2, 2, None, (), install=snapshot(9, 2)))
     settle()
+    assert b"".join(storage.read_snapshot(snapshot(9, 2))) == b"abcde"
+    assert storage.load().download is None
 
-    assert b"".join(storage.read_snapshot(snapshot(9, 2))) == b"de"
+
+@pytest.mark.contract("N2")
+def test_what_is_not_what_was_sent_is_dropped(storage, mailbox):
+    storage.receive_chunk(chunk(snapshot(9, 2), 0, b"abc", whole=b"abcde"))
+    storage.receive_chunk(chunk(snapshot(9, 2), 3, b"ed", last=True, whole=b"abcde"))
+    settle()
+    storage.receive_chunk(chunk(snapshot(9, 2), 0, b"abcde", last=True))
+    settle()
+
+    assert mailbox.checked == [(snapshot(9, 2), False), (snapshot(9, 2), True)]
+
+
+@pytest.mark.contract("N2")
+def test_a_newer_snapshot_of_its_own_makes_a_download_superfluous(storage):
+    storage.receive_chunk(chunk(snapshot(9, 2), 0, b"abc", whole=b"abcde"))
+    storage.save_snapshot(snapshot(9, 2), [b"its own"])
+    settle()
+
+    assert storage.load().download is None
+
+
+def test_the_same_bytes_have_the_same_fingerprint_wherever_they_come_from(storage, mailbox):
+    storage.save_snapshot(snapshot(3), [b"ab", b"", b"cde"])
+    storage.read_chunk(ask(snapshot(3), 0, 2))
+    settle()
+
+    assert [read.fingerprint for read in mailbox.received if isinstance(read, ChunkRead)] == [extended(EMPTY, b"abcde")]
 
 
 @pytest.mark.contract("M6")

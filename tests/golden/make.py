@@ -25,6 +25,7 @@ from raft.messages import SnapshotChunk
 from raft.ready import Write
 from raft.snapshot import Snapshot
 from storage.disk import perform
+from storage.fingerprint import EMPTY, extended
 from storage.identity import Identity
 from storage.store import Store, create
 from tests.golden.description import of_backup, of_directory
@@ -83,7 +84,9 @@ class Member:
     def install(self, snapshot, content):
         middle = len(content) // 2
         for begin, end in ((0, middle), (middle, len(content))):
-            chunk = SnapshotChunk("n1", snapshot.term, snapshot, begin, content[begin:end], end == len(content))
+            fingerprint = extended(EMPTY, content)
+            data = content[begin:end]
+            chunk = SnapshotChunk("n1", snapshot.term, snapshot, fingerprint, begin, data, end == len(content))
             perform(self.disk, self.store.receive_chunk(chunk))
         self.write(install=snapshot)
 

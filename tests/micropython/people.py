@@ -112,7 +112,7 @@ class Liar(Person):
             f"Append {other} {term} 0 0 0 1:{term + 1}:1:00",
             f"Append {other} {term} 0 0 0 1:1:9:00",
             f"Append {other} {term} 0 0 0 1:1:2:313a30",
-            f"SnapshotChunk {other} {term} None 0 x True",
+            f"SnapshotChunk {other} {term} None 0 0 x True",
             f"SnapshotReceived {other} {term} 1 0 5",
             f"ReadRequest {other} {term} 1 0",
             f"ReadReply {other} {term} 1 1 1000",

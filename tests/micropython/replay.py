@@ -46,6 +46,7 @@ from raft.membership import Configuration
 from raft.node import Node
 from raft.observer import DEBUG
 from raft.ready import Restored
+from raft.snapshot import Download
 
 MASK = (1 << 30) - 1  # larger integers take memory of their own on 32-bit boards
 LIMB = 29  # bits of an integer that are taken at a time; the 30th says that more follow
@@ -141,6 +142,7 @@ class Disk:
         self.entries = []
         self.snapshot = None
         self.saving = None  # a snapshot on its way to the disk
+        self.download = None  # what was received of a snapshot
         self.pending = []
         self.reading = []  # the pieces of snapshots that were asked for and are not read yet
 
@@ -162,6 +164,7 @@ class Disk:
                 self.cluster = write.cluster
             if write.install is not None:
                 self.snapshot = write.install
+                self.download = None
                 self.base = (write.install.index, write.install.term)
                 self.entries = []
                 continue
@@ -264,7 +267,14 @@ class Replay:
     def _begin(self, node, configuration, now, seed):
         disk = self.disks.setdefault(node, Disk(0))
         restored = Restored(
-            disk.term, disk.vote, disk.entries, disk.base, disk.snapshot, disk.incarnation, cluster=disk.cluster
+            disk.term,
+            disk.vote,
+            disk.entries,
+            disk.base,
+            disk.snapshot,
+            disk.incarnation,
+            cluster=disk.cluster,
+            download=disk.download,
         )
         core = self.nodes[node] = Node(node, configuration, self._config, restored, int(seed), int(now))
         core.watch.listen(DEBUG)
@@ -322,10 +332,10 @@ class Replay:
         # What is in a snapshot is nothing to the core, so any bytes do.
         content = b"snapshot of entry %d" % request.snapshot.index
         end = request.offset + request.limit_bytes
-        self._up(node).snapshots.chunk_read(request, content[request.offset : end], end >= len(content))
+        self._up(node).snapshots.chunk_read(request, 5, content[request.offset : end], end >= len(content))
 
     def on_gone(self, node):
-        self._up(node).snapshots.chunk_read(self._asked_for(node), None, False)
+        self._up(node).snapshots.chunk_read(self._asked_for(node), 0, None, False)
 
     def _asked_for(self, node):
         if not self.disks[node].reading:
@@ -366,6 +376,10 @@ class Replay:
                 self.effect("apply", node, entry)
             for chunk in ready.chunks:
                 self.effect("store", node, chunk)
+                size_bytes = chunk.offset + len(chunk.data)
+                self.disks[node].download = Download(chunk.snapshot, chunk.fingerprint, size_bytes)
+                if chunk.last:
+                    core.snapshots.checked(chunk.snapshot, True)
             for request in ready.chunk_requests:
                 self.effect("read for " + request.receiver, node, request)
                 self.disks[node].reading.append(request)

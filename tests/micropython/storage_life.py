@@ -14,6 +14,7 @@ from raft.prng import Prng
 from raft.ready import Write
 from raft.snapshot import Snapshot
 from storage.disk import perform
+from storage.fingerprint import EMPTY, extended
 from storage.identity import Identity
 from storage.store import Store, create
 
@@ -70,8 +71,10 @@ def step(store, disk, prng, number, last, term):
     kind = prng.below(8)
     if kind == 0:
         snapshot = Snapshot(last + 5, term, 1, CONFIGURATION)
+        piece = bytes([number % 251]) * 300
+        fingerprint = extended(extended(EMPTY, piece), piece)
         for offset in (0, 300):
-            chunk = SnapshotChunk("b", term, snapshot, offset, bytes([number % 251]) * 300, offset == 300)
+            chunk = SnapshotChunk("b", term, snapshot, fingerprint, offset, piece, offset == 300)
             perform(disk, store.receive_chunk(chunk))
         write = Write(number, None, None, (), install=snapshot)
         last += 5

@@ -12,10 +12,12 @@ class Mutation:
     Attributes:
         name: what the bug is.
         edits: (file, what stands there, what the bug puts in its place).
+        test: the file whose tests must find it, or "" when the simulator must, by itself.
     """
 
     name: str
     edits: tuple[tuple[str, str, str], ...]
+    test: str = ""
 
 
 def in_core(name: str, file: str, before: str, after: str) -> Mutation:

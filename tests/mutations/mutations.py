@@ -12,6 +12,7 @@ from .histories import HISTORIES
 from .members_and_reads import MEMBERS_AND_READS
 from .mutation import Mutation, in_actors, in_core
 from .storage_and_clocks import STORAGE_AND_CLOCKS
+from .storage_files import STORAGE_FILES
 
 __all__ = ["MUTATIONS", "Mutation"]
 
@@ -306,4 +307,5 @@ MUTATIONS = (
     *MEMBERS_AND_READS,
     *HISTORIES,
     *STORAGE_AND_CLOCKS,
+    *STORAGE_FILES,
 )

@@ -1,4 +1,4 @@
-"""Apply each deliberate bug to a copy of the sources and hunt for it with the simulator.
+"""Apply each deliberate bug to a copy of the sources and hunt for it with the simulator, or with the test it names.
 
     python tests/mutations/run.py             every mutation
     python tests/mutations/run.py stickiness  those whose name contains a word
@@ -33,7 +33,7 @@ from tests.mutations.mutations import MUTATIONS, Mutation  # noqa: E402
 SEEDS = 200
 HUNT_TIMEOUT_S = 900
 REMEMBERED = Path(__file__).with_name("seeds.json")
-PACKAGES = ("raft", "storage", "actors", "transport_sim")
+PACKAGES = ("raft", "storage", "actors", "transport_sim", "tests")
 HUNT = """
 import json, sys
 from transport_sim import Simulation
@@ -51,7 +51,8 @@ class Catch:
 
     Attributes:
         seed: the one that found it, or None when none did. Seeds are tried from 0 on, so it took one more than that.
-        invariant, message: the promise that it broke.
+            When a test found it, 0.
+        invariant, message: the promise that it broke; or "test", and the first test that failed.
     """
 
     mutation: Mutation
@@ -68,6 +69,7 @@ def apply(mutation: Mutation, folder: Path) -> None:
     """
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
     for file, before, after in mutation.edits:
         path = folder / file
         source = path.read_text()
@@ -79,17 +81,36 @@ def apply(mutation: Mutation, folder: Path) -> None:
 
 
 def hunt(mutation: Mutation, seeds: Iterable[int]) -> Catch:
-    """Simulate the mutated sources, seed after seed, until a promise is broken."""
-    with tempfile.TemporaryDirectory() as folder:
-        apply(mutation, Path(folder))
-        environment = {**os.environ, "PYTHONPATH": folder}
-        command = [sys.executable, "-P", "-c", HUNT, json.dumps(list(seeds))]
-        ran = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=HUNT_TIMEOUT_S
-        )
+    """Simulate the mutated sources, seed after seed, until a promise is broken; or run the test that the bug names."""
+    if mutation.test:
+        return _hunt_by_test(mutation)
+    ran = _run(mutation, ["-P", "-c", HUNT, json.dumps(list(seeds))])
     if ran.returncode:
         raise RuntimeError(f"the hunt for {mutation.name!r} failed:\n{ran.stderr}")
     return Catch(mutation, *json.loads(ran.stdout)) if ran.stdout else Catch(mutation, None)
+
+
+def _hunt_by_test(mutation: Mutation) -> Catch:
+    ran = _run(mutation, ["-P", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", mutation.test])
+    if ran.returncode not in (0, 1):
+        raise RuntimeError(f"the hunt for {mutation.name!r} failed:\n{ran.stdout}{ran.stderr}")
+    failed = [line.removeprefix("FAILED ") for line in ran.stdout.splitlines() if line.startswith("FAILED ")]
+    return Catch(mutation, 0, "test", failed[0][:200]) if ran.returncode else Catch(mutation, None)
+
+
+def _run(mutation: Mutation, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run Python with the mutated sources."""
+    with tempfile.TemporaryDirectory() as folder:
+        apply(mutation, Path(folder))
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=HUNT_TIMEOUT_S,
+        )
 
 
 def remembered() -> dict[str, int]:
@@ -115,7 +136,8 @@ def main() -> int:
             table.add_row(catch.mutation.name, seeds, catch.invariant, catch.message)
     Console().print(table)
     if options.record:
-        found_by = {catch.mutation.name: catch.seed for catch in catches if catch.seed is not None}
+        by_seeds = [catch for catch in catches if catch.seed is not None and not catch.mutation.test]
+        found_by = {catch.mutation.name: catch.seed for catch in by_seeds}
         known = {mutation.name for mutation in MUTATIONS}
         kept = {name: seed for name, seed in {**remembered(), **found_by}.items() if name in known}
         REMEMBERED.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")

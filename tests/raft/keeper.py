@@ -16,6 +16,7 @@ class Keeper(Member):
         self.state = []
         self.stored = {}  # content by snapshot
         self.received = b""
+        self.fits = True  # whether what was received has its fingerprint; None when that is not looked at
         self.installs = []
         self.requests = []
         self.restores = []
@@ -50,6 +51,9 @@ class Keeper(Member):
                 for write in self.writes:
                     node.persisted(write.number, self.now)
                 self.writes = []
+            for chunk in ready.chunks:
+                if chunk.last and self.fits is not None:
+                    node.snapshots.checked(chunk.snapshot, self.fits)
             if node.snapshots.is_due and not self.by_hand:
                 self.save()
             self.longest_log = max(self.longest_log, node.log.last_index - node.log.base_index)
@@ -77,7 +81,9 @@ class Keeper(Member):
             content = self.stored[request.snapshot]
             end = request.offset + request.limit_bytes
             piece = content[request.offset : end]
-            chunk = SnapshotChunk(self.id, request.term, request.snapshot, request.offset, piece, end >= len(content))
+            chunk = SnapshotChunk(
+                self.id, request.term, request.snapshot, len(content), request.offset, piece, end >= len(content)
+            )
             sent.append((request.receiver, chunk))
         self.requests = []
         return sent

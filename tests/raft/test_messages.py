@@ -50,8 +50,8 @@ WELL_FORMED = [
     AppendRejected("b", 4, 9, 0, 0),
     Heartbeat("b", 4, 1),
     HeartbeatEcho("b", 4, 1, 0),
-    SnapshotChunk("b", 4, SNAPSHOT, 7, b"abc", False),
-    SnapshotChunk("b", 3, Snapshot(1, 3, 0, ABC), 0, b"", True),
+    SnapshotChunk("b", 4, SNAPSHOT, 5, 7, b"abc", False),
+    SnapshotChunk("b", 3, Snapshot(1, 3, 0, ABC), 5, 0, b"", True),
     SnapshotReceived("b", 4, 9, 0, 0),
     HigherTerm("b", 4),
     HigherTerm("b" * 64, 4),
@@ -77,7 +77,7 @@ SAMPLES = [
     AppendRejected("b", 4, 9, 5, 2),
     Heartbeat("b", 4, 7, 9, 8),
     HeartbeatEcho("b", 4, 7, 9, 8),
-    SnapshotChunk("b", 4, SNAPSHOT, 7, b"abc", True),
+    SnapshotChunk("b", 4, SNAPSHOT, 5, 7, b"abc", True),
     SnapshotReceived("b", 4, 9, 3, 7),
     HigherTerm("b", 4),
     ReadRequest("b", 4, 77, 3),
@@ -204,8 +204,8 @@ NUMBERS = [
 @pytest.mark.parametrize(("message", "field"), NUMBERS, ids=show)
 @pytest.mark.parametrize("value", NO_NUMBER, ids=show)
 def test_a_number_that_is_none_is_a_problem(message, field, value):
-    if field == "bound" and value == LIMIT + 1:
-        return  # an incarnation has 64 bits
+    if field in ("bound", "fingerprint") and value == LIMIT + 1:
+        return  # an incarnation and a fingerprint have 64 bits
 
     assert changed(message, field, value).problem() is not None
 
@@ -240,19 +240,19 @@ def test_an_answer_that_is_neither_yes_nor_no_is_a_problem(message, granted):
         (NoRoom("b", 4, -1), "prev_index is no number"),
         (WrongIncarnation("b", 4, 0), "bound is no incarnation"),
         (WrongIncarnation("b", 4, 1 << 64), "bound is no incarnation"),
-        (SnapshotChunk("b", 4, None, 0, b"", True), "snapshot is no Snapshot"),
-        (SnapshotChunk("b", 4, (9, 3, 88, ABC), 0, b"", True), "snapshot is no Snapshot"),
-        (SnapshotChunk("b", 4, Snapshot(9, 3, 88, "abc"), 0, b"", True), "snapshot is no Snapshot"),
+        (SnapshotChunk("b", 4, None, 5, 0, b"", True), "snapshot is no Snapshot"),
+        (SnapshotChunk("b", 4, (9, 3, 88, ABC), 5, 0, b"", True), "snapshot is no Snapshot"),
+        (SnapshotChunk("b", 4, Snapshot(9, 3, 88, "abc"), 5, 0, b"", True), "snapshot is no Snapshot"),
         *[
-            (SnapshotChunk("b", 4, Snapshot(index, term, 88, ABC), 0, b"", True), POSITION)
+            (SnapshotChunk("b", 4, Snapshot(index, term, 88, ABC), 5, 0, b"", True), POSITION)
             for index, term in [(0, 3), (9, 0), (9, 5), (9.0, 3), (9, True), (None, 3)]
         ],
         *[
-            (SnapshotChunk("b", 4, Snapshot(9, 3, stamp, ABC), 0, b"", True), "the snapshot's stamp is no number")
+            (SnapshotChunk("b", 4, Snapshot(9, 3, stamp, ABC), 5, 0, b"", True), "the snapshot's stamp is no number")
             for stamp in (-1, None, 1.0)
         ],
         *[
-            (SnapshotChunk("b", 4, SNAPSHOT, *body), "offset, data or last is of the wrong type")
+            (SnapshotChunk("b", 4, SNAPSHOT, 5, *body), "offset, data or last is of the wrong type")
             for body in [(-1, b"", True), (0, "text", True), (0, None, True), (0, b"", 1), (0, b"", None)]
         ],
     ],

@@ -38,6 +38,8 @@ from raft.observer import (
     ChangeEnded,
     Committed,
     ConfigurationChanged,
+    DownloadBegun,
+    DownloadRefused,
     FollowerHealth,
     LeadershipLost,
     MessageDropped,
@@ -170,7 +172,14 @@ def send_a_snapshot(level):
 def install_a_snapshot(level):
     member = watched(level, Keeper, term=2)
     snapshot = Snapshot(9, 2, 0, Configuration(tuple("abc")))
-    member.hear(SnapshotChunk("b", 2, snapshot, 0, b"1\n2", True))
+    member.hear(SnapshotChunk("b", 2, snapshot, 5, 0, b"1\n2", True))
+    return [member]
+
+
+def refuse_a_snapshot(level):
+    member = watched(level, Keeper, term=2)
+    member.fits = False
+    member.hear(SnapshotChunk("b", 2, Snapshot(9, 2, 0, Configuration(tuple("abc"))), 5, 0, b"1\n2", True))
     return [member]
 
 
@@ -183,7 +192,15 @@ def break_the_disk(level):
     return [alone]
 
 
-SCRIPTS = (follow_and_vote, campaign_in_vain, lead, send_a_snapshot, install_a_snapshot, break_the_disk)
+SCRIPTS = (
+    follow_and_vote,
+    campaign_in_vain,
+    lead,
+    send_a_snapshot,
+    install_a_snapshot,
+    refuse_a_snapshot,
+    break_the_disk,
+)
 
 
 def events(level, *scripts):
@@ -433,7 +450,11 @@ def test_what_is_told_of_snapshots():
         "SnapshotTaken('a', 4, 2)",
         "SnapshotOffered('a', 'c', 4)",
     ]
-    assert shown(events(INFO, install_a_snapshot), SnapshotInstalled) == ["SnapshotInstalled('a', 9, 2)"]
+    assert shown(events(INFO, install_a_snapshot), DownloadBegun, SnapshotInstalled) == [
+        "DownloadBegun('a', 'b', 9, 0)",
+        "SnapshotInstalled('a', 9, 2)",
+    ]
+    assert shown(events(INFO, refuse_a_snapshot), DownloadRefused) == ["DownloadRefused('a', 9)"]
 
 
 def test_a_trace_has_every_message():

@@ -85,7 +85,7 @@ def test_a_member_that_joins_makes_no_snapshot_without_members():
 def test_an_installed_snapshot_brings_its_configuration_at_once():
     member = follower()
 
-    member.hear(SnapshotChunk("b", 2, snapshot("abde"), 0, b"abc", True))
+    member.hear(SnapshotChunk("b", 2, snapshot("abde"), 5, 0, b"abc", True))
 
     assert shown(member.node) == "abde//"
 
@@ -95,7 +95,7 @@ def test_a_newer_configuration_behind_a_snapshot_that_is_here_already_stays_in_f
     member = follower()
     member.hear(Append("b", 2, 3, 1, 3, (*entries(2, first=4), brings(5, 2, "abd"))))
 
-    member.hear(SnapshotChunk("b", 2, snapshot("abc", index=4), 0, b"abc", True))
+    member.hear(SnapshotChunk("b", 2, snapshot("abc", index=4), 5, 0, b"abc", True))
 
     assert shown(member.node) == "abd//"
 
@@ -135,7 +135,7 @@ def test_a_joint_configuration_found_in_a_snapshot_is_left_by_the_next_leader():
 def test_a_member_that_learns_from_a_snapshot_that_it_votes_no_more_stops_campaigning(parts):
     # Arrange: its time runs out while the snapshot is being installed.
     member = follower(by_hand=True)
-    member.hear(SnapshotChunk("b", 2, snapshot(*parts), 0, b"abc", True))
+    member.hear(SnapshotChunk("b", 2, snapshot(*parts), 5, 0, b"abc", True))
     member.time_out()
     assert member.role == "pre-candidate"
 
@@ -158,7 +158,7 @@ def test_a_member_that_learns_from_a_snapshot_that_it_votes_waits_for_its_leader
     member.hear(Heartbeat("b", 2, 1))
     assert member.node.deadline is None
 
-    member.hear(SnapshotChunk("b", 2, snapshot("abcd"), 0, b"abc", True))
+    member.hear(SnapshotChunk("b", 2, snapshot("abcd"), 5, 0, b"abc", True))
 
     assert member.node.deadline is not None
     member.time_out()
@@ -189,7 +189,7 @@ def test_a_member_that_is_removed_while_it_is_sent_a_snapshot_is_no_harm():
     member.acknowledge("bc")
     member.save()
 
-    member.node.snapshots.chunk_read(request, None, False)
+    member.node.snapshots.chunk_read(request, 0, None, False)
 
     assert member.effects() == []
     assert member.role == "leader"
@@ -204,7 +204,7 @@ def test_a_member_that_is_removed_and_added_again_is_sent_a_snapshot_from_its_be
     member.acknowledge("bc")
     member.requests.clear()
 
-    member.node.snapshots.chunk_read(request, None, False)
+    member.node.snapshots.chunk_read(request, 0, None, False)
     member.hear(AppendRejected("l", 2, 6, 0, 0))
 
     [again] = member.requests

@@ -13,8 +13,8 @@ from raft.messages import (
 )
 from raft.progress import REPLICATE, SNAPSHOT
 from raft.ready import Restored
-from raft.snapshot import ChunkRequest, Snapshot
-from raft.snapshots import PATIENCE
+from raft.snapshot import ChunkRequest, Download, Snapshot
+from raft.snapshots import FIRST_CHUNK_BYTES, PATIENCE
 from tests.raft.keeper import Keeper
 from tests.raft.member import entries, only, terms
 
@@ -200,7 +200,21 @@ def test_a_follower_that_needs_what_was_cut_off_is_sent_the_snapshot():
     [request] = member.requests
     assert (request.receiver, request.term, request.offset) == ("c", 2, 0)
     assert request.snapshot == member.node.snapshots.newest
+    assert request.limit_bytes == FIRST_CHUNK_BYTES < member.node.config.snapshot_chunk_bytes
+
+
+@pytest.mark.contract("N2")
+def test_the_first_chunk_is_small_since_much_may_be_there_already():
+    member = leader()
+    asked_first = member.requests[0].limit_bytes
+    asked(member)
+
+    member.hear(SnapshotReceived("c", 2, 4, 0, 5000))
+
+    [request] = member.requests
+    assert (asked_first, request.offset) == (FIRST_CHUNK_BYTES, 5000)
     assert request.limit_bytes == member.node.config.snapshot_chunk_bytes
+    assert leader(snapshot_chunk_bytes=8).requests[0].limit_bytes == 8
 
 
 @pytest.mark.contract("N2")
@@ -308,13 +322,13 @@ def test_a_snapshot_that_is_gone_is_begun_anew_with_the_newest():
 
     first = member.node.role.progress["c"].snapshot
     newest = member.node.snapshots.newest
-    member.node.snapshots.chunk_read(ChunkRequest("c", 1, first, 0, 10), None, False)
-    member.node.snapshots.chunk_read(ChunkRequest("b", 2, first, 0, 10), None, False)
-    member.node.snapshots.chunk_read(ChunkRequest("c", 2, newest, 0, 10), None, False)
+    member.node.snapshots.chunk_read(ChunkRequest("c", 1, first, 0, 10), 0, None, False)
+    member.node.snapshots.chunk_read(ChunkRequest("b", 2, first, 0, 10), 0, None, False)
+    member.node.snapshots.chunk_read(ChunkRequest("c", 2, newest, 0, 10), 0, None, False)
     member.effects()
     assert asked(member) == []
 
-    member.node.snapshots.chunk_read(ChunkRequest("c", 2, first, 0, 10), None, False)
+    member.node.snapshots.chunk_read(ChunkRequest("c", 2, first, 0, 10), 0, None, False)
     member.effects()
     assert asked(member) == [("c", 5, 0)]
 
@@ -351,7 +365,7 @@ def test_after_the_snapshot_replication_goes_on_behind_it():
 def test_a_leader_takes_no_chunks_of_its_own_term():
     member = leader()
 
-    assert member.hear(SnapshotChunk("b", 2, Snapshot(9, 2, 0, ABC), 0, b"x", True)) == []
+    assert member.hear(SnapshotChunk("b", 2, Snapshot(9, 2, 0, ABC), 5, 0, b"x", True)) == []
     assert member.role == "leader"
     assert member.node.dropped == {"second leader": 1}
 
@@ -361,8 +375,8 @@ def test_a_leader_takes_no_chunks_of_its_own_term():
 NINE = Snapshot(9, 2, 33, ABC)
 
 
-def chunk(offset, data, last=False, snapshot=NINE, sender="b", term=2):
-    return SnapshotChunk(sender, term, snapshot, offset, data, last)
+def chunk(offset, data, last=False, snapshot=NINE, sender="b", term=2, fingerprint=5):
+    return SnapshotChunk(sender, term, snapshot, fingerprint, offset, data, last)
 
 
 def follower(log=(1, 1, 1), commit=2, **arguments):
@@ -393,8 +407,60 @@ def test_a_chunk_with_the_wrong_offset_is_answered_with_the_right_one(offset):
 
 
 @pytest.mark.contract("N2")
-def test_a_follower_that_was_restarted_asks_for_the_beginning():
+def test_a_follower_that_was_restarted_and_has_nothing_asks_for_the_beginning():
     assert follower().hear(chunk(3, b"de", last=True)) == [("b", SnapshotReceived("a", 2, 9, 3, 0))]
+
+
+@pytest.mark.contract("N2")
+@pytest.mark.parametrize("sender", ["b", "c"])
+def test_a_follower_that_was_restarted_goes_on_from_what_its_storage_has(sender):
+    member = Keeper("a", restored=Restored(2, None, download=Download(NINE, 5, 3)))
+    member.received = b"abc"
+
+    assert member.hear(chunk(0, b"a", sender=sender)) == [(sender, SnapshotReceived("a", 2, 9, 0, 3))]
+    assert member.hear(chunk(3, b"de", sender=sender, last=True)) == [(sender, AppendAccepted("a", 2, 9))]
+    assert (member.installs, member.state) == ([NINE], [b"abcde"])
+
+
+@pytest.mark.contract("N2")
+def test_nothing_but_the_end_may_be_missing_after_a_restart():
+    member = Keeper("a", restored=Restored(2, None, download=Download(NINE, 5, 3)))
+    member.received = b"abc"
+    member.hear(chunk(0, b"a"))
+
+    assert member.hear(chunk(3, b"", last=True)) == [("b", AppendAccepted("a", 2, 9))]
+    assert member.state == [b"abc"]
+
+
+@pytest.mark.contract("N2", "N3")
+def test_what_has_another_content_than_was_sent_is_not_installed_but_sent_anew():
+    member = follower()
+    member.fits = False
+    member.hear(chunk(0, b"abc"))
+
+    assert member.hear(chunk(3, b"de", last=True)) == []
+    assert (member.installs, member.node.snapshots.installing, member.node.snapshots.download) == ([], None, None)
+
+    member.fits = True
+    assert member.hear(chunk(3, b"de", last=True)) == [("b", SnapshotReceived("a", 2, 9, 3, 0))]
+    assert member.hear(chunk(0, b"abcde", last=True)) == [("b", AppendAccepted("a", 2, 9))]
+    assert member.state == [b"abcde"]
+
+
+@pytest.mark.contract("N2", "N3")
+def test_nothing_is_installed_before_its_content_was_looked_at():
+    member = follower()
+    member.fits = None
+    member.hear(chunk(0, b"abc", last=True))
+    member.node.snapshots.checked(Snapshot(12, 2, 33, ABC), True)
+    member.effects()
+
+    assert (member.installs, member.node.snapshots.installing) == ([], NINE)
+    assert member.hear(Append("b", 2, 3, 1, 3, entries(2, first=4))) == [], "the log waits to be replaced"
+
+    member.node.snapshots.checked(NINE, True)
+    member.effects()
+    assert member.installs == [NINE]
 
 
 @pytest.mark.contract("N2")
@@ -406,17 +472,37 @@ def test_the_download_goes_on_after_a_term_without_another_leader():
 
 
 @pytest.mark.contract("N2")
+def test_the_download_goes_on_with_another_leader_that_has_the_same_bytes():
+    member = follower()
+    member.hear(chunk(0, b"abc"))
+
+    answers = [member.hear(chunk(offset, b"de", sender="c", term=3)) for offset in (0, 3)]
+
+    assert answers == [
+        [("c", SnapshotReceived("a", 3, 9, 0, 3))],
+        [("c", SnapshotReceived("a", 3, 9, 3, 5))],
+    ]
+    assert member.received == b"abcde"
+
+
+@pytest.mark.contract("N2")
 @pytest.mark.parametrize(
     "other",
-    [{"sender": "c", "term": 3}, {"snapshot": Snapshot(12, 2, 33, ABC)}],
-    ids=["another leader", "a newer snapshot"],
+    [
+        {"sender": "c", "term": 3, "fingerprint": 6},
+        {"fingerprint": 6},
+        {"snapshot": Snapshot(12, 2, 33, ABC)},
+        {"snapshot": Snapshot(9, 2, 34, ABC)},
+    ],
+    ids=["other bytes of another leader", "other bytes", "a newer snapshot", "another of the same entry"],
 )
-def test_chunks_of_another_leader_or_snapshot_start_over(other):
+def test_chunks_of_other_bytes_or_another_snapshot_start_over(other):
     member = follower()
     member.hear(chunk(0, b"abc"))
 
     answer = member.hear(chunk(3, b"de", **other))
     assert answer[0][1].size_bytes == 0
+    assert member.node.snapshots.download == Download(NINE, 5, 3), "only a first chunk begins another download"
     answer = member.hear(chunk(0, b"xy", **other))
 
     assert answer[0][1].size_bytes == 2
@@ -550,7 +636,7 @@ def test_entries_and_installation_in_one_turn():
 
     sent = member.hear(Append("b", 2, 3, 1, 2, entries(2, first=4)), chunk(0, b"abc", last=True))
     assert sent == []
-    assert [write.install for write in member.writes] == [NINE]
+    assert [write.install for write in member.writes] == [None, NINE]
     member.complete()
     member.restore()
 

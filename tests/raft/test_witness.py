@@ -266,14 +266,14 @@ def test_a_witness_that_needs_what_was_cut_off_is_sent_where_the_snapshot_goes_a
     member.hear(AppendRejected("w", 2, 1, 0, 0))
 
     assert member.node.snapshots.requests == []
-    assert only(SnapshotChunk, member.sent) == [SnapshotChunk("a", 2, snapshot, 0, b"", True)]
+    assert only(SnapshotChunk, member.sent) == [SnapshotChunk("a", 2, snapshot, 0, 0, b"", True)]
 
 
 @pytest.mark.contract("M8", "N3")
 def test_a_witness_takes_up_the_place_of_a_snapshot_and_its_configuration():
     there = Snapshot(9, 2, 55, Configuration(("a", "c", "w"), witnesses=("w",)))
     member = witness(term=2, log=(1,))
-    member.hear(SnapshotChunk("a", 2, there, 0, b"", True))
+    member.hear(SnapshotChunk("a", 2, there, 0, 0, b"", True))
     member.node.snapshots.restored(there)
     sent = member.effects()
 

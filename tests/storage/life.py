@@ -1,5 +1,7 @@
 """Carries out a script on a disk."""
 
+from raft.messages import SnapshotChunk
+from raft.ready import Write
 from storage.disk import perform
 from storage.identity import Identity
 from storage.store import Store, create
@@ -38,6 +40,9 @@ class Life:
         store, disk = self.store, self.disk
         for chunk in step.chunks:
             perform(disk, store.receive_chunk(chunk))
+            assert not chunk.last or store.check_received() == (True, [])
+        if not step.writes and step.chunks:
+            return
         if step.save is not None:
             snapshot, content = step.save
             perform(disk, store.begin_snapshot(snapshot))
@@ -69,3 +74,22 @@ def seen(stored):
     newest, content = stored.snapshots[-1] if stored.snapshots else (None, None)
     entries = tuple(entry for entry in stored.entries if newest is None or entry.index > newest.index)
     return stored.term, stored.vote, stored.cluster, newest, content, entries
+
+
+def finish_download(store, disk, script):
+    """Receive the rest of what a crash has left of a snapshot, and install it; return how much was there."""
+    download = store.restored.download
+    if download is None:
+        return 0
+    sent = script.sent[download.fingerprint]
+    assert (download.snapshot, download.size_bytes) == (sent.snapshot, min(download.size_bytes, len(sent.content)))
+    rest = sent.content[download.size_bytes :]
+    chunk = SnapshotChunk("c", 1, sent.snapshot, download.fingerprint, download.size_bytes, rest, True)
+    perform(disk, store.receive_chunk(chunk))
+    assert store.check_received() == (True, [])
+    perform(disk, store.write([Write(1, None, None, (), install=sent.snapshot)])[0])
+    again = Store(disk, SEGMENT_BYTES)
+    newest = again.restored.snapshot
+    assert (newest, again.restored.download) == (sent.snapshot, None)
+    assert b"".join(again.find_snapshot(newest).pieces()) == sent.content
+    return download.size_bytes

@@ -8,19 +8,27 @@ from raft.membership import Configuration
 from raft.messages import SnapshotChunk
 from raft.ready import Write
 from raft.snapshot import Snapshot
+from storage.fingerprint import EMPTY, extended
 
 CONFIGURATION = Configuration(("a", "b", "c"))
+INSTALLED_MS = 1  # the log time of snapshots that a leader sends
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What is stored: what a node that starts now must find."""
+    """What is stored: what a node that starts now must find.
+
+    Attributes:
+        uncut: the entries, and those before them that were cut off: what is still there of them may be found too, when
+            the snapshot is damaged that stands for them.
+    """
 
     term: int = 0
     vote: str | None = None
     cluster: int = 0
     base: tuple[int, int] = (0, 0)
     entries: tuple[Entry, ...] = ()
+    uncut: tuple[Entry, ...] = ()
     snapshots: tuple[tuple[Snapshot, bytes], ...] = ()
 
     @property
@@ -43,13 +51,14 @@ class Stored:
         if index > stored.base[0]:
             holds = stored.term_at(index) == term
             kept = tuple(entry for entry in stored.entries if entry.index > index) if holds else ()
-            stored = replace(stored, base=write.base, entries=kept)
+            stored = replace(stored, base=write.base, entries=kept, uncut=stored.uncut if holds else ())
         if write.entries:
             first = write.entries[0].index
             before = tuple(entry for entry in stored.entries if entry.index < first)
-            stored = replace(stored, entries=before + write.entries)
+            uncut = tuple(entry for entry in stored.uncut if entry.index < first)
+            stored = replace(stored, entries=before + write.entries, uncut=uncut + write.entries)
         if write.install is not None:
-            stored = replace(stored, base=(write.install.index, write.install.term), entries=())
+            stored = replace(stored, base=(write.install.index, write.install.term), entries=(), uncut=())
             stored = stored.saved(write.install, content)
         return stored
 
@@ -59,11 +68,34 @@ class Stored:
 
 @dataclass
 class Step:
-    """One thing that a member asks of its storage: writes together, or a snapshot of its own, or a mark when idle."""
+    """One thing that a member asks of its storage: writes, chunks, a snapshot of its own, or a mark when idle."""
 
     writes: list[Write] = field(default_factory=list)
     chunks: list[SnapshotChunk] = field(default_factory=list)
     save: tuple[Snapshot, bytes] | None = None
+
+
+@dataclass
+class Sent:
+    """A snapshot that a leader sends, and how much of it has been received."""
+
+    snapshot: Snapshot
+    content: bytes
+    received: int = 0
+
+    @property
+    def fingerprint(self):
+        return extended(EMPTY, self.content)
+
+    def chunks(self, *ends):
+        """The next chunks, up to these offsets."""
+        chunks = []
+        for end in ends:
+            data = self.content[self.received : end]
+            last = end == len(self.content)
+            chunks.append(SnapshotChunk("b", 1, self.snapshot, self.fingerprint, self.received, data, last))
+            self.received = end
+        return chunks
 
 
 class Script:
@@ -71,10 +103,14 @@ class Script:
 
     Attributes:
         stored: what must be found now.
+        sent: the snapshots that were sent so far, by their fingerprints.
+        download: the one that is being received, or None.
     """
 
     def __init__(self, seed):
         self.stored = Stored()
+        self.sent = {}
+        self.download = None
         self._random = random.Random(seed)
         self._number = 0
 
@@ -82,7 +118,8 @@ class Script:
         """Return the next `Step`, and what must be found after each write of it."""
         stored = self.stored
         kind = self._random.choices(
-            ("append", "vote", "truncate", "save", "cut", "install", "group", "idle"), (10, 3, 3, 3, 3, 1, 3, 1)
+            ("append", "vote", "truncate", "save", "cut", "install", "group", "idle", "receive"),
+            (10, 3, 3, 3, 3, 1, 3, 1, 4),
         )[0]
         step = Step()
         found = []
@@ -92,6 +129,8 @@ class Script:
             snapshot = Snapshot(index, stored.term_at(index), index * 7, CONFIGURATION)
             step.save = (snapshot, self._content())
             found.append(stored.saved(*step.save))
+        elif kind == "receive":
+            step.chunks = self._receive(stored)
         elif kind == "idle":
             pass
         else:
@@ -124,15 +163,28 @@ class Script:
             entries = self._entries(stored.last + 1, stored.term) if draw.random() < 0.3 else ()
             return Write(self._number, None, None, entries, (index, stored.term_at(index))), b""
         if kind == "install":
-            snapshot = Snapshot(stored.last + draw.randint(1, 30), stored.term, 1, CONFIGURATION)
-            content = self._content()
-            cuts = sorted({0, len(content), *(draw.randint(0, len(content)) for _ in range(3))})
-            step.chunks = [
-                SnapshotChunk("b", stored.term, snapshot, at, content[at:to], to == len(content))
-                for at, to in zip(cuts, cuts[1:], strict=False)
-            ]
-            return Write(self._number, None, None, (), install=snapshot), content
+            sent = self._sent_now(stored)
+            begin, end = sent.received, len(sent.content)
+            step.chunks = sent.chunks(*sorted(draw.randint(begin, end - 1) for _ in range(3)), end)
+            self.download = None
+            return Write(self._number, None, None, (), install=sent.snapshot), sent.content
         return Write(self._number, None, None, self._entries(stored.last + 1, stored.term)), b""
+
+    def _receive(self, stored):
+        """Some more of a snapshot, but not all."""
+        if stored.term == 0:
+            return []
+        sent = self._sent_now(stored)
+        return sent.chunks(min(sent.received + self._random.choice((100, 70_000)), len(sent.content) - 1))
+
+    def _sent_now(self, stored):
+        """The snapshot that is being received; another one when the log has come as far, and now and then anyway."""
+        draw = self._random
+        if self.download is None or self.download.snapshot.index <= stored.last or draw.random() < 0.1:
+            snapshot = Snapshot(stored.last + draw.randint(1, 30), stored.term, INSTALLED_MS, CONFIGURATION)
+            self.download = Sent(snapshot, self._content(70_000, 200_000))
+            self.sent[self.download.fingerprint] = self.download
+        return self.download
 
     def _entries(self, first, term):
         draw = self._random
@@ -141,5 +193,5 @@ class Script:
             for index in range(first, first + draw.randint(1, 5))
         )
 
-    def _content(self):
-        return self._random.randbytes(self._random.choice((1, 100, 3000, 70_000)))
+    def _content(self, *sizes):
+        return self._random.randbytes(self._random.choice((1, 100, 3000, 70_000, *sizes)))

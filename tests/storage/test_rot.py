@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from storage.errors import DamagedStorage, NewerFormat, NoDataDirectory, StorageError
 from storage.segment import BATCH_BYTES, file_name, number_of, place, read_batch
 from storage.store import Store
-from tests.storage.life import IDENTITY, SEGMENT_BYTES, Life, seen, view
+from tests.storage.life import IDENTITY, SEGMENT_BYTES, Life, finish_download, seen, view
+from tests.storage.script import INSTALLED_MS
 from transport_sim.faulty_disk import FaultyDisk
 
 EXAMPLES = int(os.environ.get("QUORATE_ROT_EXAMPLES", "2000"))
@@ -84,10 +85,11 @@ def test_what_rots_is_named_or_does_not_matter(rot):
         for snapshot, saved in stored.snapshots
     )
     assert any(
-        tuple(entry for entry in stored.entries if entry.index > restored.base[0]) == restored.entries
+        tuple(entry for entry in stored.uncut if entry.index > restored.base[0]) == restored.entries
         for stored in life.states
-        if restored.base[0] >= stored.base[0]
+        if restored.base[0] >= (stored.uncut[0].index - 1 if stored.uncut else stored.base[0])
     )
+    finish_download(store, disk, life.script)
 
 
 @pytest.mark.contract("D1")
@@ -136,3 +138,27 @@ def test_a_ballot_without_a_good_copy_stops_the_node():
 def test_an_empty_directory_is_no_data_directory():
     with pytest.raises(NoDataDirectory, match="no file identity"):
         Store(FaultyDisk())
+
+
+@pytest.mark.contract("D1")
+@pytest.mark.parametrize("seed", range(5))
+def test_the_snapshot_before_takes_the_place_of_a_damaged_one_with_its_log(seed):
+    life = lived(seed)
+    disk = copy.deepcopy(life.disk)
+    names = sorted(name for name in disk.names() if name.endswith(".snap"))
+    assert len(names) == 2
+    disk.flip(names[-1], 200, 1)
+
+    try:
+        store = Store(disk, SEGMENT_BYTES)
+    except DamagedStorage as damage:
+        # It was installed, and the log that lies between the two was never here.
+        newest, _ = life.acknowledged.snapshots[-1]
+        assert newest.stamp_ms == INSTALLED_MS, damage
+        return
+    assert [problem.file for problem in store.recovered.passed_over] == names[-1:]
+    assert (store.restored.snapshot, store.restored.term) == (
+        life.acknowledged.snapshots[-2][0],
+        life.acknowledged.term,
+    )
+    assert store.recovered.last == life.acknowledged.last

@@ -19,7 +19,7 @@ from raft.messages import (
     VoteReply,
     VoteRequest,
 )
-from raft.observer import ConfigurationChanged, FollowerHealth, MessageDropped, Refused
+from raft.observer import ConfigurationChanged, DownloadBegun, FollowerHealth, MessageDropped, Refused
 from raft.progress import REPLICATE
 from raft.ready import Answer
 from tests.micropython.replay import Replay
@@ -76,6 +76,7 @@ EVENTS = (
     "snapshot chunk sent",
     "snapshot chunk sent behind the first",
     "snapshot chunk too late for its term",
+    "snapshot continued after a restart or with another leader",
     "snapshot gone",
     "snapshot installed",
     "snapshot made",
@@ -190,6 +191,8 @@ class Watched(Replay):
             reached["follower stuck" if event.stuck else "follower recovered"] += 1
         elif isinstance(event, MessageDropped):
             reached["dropped: " + event.reason] += 1
+        elif isinstance(event, DownloadBegun):
+            reached["snapshot continued after a restart or with another leader"] += event.size_bytes > 0
         elif isinstance(event, Refused):
             reached["told that its disk is another's"] += 1
         elif isinstance(event, ConfigurationChanged):
