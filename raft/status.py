@@ -3,6 +3,7 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .node import Node
+    from .progress import Progress
 
 
 class FollowerStatus:
@@ -13,15 +14,17 @@ class FollowerStatus:
         state: "probe" or "replicate" (see `progress.py`).
         match_index: how far its log is known to equal the leader's, durably.
         stuck: whether it makes no progress although entries wait for it (contract R8).
+        feature_level: the highest that its program supports, as it said last; 0 when it has said nothing in this term.
     """
 
-    __slots__ = ("id", "match_index", "state", "stuck")
+    __slots__ = ("feature_level", "id", "match_index", "state", "stuck")
 
-    def __init__(self, id: str, state: str, match_index: int, stuck: bool) -> None:
+    def __init__(self, id: str, progress: "Progress", stuck: bool) -> None:
         self.id = id
-        self.state = state
-        self.match_index = match_index
+        self.state = progress.state
+        self.match_index = progress.match_index
         self.stuck = stuck
+        self.feature_level = progress.feature_level
 
     def __repr__(self) -> str:
         return f"FollowerStatus({self.id!r}, {self.state!r}, match_index={self.match_index}, stuck={self.stuck})"
@@ -53,6 +56,10 @@ class Status:
         witness: whether it has the node as a witness: it counts, and has no state machine.
         witness_mode: how a leader uses its witnesses, `NORMAL` or `DEGRADED` (contract M8); None where there are none,
             and unless the node leads.
+        feature_level: the level in force, as far as the node knows (contract M10).
+        supported_level: the highest that its program supports, or that its `Config` allows.
+        upgrade_waits_for: the members that keep the level below what the leader supports, because their programs
+            support less or they are not heard, in order; empty unless the node leads.
         transfer: the member that the node is handing leadership to, or None.
         followers: a tuple of `FollowerStatus`, empty unless the node leads.
     """
@@ -61,6 +68,7 @@ class Status:
         "applied_index",
         "commit_index",
         "configuration",
+        "feature_level",
         "first_index",
         "followers",
         "id",
@@ -68,8 +76,10 @@ class Status:
         "leader",
         "learner",
         "role",
+        "supported_level",
         "term",
         "transfer",
+        "upgrade_waits_for",
         "witness",
         "witness_mode",
     )
@@ -91,6 +101,9 @@ class Status:
         self.witness_mode: "str | None" = None
         if leading is not None and node.configuration.witnesses:
             self.witness_mode = DEGRADED if leading.witness_mode.degraded else NORMAL
+        self.feature_level = node.features.level
+        self.supported_level = node.config.feature_level
+        self.upgrade_waits_for = () if leading is None else leading.reconfiguration.upgrade.waits_for(node.now)
         self.transfer = None if node.transfer is None else node.transfer.target
         self.followers = () if leading is None else leading.follower_statuses()
 

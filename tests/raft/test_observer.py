@@ -174,6 +174,12 @@ def install_a_snapshot(level):
     return [member]
 
 
+def raise_the_feature_level(level):
+    member = watched(level, voters="a", program=2)
+    member.campaign()
+    return [member]
+
+
 def break_the_disk(level):
     alone = Alone(level)
     alone.now = alone.alarm
@@ -183,7 +189,15 @@ def break_the_disk(level):
     return [alone]
 
 
-SCRIPTS = (follow_and_vote, campaign_in_vain, lead, send_a_snapshot, install_a_snapshot, break_the_disk)
+SCRIPTS = (
+    follow_and_vote,
+    campaign_in_vain,
+    lead,
+    send_a_snapshot,
+    install_a_snapshot,
+    raise_the_feature_level,
+    break_the_disk,
+)
 
 
 def events(level, *scripts):
