@@ -91,7 +91,8 @@ class Config:
         self.snapshot_tail_entries = 0
         self.snapshot_chunk_bytes = 0
         self.feature_level = 0
-        fields = (*_FIELDS, ("feature_level", self.program_level, BASE_LEVEL, self.program_level))
+        fields = list(_FIELDS)
+        fields.append(("feature_level", self.program_level, BASE_LEVEL, self.program_level))
         for name, default, smallest, largest in fields:
             value = settings.pop(name, default)
             if type(value) is not int or not smallest <= value <= largest:

@@ -193,6 +193,17 @@ def test_what_is_told_last_counts():
     assert levels_in_log(member.node) == {}
 
 
+def test_a_member_that_goes_back_to_an_older_program_holds_the_level_down():
+    member = upgraded_leader()
+    member.echo("b", level=3)
+    member.wait(100)
+    member.echo("b", level=1)
+
+    member.echo("c", level=3)
+
+    assert levels_in_log(member.node) == {}
+
+
 def test_who_is_silent_does_not_count():
     # It may be starting with an older program just now.
     member = upgraded_leader("abcde")
@@ -210,24 +221,19 @@ def test_who_is_silent_does_not_count():
     assert list(levels_in_log(member.node).values()) == [3]
 
 
+@pytest.mark.contract("M6", "M10")
 def test_what_another_incarnation_told_does_not_count():
-    # b was replaced by a machine with an older program, and an echo of the old one comes late.
-    bound = {"incarnations": {"a": 1, "b": 2, "c": 3}, "cluster": 7}
-    member = Member("a", "abc", parts=bound, incarnation=1, program=3)
-    member.node.identity.cluster = 7
-    member.node.become_leader(0, {})
-    member.effects()
+    # b was replaced by a machine with an older program, and an echo of the old machine comes late.
+    cluster = three(3, 1, 3, bound=True)
+    cluster.cut_link("b", "a")
+    cluster.run(150)
+    leader = cluster.nodes["a"]
+    of_old_machine = HeartbeatEcho("b", leader.term, leader.role.round, 0, 0, 3)
 
-    def says(sender, incarnation, level):
-        round = member.node.role.round
-        member.hear(signed(HeartbeatEcho(sender, 0, round, 0, 0, level), incarnation=incarnation, cluster=7))
+    cluster.tell("a", signed(of_old_machine, incarnation=99, cluster=leader.identity.cluster))
 
-    member.node.term = 1
-    assert member.node.configuration.incarnations["b"] == 2
-    says("c", 3, 3)
-    says("b", 99, 3)
-
-    assert levels_in_log(member.node) == {}
+    assert set(levels_in_log(leader).values()) == {1}
+    assert leader.dropped["wrong incarnation"] == 1
 
 
 def test_nothing_is_raised_before_the_leader_has_committed_in_its_term():
@@ -321,7 +327,7 @@ def test_a_node_takes_what_its_program_supports():
 
 
 def test_a_node_stops_before_it_stores_a_snapshot_that_its_program_does_not_support():
-    member = old_follower()
+    member = old_follower(by_hand=True)
     snapshot = Snapshot(9, 2, 0, at_level(3))
 
     with pytest.raises(ProgramTooOld):
@@ -347,6 +353,13 @@ def test_a_node_starts_with_nothing_that_a_later_program_writes_in_another_way()
 
     with pytest.raises(ProgramTooOld, match="level 77"):
         Node("a", at_level(1), config_of(2), Restored(1, None, log))
+
+
+def test_a_snapshot_holds_the_level_as_of_its_last_entry():
+    member = old_follower(by_hand=True)
+    member.hear(Append("b", 2, 2, 1, 3, (brings(3, 2, at_level(2)),)))
+
+    assert member.save().configuration == at_level(2)
 
 
 def test_a_snapshot_brings_the_level_with_it():
