@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from actors.session_table import SessionLimits
 from raft.config import Config
 from raft.entries import CONFIGURATION
+from raft.features import BASE_LEVEL
 from raft.membership import Configuration
 from raft.message import Message
 from raft.node import Node
@@ -43,6 +44,7 @@ class Stage:
         seed: decides what the script leaves open: timeouts and latencies.
         priorities: those of the first members, where not 0.
         drifts_ppm: by how many millionths the clocks of some run too fast.
+        programs: the feature level of the first program on each machine; all run this very one when None.
         settings: those of `Config`; the defaults where they are not given.
 
     Attributes:
@@ -58,6 +60,7 @@ class Stage:
         seed: int = 1,
         priorities: Mapping[str, int] | None = None,
         drifts_ppm: Mapping[str, int] | None = None,
+        programs: Mapping[str, int] | None = None,
         **settings: int,
     ) -> None:
         ids = [f"n{number}" for number in range(1, nodes + spares + 1)]
@@ -73,6 +76,7 @@ class Stage:
             weather=Weather(),
             disk_speed=DiskSpeed(hasty=0.0),
             drifts_ppm=drifts_ppm or {},
+            programs={id: programs.get(id, BASE_LEVEL) for id in ids} if programs else {},
         )
         self.story: list[str] = []
         self._cluster = Cluster(Chance(seed), setting)
