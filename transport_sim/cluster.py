@@ -120,6 +120,7 @@ class Cluster:
             chance=chance,
             network=self.network,
             checker=self.checker,
+            levels=self.levels,
             configuration=setting.configuration,
             programs=self.programs,
             disk_speed=setting.disk_speed,

@@ -33,6 +33,7 @@ from .shadow import InvariantError
 
 if TYPE_CHECKING:
     from .invariants import Checker
+    from .levels import Levels
     from .spotter import Spotter
     from .traces.recording import Recorder
 
@@ -56,6 +57,7 @@ class World:
     chance: Chance
     network: Network
     checker: Checker
+    levels: Levels
     configuration: Configuration
     programs: Programs
     disk_speed: DiskSpeed
@@ -320,6 +322,7 @@ class Host:
             self._world.trace.record("crash", node=self.id, why=str(error))
         self._world.faults["lost-write"] += self.disk.crash()
         if isinstance(error, ProgramTooOld):
+            self._world.levels.stopped(self, error.level)
             self._world.faults["old-program"] += 1
             self._world.programs.upgrade(self.id, error.level)
             self._world.scheduler.after(UPGRADE_US, self._start_if_down)

@@ -56,6 +56,13 @@ class Levels:
             self._check_raise(host)
         self._seen[host.id] = (node, in_force, newest)
 
+    def stopped(self, host: Host, level: int) -> None:
+        """A node stopped because it was sent this level: nothing of that level may be on its disk."""
+        stored = [Configuration.decode(entry.data) for entry in host.disk.entries if entry.kind == CONFIGURATION]
+        stored += [snapshot.configuration for snapshot, _ in host.disk.snapshots]
+        if any(configuration.feature_level >= level for configuration in stored):
+            raise InvariantError("M10", f"{host.id} stops for level {level}, and has stored something of it")
+
     def _follow_commit(self, host: Host) -> None:
         log = host.node.log
         for index in range(len(self._committed), log.commit_index + 1):

@@ -70,6 +70,8 @@ class Recovery:
 
     def raise_level(self) -> None:
         """Run until the feature level is the highest that all members support (contract M10)."""
+        if not self._cluster.programs.differ:
+            return
         self._run_while_alive(self._level_has_risen, "the feature level does not rise", "M10")
 
     def _level_has_risen(self) -> bool:
@@ -80,7 +82,7 @@ class Recovery:
         return leader.node.features.level == min(supported)
 
     def converge(self) -> None:
-        """Run until all members have the same log, and have applied it.
+        """Run until all members have the same log, have applied it, and know the same feature level.
 
         Messages are not lost for ever: where leaders lose their quorum by it more often than a snapshot of many small
         pieces takes, nobody would ever catch up.
@@ -141,7 +143,10 @@ class Recovery:
         checker = self._cluster.checker
         chain = checker.chain_of(first)
         return all(
-            host.node.log.applied_index == last_index and checker.chain_of(host) == chain for host in self._members()
+            host.node.log.applied_index == last_index
+            and checker.chain_of(host) == chain
+            and host.node.features.level == first.node.features.level
+            for host in self._members()
         )
 
     def _members(self) -> list[Host]:

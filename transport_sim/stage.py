@@ -196,6 +196,13 @@ class Stage:
             self._tell(f"{id} starts")
             self.host(id).start()
 
+    def upgrade(self, *ids: str, level: int | None = None) -> None:
+        """Start nodes with the next program, or with the one that supports a level."""
+        for id in ids:
+            self._cluster.programs.upgrade(id, level)
+            self._tell(f"{id} gets a newer program")
+            self.restart(id)
+
     def lose(self, *ids: str) -> None:
         """Lose machines for good, with their disks."""
         for id in ids:
