@@ -12,6 +12,7 @@ from .histories import HISTORIES
 from .members_and_reads import MEMBERS_AND_READS
 from .mutation import Mutation, in_actors, in_core
 from .storage_and_clocks import STORAGE_AND_CLOCKS
+from .upgrades import UPGRADES
 
 __all__ = ["MUTATIONS", "Mutation"]
 
@@ -117,8 +118,8 @@ MUTATIONS = (
         (
             (
                 "raft/follower.py",
-                "message.round, node.log.settled_index, promise_ms)",
-                "message.round, node.log.last_index, promise_ms)",
+                "message.round, node.log.settled_index, promise_ms,",
+                "message.round, node.log.last_index, promise_ms,",
             ),
             (
                 "raft/leader.py",
@@ -306,4 +307,5 @@ MUTATIONS = (
     *MEMBERS_AND_READS,
     *HISTORIES,
     *STORAGE_AND_CLOCKS,
+    *UPGRADES,
 )
