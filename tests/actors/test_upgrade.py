@@ -58,9 +58,7 @@ def test_a_downgrade_is_refused_and_the_member_can_come_back():
         wait_until(lambda: levels(cluster) == [2, 2, 2])
         cluster.stop("n2", T)
 
-        with pytest.raises(
-            ProgramTooOld, match="level 2, and this program supports levels up to 1; start"
-        ):
+        with pytest.raises(ProgramTooOld, match="level 2, and this program supports levels up to 1; start"):
             cluster.restart("n2", program(1))
         assert cluster.status()[1].state == "down"
         cluster.put("key", "without it", T)
