@@ -72,6 +72,7 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         InvalidConfig: when an argument is out of its bounds.
         DirectoryInUse: another cluster has the directory.
         StorageError: what is stored there cannot be used; it says why.
+        ProgramTooOld: what is stored there is of a feature level that this program does not support.
     """
 
     def __init__(
@@ -328,16 +329,25 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         supervisor.crash()
         supervisor.join()
 
-    def restart(self, node: str | int) -> None:
+    def restart(self, node: str | int, config: Config | None = None) -> None:
         """Start a node that is down, from its storage and with a fresh state machine.
+
+        Args:
+            node: its id or position.
+            config: its own settings from now on, as after an upgrade; what it had when None.
 
         Raises:
             UnknownNode: when there is no such node.
             AlreadyRunning: when it runs.
+            InvalidConfig: when config is no Config.
+            ProgramTooOld: when the cluster is at a feature level that the node's config does not support.
             ClusterClosed: after `close`.
         """
         self._check_open()
-        self._nodes.start(self._nodes.named(node))
+        id = self._nodes.named(node)
+        if config is not None:
+            self._nodes.configure(id, config)
+        self._nodes.start(id)
 
     def erase(self, node: str | int) -> None:
         """Give a node that is down an empty storage, as if its disk had been replaced.

@@ -9,6 +9,7 @@ from typing import Any
 from pykka import Future
 
 from raft.config import Config
+from raft.errors import InvalidConfig
 from raft.membership import Configuration
 from raft.observer import DEBUG, ESSENTIAL
 
@@ -35,6 +36,7 @@ class LocalNode:
         witness: whether it has no state machine (contract M8).
         configuration: with whom it begins; None when others add it, and once its storage was erased.
         storage: survives its crashes.
+        config: with what it starts; None for the config of all.
         machine: the state machine of its last run; None for a witness.
         supervisor: starts it and takes it down.
     """
@@ -44,6 +46,7 @@ class LocalNode:
         self.witness = witness
         self.configuration = configuration
         self.storage = storage
+        self.config: Config | None = None
         self.machine: StateMachine | None = None
         self.supervisor: Supervisor
 
@@ -159,6 +162,19 @@ class LocalNodes:
         node.storage = self._place.make(id, node.witness, None)
         node.configuration = None
 
+    def configure(self, id: str, config: Config) -> None:
+        """Give a node that is down settings of its own.
+
+        Raises:
+            InvalidConfig: when they are none.
+            AlreadyRunning: when it runs.
+        """
+        if not isinstance(config, Config):
+            raise InvalidConfig("config", config, "a Config or None")
+        if self._nodes[id].supervisor.running:
+            raise AlreadyRunning(id)
+        self._nodes[id].config = config
+
     # What they do
 
     def start(self, id: str) -> None:
@@ -204,7 +220,7 @@ class LocalNodes:
         actor = NodeActor.spawn(
             node.id,
             node.configuration,
-            self._config,
+            self._config if node.config is None else node.config,
             self._next_seed,
             clock=self.clock,
             storage=node.storage,

@@ -1,6 +1,7 @@
 """The settings of a node, each with its unit, default, bounds and reason. All times are milliseconds."""
 
 from .errors import InvalidConfig
+from .features import BASE_LEVEL, FEATURE_LEVEL
 
 LIMIT = (1 << 30) - 1  # larger integers take memory of their own on 32-bit boards
 
@@ -57,10 +58,19 @@ class Config:
         snapshot_tail_entries: how many entries before the snapshot stay in the log, so that a follower that is a
             little behind needs no snapshot. Default 1000.
         snapshot_chunk_bytes: most bytes of a snapshot in one message. Default 256 KiB.
+        feature_level: the highest feature level that this node supports (contract M10). 1 to `program_level`, the
+            default. While a single member holds it down, the level of the cluster does not rise, and all members can
+            go back to the older program.
 
     Raises:
         InvalidConfig: names the field, the value and the bound.
+
+    Attributes:
+        program_level: the highest feature level that the program supports; a class of its own that says another one
+            stands for another program.
     """
+
+    program_level = FEATURE_LEVEL
 
     def __init__(self, **settings: int) -> None:
         self.election_timeout_ms = 0
@@ -80,13 +90,16 @@ class Config:
         self.snapshot_bytes = 0
         self.snapshot_tail_entries = 0
         self.snapshot_chunk_bytes = 0
-        for name, default, smallest, largest in _FIELDS:
+        self.feature_level = 0
+        fields = list(_FIELDS)
+        fields.append(("feature_level", self.program_level, BASE_LEVEL, self.program_level))
+        for name, default, smallest, largest in fields:
             value = settings.pop(name, default)
             if type(value) is not int or not smallest <= value <= largest:
                 raise InvalidConfig(name, value, f"an integer from {smallest} to {largest}")
             setattr(self, name, value)
         for name in sorted(settings):
-            raise InvalidConfig(name, settings[name], "one of: " + ", ".join([field[0] for field in _FIELDS]))
+            raise InvalidConfig(name, settings[name], "one of: " + ", ".join([field[0] for field in fields]))
         if self.heartbeat_interval_ms * 3 > self.election_timeout_ms:
             raise InvalidConfig(
                 "heartbeat_interval_ms",

@@ -227,6 +227,25 @@ class NotCaughtUp(ChangeRefused):
         self.last_index = last_index
 
 
+class MemberTooOld(ChangeRefused):
+    """A new voter runs a program that does not support the feature level in force (contract M10). It stays a learner.
+
+    Attributes:
+        member: its id.
+        level: the level in force.
+        supported: the highest level that its program supports.
+    """
+
+    def __init__(self, member: str, level: int, supported: int) -> None:
+        super().__init__(
+            f"the cluster is at feature level {level}, and the program of {member} supports levels up to {supported}; "
+            f"{member} stays a learner: upgrade its program, then promote it again"
+        )
+        self.member = member
+        self.level = level
+        self.supported = supported
+
+
 class OutcomeUnknown(RaftError):
     """The command entered a log, and whether it takes effect cannot be told (yet).
 
@@ -279,6 +298,23 @@ class WrongKind(FatalError):
         )
         self.member = member
         self.as_witness = as_witness
+
+
+class ProgramTooOld(FatalError):
+    """The cluster is at a feature level that this program does not support (contract M10); nothing was stored of it.
+
+    Attributes:
+        level: the level of the cluster.
+        supported: the highest level that this program supports, or that its `Config.feature_level` allows.
+    """
+
+    def __init__(self, level: int, supported: int) -> None:
+        super().__init__(
+            f"the cluster is at feature level {level}, and this program supports levels up to {supported}; start the "
+            "node with a newer program, or without a Config.feature_level that holds it down"
+        )
+        self.level = level
+        self.supported = supported
 
 
 class MalformedConfiguration(FatalError):

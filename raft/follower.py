@@ -110,7 +110,9 @@ class Follower(Role):
             if message.commit <= node.log.applied_index:
                 node.current_ms = now
         promise_ms = node.restraint.promise(now)
-        echo = HeartbeatEcho(node.id, node.term, message.round, node.log.settled_index, promise_ms)
+        echo = HeartbeatEcho(
+            node.id, node.term, message.round, node.log.settled_index, promise_ms, node.config.feature_level
+        )
         node.outbox.send_in_term(message.sender, echo)
 
     def on_append(self, message: "Append", now: int) -> None:
@@ -163,6 +165,7 @@ class Follower(Role):
                 node.watch.committed()
             node.outbox.send_when_durable(message.sender, AppendAccepted(node.id, node.term, snapshot.index))
             return
+        node.features.check(snapshot.configuration)
         size_bytes = node.snapshots.receive(message)
         if node.snapshots.installing is None:
             received = SnapshotReceived(node.id, node.term, snapshot.index, message.offset, size_bytes)

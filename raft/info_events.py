@@ -1,4 +1,4 @@
-"""Events of the level `INFO`: elections, transfers of leadership, snapshots, changes of membership."""
+"""Events of the level `INFO`: elections, transfers of leadership, snapshots, changes of membership, upgrades."""
 
 from .event import INFO, Event
 
@@ -272,3 +272,20 @@ class ChangeEnded(Event):
         self.node = node
         self.index = index
         self.reason = reason
+
+
+class FeatureLevelRaised(Event):
+    """The node knows that a higher feature level is in force (contract M10).
+
+    Attributes:
+        node: id of the node.
+        feature_level: the level.
+    """
+
+    __slots__ = ("feature_level", "node")
+    FIELDS = ("node", "feature_level")
+    level = INFO
+
+    def __init__(self, node: str, feature_level: int) -> None:
+        self.node = node
+        self.feature_level = feature_level

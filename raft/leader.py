@@ -148,9 +148,7 @@ class Leader(Role):
         """Return what is known of every other member, in order of id."""
         statuses = []
         for follower in self._followers:
-            progress = self.progress[follower]
-            stuck = follower in self._stuck
-            statuses.append(FollowerStatus(follower, progress.state, progress.match_index, stuck, progress.no_room))
+            statuses.append(FollowerStatus(follower, self.progress[follower], follower in self._stuck))
         return tuple(statuses)
 
     # Time
@@ -406,7 +404,7 @@ class Leader(Role):
         promise_ms = min(message.promise_ms, config.election_timeout_ms)
         drift = config.max_clock_drift_ppm
         shortened_ms = promise_ms * (1_000_000 - drift) // (1_000_000 + drift)
-        if not progress.echoed(message.round, sent_ms, sent_ms + shortened_ms):
+        if not progress.echoed(message.round, sent_ms, sent_ms + shortened_ms, message.feature_level):
             return
         self._note_echo()
         progress.retry_lost(now, config.retry_ms, config.election_timeout_ms)

@@ -1,7 +1,7 @@
 """Messages that replicate the log: entries, and snapshots in place of entries that are gone."""
 
 from .entries import CONFIGURATION, KINDS, Entry
-from .errors import MalformedConfiguration
+from .errors import MalformedConfiguration, ProgramTooOld
 from .membership import Configuration
 from .message import Message, log_position_problem, number
 from .snapshot import LARGEST_FINGERPRINT, Snapshot
@@ -212,4 +212,6 @@ def _is_configuration(data: bytes) -> bool:
         Configuration.decode(data)
     except MalformedConfiguration:
         return False
+    except ProgramTooOld:
+        return True  # of a later program: whoever takes it into its log stops
     return True

@@ -1,6 +1,7 @@
 """Who takes part: the configuration of a cluster (paper section 6, thesis section 4)."""
 
-from .errors import InvalidConfig, MalformedConfiguration
+from .errors import InvalidConfig, MalformedConfiguration, ProgramTooOld
+from .features import BASE_LEVEL, FEATURE_LEVEL, HIGHEST_LEVEL, is_level
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ MAX_ID_LENGTH = 64
 MAX_ADDRESS_LENGTH = 255
 MAX_PRIORITY = 1000
 LARGEST_INCARNATION = (1 << 64) - 1
+LEVEL = "level "  # what the bytes of a configuration begin with that is not of the base level
 
 
 class Configuration:
@@ -27,6 +29,7 @@ class Configuration:
             member that is not in it is not bound yet.
         priorities: a dict from id to 0 to 1000; members of higher priority lead rather (contract E12). 0 if not in it.
         cluster: the id of the cluster, 1 to 2**64 - 1; 0 when it has none yet.
+        feature_level: what the members may use (contract M10), 1 to 10,000.
 
     Raises:
         InvalidConfig: when an id is malformed or listed twice, no voter is left, witnesses alone form a majority,
@@ -40,6 +43,7 @@ class Configuration:
     __slots__ = (
         "addresses",
         "cluster",
+        "feature_level",
         "halves",
         "incarnations",
         "learners",
@@ -60,6 +64,7 @@ class Configuration:
         incarnations: "dict[str, int] | None" = None,
         priorities: "dict[str, int] | None" = None,
         cluster: int = 0,
+        feature_level: int = BASE_LEVEL,
     ) -> None:
         self.voters = _checked("voters", voters)
         self.outgoing = _checked("outgoing", outgoing)
@@ -90,7 +95,25 @@ class Configuration:
                 raise InvalidConfig("witnesses", tuple(witnesses_in_it), "no majority of the voters by themselves")
         if not (cluster == 0 or _is_incarnation(cluster)):
             raise InvalidConfig("cluster", cluster, "an integer from 0 to 2**64 - 1")
+        if not is_level(feature_level):
+            raise InvalidConfig("feature_level", feature_level, f"an integer from {BASE_LEVEL} to {HIGHEST_LEVEL}")
         self.cluster = cluster
+        self.feature_level = feature_level
+
+    @classmethod
+    def first(cls, member: str, configuration: "Configuration | None") -> "Configuration":
+        """Return what a member knows at first: the configuration that it was given, or nobody's when it is to join.
+
+        Raises:
+            InvalidConfig: when the id cannot be, or is not in the configuration.
+        """
+        if configuration is None:
+            if not is_id(member):
+                raise InvalidConfig("id", member, f"a string of 1 to {MAX_ID_LENGTH} characters")
+            return cls.unknown()
+        if member not in configuration.members:
+            raise InvalidConfig("id", member, "one of the members " + ", ".join(configuration.members))
+        return configuration
 
     @classmethod
     def unknown(cls) -> "Configuration":
@@ -132,6 +155,7 @@ class Configuration:
         incarnations: "dict[str, int] | None" = None,
         priorities: "dict[str, int] | None" = None,
         cluster: "int | None" = None,
+        feature_level: "int | None" = None,
     ) -> "Configuration":
         """Return this configuration with other parts; what is said of members that are none any more is dropped.
 
@@ -152,6 +176,7 @@ class Configuration:
             _only(members, self.incarnations if incarnations is None else incarnations),
             _only(members, self.priorities if priorities is None else priorities),
             self.cluster if cluster is None else cluster,
+            self.feature_level if feature_level is None else feature_level,
         )
 
     def left(self) -> "Configuration":
@@ -161,8 +186,14 @@ class Configuration:
     # As bytes, in the log
 
     def encode(self) -> bytes:
-        """Return the configuration as bytes: the cluster, then five texts a member, each text behind its length."""
+        """Return the configuration as bytes: the cluster, then five texts a member, each text behind its length.
+
+        In front of all that stands the feature level, unless it is the base level. There every program finds it,
+        however those of later levels may write what follows.
+        """
         texts = [str(self.cluster)]
+        if self.feature_level > BASE_LEVEL:
+            texts.insert(0, LEVEL + str(self.feature_level))
         for member in self.members:
             parts = ""
             for letter, ids in self._parts():
@@ -177,8 +208,7 @@ class Configuration:
             ]
         encoded = b""
         for text in texts:
-            data = text.encode()
-            encoded += str(len(data)).encode() + b":" + data
+            encoded += _with_length(text)
         return encoded
 
     def _parts(self) -> "tuple[tuple[str, tuple[str, ...]], ...]":
@@ -190,6 +220,7 @@ class Configuration:
 
         Raises:
             MalformedConfiguration: when they are none.
+            ProgramTooOld: when a program of a later level wrote them, in a way that this one cannot read.
         """
         try:
             configuration = cls._decoded(data)
@@ -200,6 +231,9 @@ class Configuration:
             # In words of our own: those of the interpreters differ.
             problem = "it is cut off, or what should be a number or a text is none"
         if problem is not None:
+            level = _level_in_front(data)
+            if level > FEATURE_LEVEL:
+                raise ProgramTooOld(level, FEATURE_LEVEL)
             raise MalformedConfiguration(problem)
         return configuration
 
@@ -215,6 +249,9 @@ class Configuration:
             end = colon + 1 + length
             texts.append(data[colon + 1 : end].decode())
             at = end
+        level = BASE_LEVEL
+        if texts[0].startswith(LEVEL):
+            level = int(texts.pop(0)[len(LEVEL) :])
         parts: "dict[str, list[str]]" = {"v": [], "o": [], "l": [], "w": []}
         incarnations = {}
         priorities = {}
@@ -232,7 +269,7 @@ class Configuration:
             if texts[i + 4]:
                 addresses[member] = texts[i + 4]
         ids = [tuple(parts[letter]) for letter in "volw"]
-        return cls(ids[0], ids[1], ids[2], ids[3], addresses, incarnations, priorities, int(texts[0]))
+        return cls(ids[0], ids[1], ids[2], ids[3], addresses, incarnations, priorities, int(texts[0]), level)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Configuration) and self._key() == other._key()
@@ -247,6 +284,7 @@ class Configuration:
             self.incarnations,
             self.priorities,
             self.cluster,
+            self.feature_level,
         )
 
     def __hash__(self) -> int:
@@ -262,6 +300,8 @@ class Configuration:
                 shown += f", {name}={ {member: said[member] for member in sorted(said)}!r}"
         if self.cluster:
             shown += f", cluster={self.cluster}"
+        if self.feature_level > BASE_LEVEL:
+            shown += f", feature_level={self.feature_level}"
         return f"Configuration({shown})"
 
 
@@ -317,6 +357,22 @@ class Configurations:
         """Keep of all before `index` only the newest."""
         while len(self._known) > 1 and self._known[1][0] <= index:
             self._known.pop(0)
+
+
+def _level_in_front(data: bytes) -> int:
+    """Return the feature level that bytes begin with, whatever follows; the base level if they do not."""
+    try:
+        colon = data.index(b":")
+        text = data[colon + 1 : colon + 1 + int(data[:colon].decode())].decode()
+        level = int(text[len(LEVEL) :])
+    except ValueError:
+        return BASE_LEVEL
+    return level if is_level(level) and data.startswith(_with_length(LEVEL + str(level))) else BASE_LEVEL
+
+
+def _with_length(text: str) -> bytes:
+    data = text.encode()
+    return str(len(data)).encode() + b":" + data
 
 
 def _only(members: "tuple[str, ...]", said):

@@ -7,6 +7,9 @@ refused for theirs: pre-votes (contract E3) and refusals of a whole member (M6).
 member must believe although it has not heard of the sender yet: its configuration may be older than the sender's
 (thesis section 4.2.2). `from_leader` is true for those that only an elected leader sends.
 
+A field that is added later comes last, and its default is what a program means that does not know it, so that codecs
+can read what older programs send.
+
 Beside their fields all messages carry who speaks: `incarnation` and `cluster`, 0 while there is none. The node sets
 them when it sends.
 """

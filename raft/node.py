@@ -3,11 +3,12 @@
 from .candidate import Candidate, PreCandidate
 from .config import Config
 from .errors import InvalidConfig, NotLeader, ReadFailed
+from .features import Features
 from .follower import Follower
 from .identity import Identity
 from .leader import Leader
 from .log import Log
-from .membership import Configuration, is_id
+from .membership import Configuration
 from .messages import MESSAGES, Append, Heartbeat, HigherTerm, Message, SnapshotChunk, VoteRequest
 from .outbox import Outbox
 from .prng import Prng
@@ -42,12 +43,14 @@ class Node:
     Raises:
         InvalidConfig: when the id is not a member, or an argument is of the wrong kind.
         InvalidRestore: when the restored state contradicts itself.
+        ProgramTooOld: when it is of a feature level that this program does not support (contract M10).
 
     Attributes:
         term: the current term; 0 before the first election (paper section 5.1).
         vote: whom this node voted for in this term, or None.
         log: the log.
         configuration: the one in force: the newest in the log, committed or not (contract M3).
+        features: which feature level is in force (contract M10).
         identity: which incarnation of this id speaks here, and in which cluster (contract M6, M9).
         outbox: what is to be sent.
         snapshots: the snapshots: stored, received, installed.
@@ -71,12 +74,7 @@ class Node:
         seed: int = 0,
         now: int = 0,
     ) -> None:
-        if configuration is None:
-            if not is_id(id):
-                raise InvalidConfig("id", id, "a string of 1 to 64 characters")
-            configuration = Configuration.unknown()
-        elif id not in configuration.members:
-            raise InvalidConfig("id", id, "one of the members " + ", ".join(configuration.members))
+        configuration = Configuration.first(id, configuration)
         if restored is None:
             restored = Restored()
         self.id = id
@@ -88,6 +86,7 @@ class Node:
             raise InvalidConfig("config", config, "a Config")
         self.log = Log.restored(restored, configuration)
         self.configuration = self.log.configurations.newest
+        self.features = Features(self)
         self.identity = Identity(self, restored.incarnation, restored.is_witness, restored.cluster)
         self.snapshots = Snapshots(self, restored)
         self.term = restored.term
@@ -279,6 +278,7 @@ class Node:
         if self.reads.wait:
             self.reads.serve(self.now)
         self.identity.follow_commit()
+        self.features.follow_commit()
         write = self._stage()
         if write is not None:
             self.watch.write_begun(write)
@@ -311,6 +311,7 @@ class Node:
         if known.newest is not self.configuration:
             self.configuration = known.newest
             self.identity.check_kind()
+            self.features.check(known.newest)
             self.watch.configuration_changed(known.newest_index, known.newest)
             self.role.on_configuration(now)
 

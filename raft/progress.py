@@ -8,6 +8,8 @@ entries that the leader's log no longer has, it is *sent a snapshot*, one chunk 
 No other file assigns the fields of `Progress`.
 """
 
+from .features import BASE_LEVEL
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config import Config
@@ -32,6 +34,7 @@ class Progress:
         next_index: the next entry to send.
         told_commit: the commit index last sent.
         echoed_round: the newest round of heartbeats that the follower has echoed.
+        feature_level: the highest that its program supports, as that echo said; 0 before the first one.
         heard_ms: when that round was *sent*; at first the moment of election.
         promised_until_ms: by the leader's clock, how long at least it elects nobody else (contract L2).
         no_room: whether the last thing it said of entries is that its disk has no room for them (contract D2).
@@ -49,6 +52,7 @@ class Progress:
         "_probe_sent_ms",
         "advanced_ms",
         "echoed_round",
+        "feature_level",
         "heard_ms",
         "match_index",
         "next_index",
@@ -66,6 +70,7 @@ class Progress:
         self.next_index = next_index
         self.told_commit = 0
         self.echoed_round = 0
+        self.feature_level = 0
         self.heard_ms = now
         self.promised_until_ms = 0
         self.no_room = False
@@ -165,14 +170,16 @@ class Progress:
         self._probe_sent_ms = now
         self._probe_is_repeat = True
 
-    def echoed(self, round: int, sent_ms: int, promised_until_ms: int = 0) -> bool:
+    def echoed(self, round: int, sent_ms: int, promised_until_ms: int = 0, feature_level: int = BASE_LEVEL) -> bool:
         """Note the echo of a round of heartbeats; return whether it is the newest so far.
 
-        An older one counts for nothing, least of all the promise that it carries (contract L2).
+        An older one counts for nothing, least of all the promise that it carries (contract L2), or the level of the
+        program that ran then.
         """
         if round <= self.echoed_round:
             return False
         self.promised_until_ms = promised_until_ms
+        self.feature_level = feature_level
         self.echoed_round = round
         self.heard_ms = sent_ms
         return True

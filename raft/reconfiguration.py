@@ -12,11 +12,14 @@ from .errors import (
     ChangeInProgress,
     InvalidChange,
     InvalidConfig,
+    MemberTooOld,
     NotCaughtUp,
     OutcomeUnknown,
     TermNotCommitted,
     TransferInProgress,
 )
+from .features import BASE_LEVEL
+from .upgrade import Upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,11 +60,13 @@ class Reconfiguration:
 
     Attributes:
         ticket: names the change in the answer; 0 when nobody waits for one.
+        upgrade: raises the feature level while no change is under way.
     """
 
     def __init__(self, leader: "Leader") -> None:
         self._leader = leader
         self.ticket = 0
+        self.upgrade = Upgrade(leader)
         self._target: "Configuration | None" = None  # what is to be entered when all have caught up
         self._catching_up: "list[CatchUp]" = []
         self._final_index = 0  # the entry that ends the change under way, once it is in the log
@@ -106,6 +111,8 @@ class Reconfiguration:
         node.watch.change_begun(target)
         if strangers:
             self._enter(joined, now)
+            if joined.feature_level > BASE_LEVEL:
+                leader.beat(now)  # whose program is too old stops at the first entries: let it tell its level before
         self._catching_up = [CatchUp(voter, leader.sendable_to(voter), now) for voter in future]
 
     def advance(self, now: int) -> bool:
@@ -139,6 +146,8 @@ class Reconfiguration:
             node.watch.change_ended(self._final_index, None)
             self.ticket = 0
         if known.newest.votes(node.id):
+            if self._target is None and node.transfer is None:
+                self.upgrade.advance(now)
             return True
         # The leader is no voter any more, and what says so is committed: its work is done (thesis section 4.2.2).
         leader.succession.resign(now)
@@ -155,10 +164,17 @@ class Reconfiguration:
             progress = leader.progress.get(one.member)
             if progress is None:
                 continue
-            if progress.match_index >= one.goal and now - one.began_ms < timeout_ms:
+            level = leader.node.configuration.feature_level
+            # Its program may have been replaced shortly before: only what it says since it is to be a voter counts.
+            told = progress.feature_level if progress.heard_ms >= one.asked_ms else 0
+            if 0 < told < level:
+                self._fail(MemberTooOld(one.member, level, told))
+                return
+            is_short = now - one.began_ms < timeout_ms
+            if progress.match_index >= one.goal and is_short and max(told, BASE_LEVEL) >= level:
                 self._catching_up.remove(one)
                 leader.node.watch.caught_up(one.member, progress.match_index)
-            elif progress.match_index >= one.goal:
+            elif progress.match_index >= one.goal and not is_short:
                 one.rounds += 1
                 one.goal = leader.sendable_to(one.member)
                 one.began_ms = now

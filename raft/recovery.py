@@ -10,7 +10,8 @@ incarnations of all its members.
 """
 
 from .entries import CONFIGURATION, Entry
-from .errors import InvalidConfig
+from .errors import InvalidConfig, ProgramTooOld
+from .features import FEATURE_LEVEL
 from .log import Log
 from .membership import LARGEST_INCARNATION, Configuration
 from .ready import Restored, Write
@@ -24,7 +25,7 @@ Sessions are named by indexes, and whoever fences by a term or an index must nev
 
 
 def found_new_cluster_and_lose_what_others_held(
-    survivor: str, configuration: Configuration, restored: Restored, cluster: int
+    survivor: str, configuration: Configuration, restored: Restored, cluster: int, supported_level: int = FEATURE_LEVEL
 ) -> Write:
     """Return the write by which a survivor becomes the only member of a new cluster.
 
@@ -36,13 +37,17 @@ def found_new_cluster_and_lose_what_others_held(
         configuration: as for `Node`.
         restored: what its storage holds.
         cluster: the id of the new cluster, 1 to 2**64 - 1, drawn at random.
+        supported_level: the highest feature level that the survivor's program supports.
 
     Raises:
         InvalidConfig: when the survivor is no full member, or the id is out of its bounds or that of the old cluster.
         InvalidRestore: when what storage holds contradicts itself.
+        ProgramTooOld: when it is of a feature level that the survivor's program does not support.
     """
     log = Log.restored(restored, configuration)
     old = log.configurations.newest
+    if old.feature_level > supported_level:
+        raise ProgramTooOld(old.feature_level, supported_level)
     if survivor not in old.members or survivor in old.witnesses:
         raise InvalidConfig("survivor", survivor, "a member that is no witness")
     _check_cluster(cluster, old)

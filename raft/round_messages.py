@@ -1,5 +1,6 @@
 """Messages by which a leader shows that it still leads: rounds of heartbeats, and reads that rest on them."""
 
+from .features import BASE_LEVEL, is_level
 from .message import Message, number
 
 
@@ -39,18 +40,22 @@ class HeartbeatEcho(Message):
         round: as in the heartbeat.
         commit: how far the sender knows its log to be committed, so that the leader notices a lost commit notice.
         promise_ms: for so long, by its own clock, since it heard the round, the sender elects nobody (contract L2).
+        feature_level: the highest that the sender's program supports (contract M10). Without one: the base level.
     """
 
-    __slots__ = ("commit", "promise_ms", "round", "sender", "term")
-    FIELDS = ("sender", "term", "round", "commit", "promise_ms")
+    __slots__ = ("commit", "feature_level", "promise_ms", "round", "sender", "term")
+    FIELDS = ("sender", "term", "round", "commit", "promise_ms", "feature_level")
     handler = "on_heartbeat_echo"
 
-    def __init__(self, sender: str, term: int, round: int, commit: int, promise_ms: int = 0) -> None:
+    def __init__(
+        self, sender: str, term: int, round: int, commit: int, promise_ms: int = 0, feature_level: int = BASE_LEVEL
+    ) -> None:
         self.sender = sender
         self.term = term
         self.round = round
         self.commit = commit
         self.promise_ms = promise_ms
+        self.feature_level = feature_level
 
     def supersedes(self, older: Message) -> bool:
         """Whether it echoes a later round."""
@@ -59,6 +64,8 @@ class HeartbeatEcho(Message):
     def _body_problem(self) -> "str | None":
         if not number(self.promise_ms):
             return "the promise is no number"
+        if not is_level(self.feature_level):
+            return "the feature level is none"
         return None if number(self.round, 1) and number(self.commit) else "round or commit is no number"
 
 

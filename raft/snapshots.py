@@ -197,6 +197,7 @@ class Snapshots:
         self._node.log.replace_by_snapshot(snapshot)
         self._node.watch.snapshot_installed(snapshot)
         self._node.follow_configuration(self._node.now)
+        self._node.features.follow_commit()
         self._node.role.on_restored(snapshot.index)
 
     # Handing out

@@ -3,6 +3,7 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .node import Node
+    from .progress import Progress
 
 
 class FollowerStatus:
@@ -14,16 +15,18 @@ class FollowerStatus:
         match_index: how far its log is known to equal the leader's, durably.
         stuck: whether it makes no progress although entries wait for it (contract R8).
         no_room: whether it has refused entries because its disk is full (contract D2).
+        feature_level: the highest that its program supports, as it said last; 0 when it has said nothing in this term.
     """
 
-    __slots__ = ("id", "match_index", "no_room", "state", "stuck")
+    __slots__ = ("feature_level", "id", "match_index", "no_room", "state", "stuck")
 
-    def __init__(self, id: str, state: str, match_index: int, stuck: bool, no_room: bool = False) -> None:
+    def __init__(self, id: str, progress: "Progress", stuck: bool) -> None:
         self.id = id
-        self.state = state
-        self.match_index = match_index
+        self.state = progress.state
+        self.match_index = progress.match_index
         self.stuck = stuck
-        self.no_room = no_room
+        self.no_room = progress.no_room
+        self.feature_level = progress.feature_level
 
     def __repr__(self) -> str:
         return f"FollowerStatus({self.id!r}, {self.state!r}, match_index={self.match_index}, stuck={self.stuck})"
@@ -56,6 +59,10 @@ class Status:
         witness_mode: how a leader uses its witnesses, `NORMAL` or `DEGRADED` (contract M8); None where there are none,
             and unless the node leads.
         disk_full: whether the node's disk has no room for more, so that it takes no commands (contract D2).
+        feature_level: the level in force, as far as the node knows (contract M10).
+        supported_level: the highest that its program supports, or that its `Config` allows.
+        upgrade_waits_for: the members that keep the level below what the leader supports, because their programs
+            support less or they are not heard, in order; empty unless the node leads.
         transfer: the member that the node is handing leadership to, or None.
         followers: a tuple of `FollowerStatus`, empty unless the node leads.
     """
@@ -65,6 +72,7 @@ class Status:
         "commit_index",
         "configuration",
         "disk_full",
+        "feature_level",
         "first_index",
         "followers",
         "id",
@@ -72,8 +80,10 @@ class Status:
         "leader",
         "learner",
         "role",
+        "supported_level",
         "term",
         "transfer",
+        "upgrade_waits_for",
         "witness",
         "witness_mode",
     )
@@ -96,6 +106,9 @@ class Status:
         if leading is not None and node.configuration.witnesses:
             self.witness_mode = DEGRADED if leading.witness_mode.degraded else NORMAL
         self.disk_full = node.room.is_full
+        self.feature_level = node.features.level
+        self.supported_level = node.config.feature_level
+        self.upgrade_waits_for = () if leading is None else leading.reconfiguration.upgrade.waits_for(node.now)
         self.transfer = None if node.transfer is None else node.transfer.target
         self.followers = () if leading is None else leading.follower_statuses()
 

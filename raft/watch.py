@@ -20,6 +20,7 @@ from .observer import (
     ConfigurationChanged,
     DownloadBegun,
     DownloadRefused,
+    FeatureLevelRaised,
     FollowerHealth,
     LeadershipLost,
     MessageDropped,
@@ -143,7 +144,7 @@ class Watch:
                 term = node.term + 1 if name == "pre-candidate" else node.term
                 self.events.append(CampaignLost(node.id, term, reason))
 
-    # Info: transfers, snapshots, members
+    # Info: transfers, snapshots, members, upgrades
 
     def transfer_begun(self, target: str) -> None:
         """Tell that the leader hands over."""
@@ -194,6 +195,11 @@ class Watch:
         """Tell that a change of membership is done, or has failed."""
         if self.level >= INFO:
             self.events.append(ChangeEnded(self._node.id, index, "" if error is None else str(error)))
+
+    def feature_level_raised(self, level: int) -> None:
+        """Tell that a higher feature level is in force."""
+        if self.level >= INFO:
+            self.events.append(FeatureLevelRaised(self._node.id, level))
 
     # Debug
 

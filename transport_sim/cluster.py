@@ -23,7 +23,9 @@ from .chance import Chance
 from .disk import DiskSpeed
 from .host import Host, World
 from .invariants import Checker
+from .levels import Levels
 from .network import Network, Weather
+from .programs import Programs
 from .scheduler import Scheduler
 from .session_model import SessionModel
 from .shadow import InvariantError
@@ -49,6 +51,7 @@ class Setting:
         busy: see `World`.
         drift_ppm: by how many millionths clocks may be wrong; each host's is too slow or too fast, by all of that.
         drifts_ppm: by how many millionths the clocks of some hosts run too fast, exactly.
+        programs: the feature level of the first program on each machine, see `Programs`.
         application: what the nodes compute.
         reserve_bytes: how much every disk reserves ahead; more than the largest entry.
     """
@@ -63,6 +66,7 @@ class Setting:
     busy: float = 0.0
     drift_ppm: int = 0
     drifts_ppm: Mapping[str, int] = field(default_factory=dict)
+    programs: Mapping[str, int] = field(default_factory=dict)
     application: Application = field(default_factory=Application)
     reserve_bytes: int = 1 << 26
 
@@ -78,7 +82,8 @@ class Cluster:
         scheduler: virtual time.
         chance, setting: as above.
         faults: how often each kind of fault struck.
-        network, checker: as their names say.
+        network, checker, levels: as their names say.
+        programs: those on the machines.
         situations: the rare situations that the cluster has come to.
         hosts: all of them, in the order of the setting.
         role_changed: called as role_changed(host, role) when a node takes on a role; may be replaced.
@@ -110,13 +115,16 @@ class Cluster:
         self.network = Network(self.scheduler, chance, setting.weather, self._deliver)
         self.situations = Situations()
         self.hosts: list[Host] = []
+        self.levels = Levels(self.hosts)
+        self.programs = Programs(config, setting.programs)
         self.world = World(
             scheduler=self.scheduler,
             chance=chance,
             network=self.network,
             checker=self.checker,
+            levels=self.levels,
             configuration=setting.configuration,
-            config=config,
+            programs=self.programs,
             disk_speed=setting.disk_speed,
             reserve_bytes=setting.reserve_bytes,
             busy=setting.busy,
@@ -183,6 +191,7 @@ class Cluster:
         """Check the host, and take its state and the time into the digest."""
         try:
             self.checker.turn_ended(host)
+            self.levels.turn_ended(host)
             self.setting.application.turn_ended(host)
         except InvariantError as broken:
             broken.node = host.id

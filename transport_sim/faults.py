@@ -15,7 +15,7 @@ FAULTS = {
     "ring": "each member hears its two neighbours only",
     # Machines
     "crash": "machines are switched off, and on again",
-    "rolling-restart": "every machine is restarted, one after the other, in good order or not",
+    "rolling-restart": "every machine is restarted, one after the other, in good order or not, or upgraded",
     "busy": "actors are held up before a turn",
     "pause": "a node does nothing for up to a second",
     "worst-moment": "trouble in the middle of elections",

@@ -11,13 +11,13 @@ from actors.machine import for_core
 from actors.session_table import SessionLimits
 from raft.actor import ChangeMembership, Propose, RaftActor, Read, TransferLeadership
 from raft.changes import Change
-from raft.config import Config
-from raft.errors import StorageFailed
+from raft.errors import ProgramTooOld, StorageFailed
+from raft.log import Log
 from raft.membership import Configuration
 from raft.messages import Message
 from raft.node import Node
 from raft.observer import DEBUG, Event, RoleChanged
-from raft.ready import Write
+from raft.ready import Restored, Write
 from raft.witness import WitnessMachine
 
 from .application import Application
@@ -26,12 +26,14 @@ from .clock import SimClock, SimTimer
 from .disk import DamagedStorage, DiskSpeed, SimDisk
 from .machine import Machine, Query
 from .network import Network
+from .programs import Programs
 from .runtime import SimActor
 from .scheduler import Scheduler
 from .shadow import InvariantError
 
 if TYPE_CHECKING:
     from .invariants import Checker
+    from .levels import Levels
     from .spotter import Spotter
     from .traces.recording import Recorder
 
@@ -39,6 +41,7 @@ Reply = Callable[[Exception | None, object], None]
 """Takes the answer to a request: an error or None, and the result."""
 
 TURN_DELAY_US = 5_000  # the longest that an actor is held up before a turn
+UPGRADE_US = 500_000  # how long it takes until somebody has put the right program on a machine
 
 
 @dataclass
@@ -55,8 +58,9 @@ class World:
     chance: Chance
     network: Network
     checker: Checker
+    levels: Levels
     configuration: Configuration
-    config: Config
+    programs: Programs
     disk_speed: DiskSpeed
     reserve_bytes: int
     busy: float
@@ -130,7 +134,8 @@ class Host:
         self.starts += 1
         seed = self._chance.between(0, (1 << 30) - 1)
         known = None if self.joins else world.configuration
-        self.node = Node(self.id, known, world.config, restored, seed, self._clock.now_ms())
+        self._try_older_program(restored, known)
+        self.node = Node(self.id, known, world.programs.config(self.id), restored, seed, self._clock.now_ms())
         self._latest_ms = self.node.now
         self.machine = world.application.machine(self.id)
         machine = WitnessMachine() if self.is_witness else for_core(self.machine, world.limits)
@@ -143,6 +148,25 @@ class Host:
         self.actor = SimActor(behaviour, world.scheduler, self._turn_delay, self._turn_ended, self._failed)
         self.disk.space.begin()
         self.actor.launch()
+
+    def _try_older_program(self, restored: Restored, known: Configuration | None) -> None:
+        """Start a program that is too old for what is on the disk: it must refuse (contract M10)."""
+        if not self._world.programs.differ:
+            return
+        level = Log.restored(restored, Configuration.first(self.id, known)).configurations.newest.feature_level
+        older = self._world.programs.older_config(level)
+        if older is None:
+            return
+        try:
+            Node(self.id, known, older, restored)
+        except ProgramTooOld as error:
+            assert error.level == level
+            return
+        raise InvariantError("M10", f"a program that supports less starts on the disk of {self.id}, of level {level}")
+
+    def upgrade(self) -> None:
+        """Put the next program on the machine, for the next start."""
+        self._world.programs.upgrade(self.id)
 
     def crash(self) -> None:
         """Switch the machine off: everything that was not durable is gone."""
@@ -179,6 +203,7 @@ class Host:
         self._world.faults["lost-disk"] += 1
         self.joins = joins
         self.disk.format()
+        self._world.programs.put_back(self.id)
         self._world.checker.disk_lost(self)
 
     def pause(self, duration_us: int) -> None:
@@ -294,10 +319,21 @@ class Host:
 
     def _failed(self, error: Exception) -> None:
         self.actor = None
-        if not isinstance(error, StorageFailed) or not self.disk.has_failed:
+        too_old = isinstance(error, ProgramTooOld) and self.node.config.feature_level < error.level
+        if not too_old and not (isinstance(error, StorageFailed) and self.disk.has_failed):
             self._world.broke(self.id, error)
             return
         if self._world.trace is not None:
             self._world.trace.record("crash", node=self.id, why=str(error))
         self._world.faults["lost-write"] += self.disk.crash()
-        self._world.storage_failed(self)
+        if isinstance(error, ProgramTooOld):
+            self._world.levels.stopped(self, error.level)
+            self._world.faults["old-program"] += 1
+            self._world.programs.upgrade(self.id, error.level)
+            self._world.scheduler.after(UPGRADE_US, self._start_if_down)
+        else:
+            self._world.storage_failed(self)
+
+    def _start_if_down(self) -> None:
+        if self.actor is None:
+            self.start()

@@ -68,8 +68,21 @@ class Recovery:
         self._run_while_alive(lambda: bool(fresh.acknowledged), "a fresh command is not committed")
         fresh.stop()
 
+    def raise_level(self) -> None:
+        """Run until the feature level is the highest that all members support (contract M10)."""
+        if not self._cluster.programs.differ:
+            return
+        self._run_while_alive(self._level_has_risen, "the feature level does not rise", "M10")
+
+    def _level_has_risen(self) -> bool:
+        leader = self._cluster.leader()
+        if leader is None or leader.node.log.configurations.newest_index > leader.node.log.commit_index:
+            return False
+        supported = [self._cluster.host(id).node.config.feature_level for id in leader.node.configuration.members]
+        return leader.node.features.level == min(supported)
+
     def converge(self) -> None:
-        """Run until all members have the same log, and have applied it.
+        """Run until all members have the same log, have applied it, and know the same feature level.
 
         Messages are not lost for ever: where leaders lose their quorum by it more often than a snapshot of many small
         pieces takes, nobody would ever catch up.
@@ -94,7 +107,7 @@ class Recovery:
             if not host.is_witness:
                 _check_told(host, everybody, once)
 
-    def _run_while_alive(self, done: Callable[[], bool], complaint: str) -> None:
+    def _run_while_alive(self, done: Callable[[], bool], complaint: str, promise: str = "R5") -> None:
         """Run until something is done. With a long backlog it may take its time, but not stand still."""
         cluster = self._cluster
         scheduler = cluster.scheduler
@@ -104,10 +117,10 @@ class Recovery:
             before, reached = reached, sum(_reached(host) for host in cluster.hosts)
             if reached == before:
                 raise InvariantError(
-                    "R5", f"{complaint}, and nobody got further within {STANDSTILL_TIMEOUTS} election timeouts"
+                    promise, f"{complaint}, and nobody got further within {STANDSTILL_TIMEOUTS} election timeouts"
                 )
             if scheduler.now_us > latest_us:
-                raise InvariantError("R5", f"{complaint} within {LONGEST_RECOVERY_S} s")
+                raise InvariantError(promise, f"{complaint} within {LONGEST_RECOVERY_S} s")
 
     def _majority_has_leader(self) -> bool:
         """Whether a majority follows one leader in its term: a leader of before the healing may be nobody's."""
@@ -130,7 +143,10 @@ class Recovery:
         checker = self._cluster.checker
         chain = checker.chain_of(first)
         return all(
-            host.node.log.applied_index == last_index and checker.chain_of(host) == chain for host in self._members()
+            host.node.log.applied_index == last_index
+            and checker.chain_of(host) == chain
+            and host.node.features.level == first.node.features.level
+            for host in self._members()
         )
 
     def _members(self) -> list[Host]:

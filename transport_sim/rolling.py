@@ -1,4 +1,4 @@
-"""A rolling restart: every machine in its turn, as for an upgrade."""
+"""A rolling restart: every machine in its turn, and with the next program if there is one."""
 
 from __future__ import annotations
 
@@ -76,5 +76,6 @@ class RollingRestart:
         if self._stopped:
             return
         if host.actor is None:
+            host.upgrade()
             host.start()
         self._scheduler.after(self._pause_us, self._next)

@@ -259,6 +259,7 @@ class Scenario(Stage):
         recovery = Recovery(self._cluster, gone)
         recovery.elect()
         recovery.commit()
+        recovery.raise_level()
         recovery.converge()
         recovery.check_told([self])
         if not self.runs_into(lambda: not self._readings.unanswered):

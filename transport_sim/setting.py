@@ -77,9 +77,19 @@ def draw_setting(
         drift_ppm=chance.fork("drift").pick((0, config.max_clock_drift_ppm, config.max_clock_drift_ppm))
         if "drift" in kinds
         else 0,
+        programs=_draw_programs(chance.fork("programs"), ids, nodes, mix),
         application=application,
         reserve_bytes=1 << 26 if of_users else chance.fork("reserve").pick((1_000, 10_000, 1 << 26)),
     )
+
+
+def _draw_programs(chance: Chance, ids: Sequence[str], nodes: int, mix: Mix) -> dict[str, int]:
+    """Draw which program each machine has at first, in some of the runs in which they are restarted one by one."""
+    if "rolling-restart" not in mix.struck or not chance.happens(0.2):
+        return {}
+    oldest = chance.pick((1, 2))
+    members = {id: chance.pick((oldest, oldest, 2, 3)) for id in ids[:nodes]}
+    return members | {id: chance.pick((1, 2, 3)) for id in ids[nodes:]}
 
 
 def _draw_witnesses(chance: Chance, ids: list[str], nodes: int, kinds: Sequence[str]) -> set[str]:

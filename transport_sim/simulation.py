@@ -28,9 +28,11 @@ from .network import Weather
 from .operator import Operator
 from .past import give_past
 from .processes import ClientProcess, Process, start_processes
+from .programs import LATEST
 from .recovery import LONGEST_RECOVERY_S, Recovery
 from .replacement import Replacement
 from .result import COUNTED, Result, SimulationFailed, Violation
+from .rolling import RollingRestart
 from .setting import draw_setting
 from .shadow import InvariantError
 from .traces.recording import TRACE_VERSION, Line, Recorder
@@ -334,6 +336,20 @@ class Simulation:
 
     # The end of a run
 
+    def _upgrade_all(self) -> None:
+        """Put the latest program on every machine, in half of the runs in which programs differ."""
+        cluster = self.cluster
+        chance = cluster.chance.fork("upgrade")
+        if not cluster.programs.differ or chance.happens(0.5):
+            return
+        for host in self.hosts:
+            cluster.programs.upgrade(host.id, LATEST)
+        timeout_us = self.config.election_timeout_ms * 1000
+        rolling = RollingRestart(self.scheduler, self.hosts, timeout_us)
+        rolling.begin(chance.shuffle(self.hosts), chance.happens(0.7), timeout_us // 10, timeout_us)
+        longest_us = self.scheduler.now_us + LONGEST_RECOVERY_S * 1_000_000
+        self.scheduler.run_until(longest_us, lambda: not rolling.is_under_way)
+
     def _heal(self, recovery: Recovery) -> None:
         """Mend everything; the cluster must come back to life.
 
@@ -375,5 +391,7 @@ class Simulation:
         given_up_us = self.scheduler.now_us + 2 * PATIENCE_TIMEOUTS * self.config.election_timeout_ms * 1000
         if not self.scheduler.run_until(given_up_us, lambda: not self.reader.readings.unanswered):
             raise InvariantError("L1", f"a read at {self.reader.readings.unanswered} is never answered")
+        self._upgrade_all()
+        recovery.raise_level()
         # Last, since members that are still catching up may yet become some of those that must have everything.
         recovery.converge()

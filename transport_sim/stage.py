@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from actors.session_table import SessionLimits
 from raft.config import Config
 from raft.entries import CONFIGURATION
+from raft.features import BASE_LEVEL
 from raft.membership import Configuration
 from raft.message import Message
 from raft.node import Node
@@ -44,6 +45,7 @@ class Stage:
         priorities: those of the first members, where not 0.
         drifts_ppm: by how many millionths the clocks of some run too fast.
         reserve_bytes: how much log every disk reserves ahead.
+        programs: the feature level of the first program on each machine; all run this very one when None.
         settings: those of `Config`; the defaults where they are not given.
 
     Attributes:
@@ -60,6 +62,7 @@ class Stage:
         priorities: Mapping[str, int] | None = None,
         drifts_ppm: Mapping[str, int] | None = None,
         reserve_bytes: int = 1 << 26,
+        programs: Mapping[str, int] | None = None,
         **settings: int,
     ) -> None:
         ids = [f"n{number}" for number in range(1, nodes + spares + 1)]
@@ -76,6 +79,7 @@ class Stage:
             disk_speed=DiskSpeed(hasty=0.0),
             drifts_ppm=drifts_ppm or {},
             reserve_bytes=reserve_bytes,
+            programs={id: programs.get(id, BASE_LEVEL) for id in ids} if programs else {},
         )
         self.story: list[str] = []
         self._cluster = Cluster(Chance(seed), setting)
@@ -194,6 +198,13 @@ class Stage:
                 self.crash(id)
             self._tell(f"{id} starts")
             self.host(id).start()
+
+    def upgrade(self, *ids: str, level: int | None = None) -> None:
+        """Start nodes with the next program, or with the one that supports a level."""
+        for id in ids:
+            self._cluster.programs.upgrade(id, level)
+            self._tell(f"{id} gets a newer program")
+            self.restart(id)
 
     def lose(self, *ids: str) -> None:
         """Lose machines for good, with their disks."""

@@ -75,8 +75,8 @@ MEMBERS_AND_READS = (
     in_core(
         "removed leader never steps down",
         "reconfiguration",
-        "        if known.newest.votes(node.id):\n            return True\n",
-        "        if True:\n            return True\n",
+        "        if known.newest.votes(node.id):\n",
+        "        if True:\n",
     ),
     in_core(
         "witness counted by what it was sent",
@@ -114,8 +114,8 @@ MEMBERS_AND_READS = (
     in_core(
         "lease from receive time",
         "leader",
-        "if not progress.echoed(message.round, sent_ms, sent_ms + shortened_ms):",
-        "if not progress.echoed(message.round, sent_ms, now + shortened_ms):",
+        "if not progress.echoed(message.round, sent_ms, sent_ms + shortened_ms, message.feature_level):",
+        "if not progress.echoed(message.round, sent_ms, now + shortened_ms, message.feature_level):",
     ),
     in_core(
         "lease renewed by the echo of an older round",

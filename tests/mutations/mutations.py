@@ -13,6 +13,7 @@ from .members_and_reads import MEMBERS_AND_READS
 from .mutation import Mutation, in_actors, in_core
 from .storage_and_clocks import STORAGE_AND_CLOCKS
 from .storage_files import STORAGE_FILES
+from .upgrades import UPGRADES
 
 __all__ = ["MUTATIONS", "Mutation"]
 
@@ -118,8 +119,8 @@ MUTATIONS = (
         (
             (
                 "raft/follower.py",
-                "message.round, node.log.settled_index, promise_ms)",
-                "message.round, node.log.last_index, promise_ms)",
+                "message.round, node.log.settled_index, promise_ms,",
+                "message.round, node.log.last_index, promise_ms,",
             ),
             (
                 "raft/leader.py",
@@ -308,4 +309,5 @@ MUTATIONS = (
     *HISTORIES,
     *STORAGE_AND_CLOCKS,
     *STORAGE_FILES,
+    *UPGRADES,
 )

@@ -4,13 +4,14 @@ Nothing moves by itself. `deliver` moves one message, `settle` all of them, `run
 After everything that happens, the invariants S1 to S8 are checked (`invariants.py`).
 """
 
-from raft.config import Config
 from raft.entries import COMMAND
+from raft.errors import ProgramTooOld
+from raft.features import BASE_LEVEL
 from raft.membership import Configuration
 from raft.node import Node
 from raft.ready import Restored
 from tests.raft.invariants import Invariants
-from tests.raft.member import ELECTION_TIMEOUT_MS, entries, terms
+from tests.raft.member import ELECTION_TIMEOUT_MS, config_of, entries, terms
 
 HOP_MS = 10  # how long a message travels while time runs
 
@@ -67,14 +68,19 @@ class Cluster:
         seed: of everything that is drawn.
         disks: what a member has on its disk before it first starts, by id.
         checked: whether the invariants are checked after each event.
+        programs: the highest feature level that each member's program supports, by id; the base level if it is not in.
         settings: of every node's `Config`.
     """
 
-    def __init__(self, voters="abc", learners="", seed=1, disks=(), checked=True, parts=(), bound=False, **settings):
+    def __init__(
+        self, voters="abc", learners="", seed=1, disks=(), checked=True, parts=(), bound=False, programs=(), **settings
+    ):
         self.now = 0
         self.seed = seed
         self.configuration = Configuration(tuple(voters), learners=tuple(learners), **dict(parts))
-        self.config = Config(**settings)
+        self.settings = settings
+        self.programs = dict(programs)
+        self.stopped = {}  # what has stopped a node whose program is too old, by id
         self.ids = self.configuration.members  # of all that ever took part
         self.witnesses = list(self.configuration.witnesses)  # of all that ever took part
         self.bound = bound
@@ -113,7 +119,7 @@ class Cluster:
         self.nodes[id] = Node(
             id,
             self.configuration if id in self.configuration.members else None,
-            self.config,
+            config_of(self.programs.get(id, BASE_LEVEL), **self.settings),
             Restored(disk.term, disk.vote, tuple(disk.entries), incarnation=disk.incarnation, cluster=disk.cluster),
             seed=self.seed * 1000 + self.starts,
             now=self.now,
@@ -139,6 +145,12 @@ class Cluster:
         if id in self.nodes:
             self.crash(id, survivors)
         return self.start(id)
+
+    def upgrade(self, id, level):
+        """A member is started again with another program."""
+        self.programs[id] = level
+        self.stopped.pop(id, None)
+        return self.restart(id)
 
     def wipe(self, id):
         """A member comes back with an empty disk."""
@@ -174,7 +186,12 @@ class Cluster:
 
     def tell(self, id, message):
         """Have a member receive a message, however it came about."""
-        self.nodes[id].step(message, self.now)
+        try:
+            self.nodes[id].step(message, self.now)
+        except ProgramTooOld as error:
+            self.stopped[id] = error
+            self.crash(id)
+            return
         self.collect(id)
 
     def propose(self, id, *commands):

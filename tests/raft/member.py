@@ -2,6 +2,7 @@
 
 from raft.config import Config
 from raft.entries import COMMAND, Entry
+from raft.features import BASE_LEVEL
 from raft.membership import Configuration
 from raft.messages import AppendAccepted, HeartbeatEcho, PreVoteReply, VoteReply
 from raft.node import Node
@@ -9,6 +10,17 @@ from raft.observer import DEBUG
 from raft.ready import Restored
 
 ELECTION_TIMEOUT_MS = 1000  # the default
+
+
+class ProgramToCome(Config):
+    """Of a program that supports levels which no program supports yet."""
+
+    program_level = 9
+
+
+def config_of(level, **settings):
+    """The config of a program that supports feature levels up to this one."""
+    return ProgramToCome(feature_level=level, **settings)
 
 
 def entries(*terms, first=1):
@@ -39,6 +51,7 @@ class Member:
         voters, learners, parts: of the configuration.
         configuration: in place of these; None for a member that joins.
         term, vote, log, incarnation, restored: what is on its disk.
+        program: the highest feature level that its program supports.
         settings: of its `Config`.
     """
 
@@ -57,6 +70,7 @@ class Member:
         incarnation=0,
         parts=(),
         now=0,
+        program=BASE_LEVEL,
         **settings,
     ):
         self.id = id
@@ -71,7 +85,7 @@ class Member:
             configuration = Configuration(tuple(voters), learners=tuple(learners), **dict(parts))
         if restored is None:
             restored = Restored(term, vote, entries(*log), incarnation=incarnation)
-        self.node = Node(id, configuration, Config(**settings), restored, seed, self.now)
+        self.node = Node(id, configuration, config_of(program, **settings), restored, seed, self.now)
         self.node.watch.listen(DEBUG)
 
     @property
@@ -112,12 +126,13 @@ class Member:
         last_index = self.node.log.last_index
         return self.hear(*[AppendAccepted(follower, self.node.term, last_index) for follower in followers])
 
-    def echo(self, followers, promise_ms=0, round=None):
+    def echo(self, followers, promise_ms=0, round=None, level=BASE_LEVEL):
         """These followers of a leader echo its newest round of heartbeats, or another."""
         node = self.node
         number = node.role.round if round is None else round
         commit = node.log.commit_index
-        return self.hear(*[HeartbeatEcho(follower, node.term, number, commit, promise_ms) for follower in followers])
+        echoes = [HeartbeatEcho(follower, node.term, number, commit, promise_ms, level) for follower in followers]
+        return self.hear(*echoes)
 
     def answered(self, ticket):
         """What a ticket was answered with, each time: the kind of the error, or the value."""

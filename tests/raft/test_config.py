@@ -2,6 +2,7 @@ import pytest
 
 from raft.config import Config
 from raft.errors import InvalidConfig
+from raft.features import BASE_LEVEL, FEATURE_LEVEL
 
 LIMIT = 2**30 - 1
 
@@ -24,6 +25,7 @@ FIELDS = [
     ("snapshot_bytes", 64 * 1024 * 1024, 1, LIMIT),
     ("snapshot_tail_entries", 1000, 0, LIMIT),
     ("snapshot_chunk_bytes", 256 * 1024, 1, LIMIT),
+    ("feature_level", FEATURE_LEVEL, BASE_LEVEL, FEATURE_LEVEL),
 ]
 EACH_FIELD = pytest.mark.parametrize(("field", "default", "smallest", "largest"), FIELDS)
 

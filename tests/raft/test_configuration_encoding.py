@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raft.errors import FatalError, MalformedConfiguration
+from raft.entries import CONFIGURATION, Entry
+from raft.errors import FatalError, MalformedConfiguration, ProgramTooOld
+from raft.features import BASE_LEVEL, FEATURE_LEVEL, HIGHEST_LEVEL
 from raft.membership import MAX_MEMBERS, Configuration
+from raft.messages import Append
 
 SAMPLE = Configuration(
     voters=("a", "b", "w"),
@@ -50,6 +53,7 @@ def configurations(draw):
         of_members(st.integers(1, (1 << 64) - 1)),
         of_members(st.integers(0, 1000)),
         draw(st.integers(0, (1 << 64) - 1)),
+        draw(st.just(BASE_LEVEL) | st.integers(BASE_LEVEL, HIGHEST_LEVEL)),
     )
 
 
@@ -58,7 +62,14 @@ def said(configuration):
     addresses = {member: address for member, address in configuration.addresses.items() if address}
     priorities = {member: priority for member, priority in configuration.priorities.items() if priority}
     parts = [configuration.voters, configuration.outgoing, configuration.learners, configuration.witnesses]
-    return [*parts, addresses, configuration.incarnations, priorities, configuration.cluster]
+    return [
+        *parts,
+        addresses,
+        configuration.incarnations,
+        priorities,
+        configuration.cluster,
+        configuration.feature_level,
+    ]
 
 
 @pytest.mark.contract("N4")
@@ -75,6 +86,33 @@ def test_a_configuration_comes_back_from_its_bytes(configuration):
 
 def test_the_sample_comes_back_from_its_bytes_as_an_equal_one():
     assert Configuration.decode(SAMPLE.encode()) == SAMPLE
+
+
+@pytest.mark.contract("M10")
+def test_at_the_base_level_the_bytes_are_those_that_programs_without_levels_write_and_read():
+    plain = Configuration(("a", "b"), addresses={"a": "x"}, incarnations={"b": 7}, cluster=77)
+
+    assert plain.encode() == b"2:771:a1:v1:01:01:x1:b1:v1:71:00:"
+    assert plain.replaced(feature_level=12).encode() == b"8:level 12" + plain.encode()
+
+
+@pytest.mark.contract("M10")
+@pytest.mark.parametrize("rest", [b"", b"1:0", b"?", b"\xff", SAMPLE.encode() + b"5:extra"], ids=repr)
+def test_what_a_later_program_writes_in_another_way_is_too_new_and_not_malformed(rest):
+    with pytest.raises(ProgramTooOld) as refusal:
+        Configuration.decode(b"8:level 77" + rest)
+
+    assert (refusal.value.level, refusal.value.supported) == (77, FEATURE_LEVEL)
+    append = Append("b", 1, 0, 0, 0, (Entry(1, 1, CONFIGURATION, b"8:level 77" + rest),))
+    assert append.problem() is None, "it is the node that stops"
+
+
+@pytest.mark.parametrize(
+    "text", ["level 1", "level 0", "level -2", "level 02", "level +2", "level  2", "level ", "level x"]
+)
+def test_a_level_is_written_in_one_way_only(text):
+    with pytest.raises(MalformedConfiguration):
+        Configuration.decode(b"%d:" % len(text) + text.encode() + SAMPLE.encode())
 
 
 def test_equal_configurations_have_equal_bytes_however_they_were_made():

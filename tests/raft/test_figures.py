@@ -94,7 +94,7 @@ def test_figure_8_c_an_entry_of_an_earlier_term_is_not_committed_by_counting():
 
     # Its followers hold it, say so again with every heartbeat, and still it is not committed: c never gets entry 3.
     for _ in range(5):
-        cluster.now += cluster.config.retry_ms
+        cluster.now += cluster.nodes["a"].config.retry_ms
         cluster.tick("a")
         for sender, receiver in (("a", "b"), ("b", "a"), ("c", "a")):
             while cluster.links.get((sender, receiver)):

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raft.entries import COMMAND, CONFIGURATION, NOOP, Entry
+from raft.features import HIGHEST_LEVEL
 from raft.membership import Configuration
 from raft.messages import (
     LIMIT,
@@ -58,7 +59,7 @@ WELL_FORMED = [
     VoteRequest("b", 4, 9, 3, True),
     Append("b", 4, 0, 0, 0, (Entry(1, 1, CONFIGURATION, ABC.encode()),)),
     Heartbeat("b", 4, 1, LIMIT, LIMIT),
-    HeartbeatEcho("b", 4, 1, 0, LIMIT),
+    HeartbeatEcho("b", 4, 1, 0, LIMIT, HIGHEST_LEVEL),
     ReadRequest("b", 4, 0, 1),
     ReadReply("b", 4, 0, 1, 0),
     TimeoutNow("b", 4, 0),
@@ -76,7 +77,7 @@ SAMPLES = [
     AppendAccepted("b", 4, 9),
     AppendRejected("b", 4, 9, 5, 2),
     Heartbeat("b", 4, 7, 9, 8),
-    HeartbeatEcho("b", 4, 7, 9, 8),
+    HeartbeatEcho("b", 4, 7, 9, 8, 5),
     SnapshotChunk("b", 4, SNAPSHOT, 5, 7, b"abc", True),
     SnapshotReceived("b", 4, 9, 3, 7),
     HigherTerm("b", 4),
@@ -232,6 +233,9 @@ def test_an_answer_that_is_neither_yes_nor_no_is_a_problem(message, granted):
         (Heartbeat("b", 4, 1, -1), "commit or pause is no number"),
         (Heartbeat("b", 4, 1, 0, -1), "commit or pause is no number"),
         (HeartbeatEcho("b", 4, 1, 0, -1), "the promise is no number"),
+        (HeartbeatEcho("b", 4, 1, 0, 0, 0), "the feature level is none"),
+        (HeartbeatEcho("b", 4, 1, 0, 0, HIGHEST_LEVEL + 1), "the feature level is none"),
+        (HeartbeatEcho("b", 4, 1, 0, 0, True), "the feature level is none"),
         (VoteRequest("b", 4, 9, 3, 1), "transfer is no boolean"),
         (VoteRequest("b", 4, 9, 3, None), "transfer is no boolean"),
         (TimeoutNow("b", 4, -1), "last_index is no number"),

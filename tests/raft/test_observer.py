@@ -183,6 +183,12 @@ def refuse_a_snapshot(level):
     return [member]
 
 
+def raise_the_feature_level(level):
+    member = watched(level, voters="a", program=2)
+    member.campaign()
+    return [member]
+
+
 def break_the_disk(level):
     alone = Alone(level)
     alone.now = alone.alarm
@@ -199,6 +205,7 @@ SCRIPTS = (
     send_a_snapshot,
     install_a_snapshot,
     refuse_a_snapshot,
+    raise_the_feature_level,
     break_the_disk,
 )
 

@@ -53,6 +53,7 @@ LEFT_OUT: dict[type, frozenset[str]] = {
             "current_ms",  # how fresh reads would be
             "restraint",  # leases are off: nothing was ever promised
             "identity",  # there are no incarnations
+            "features",  # all run the same program
         }
     ),
     log.Log: frozenset({"_base_stamp_ms"}),  # log time is for client sessions
@@ -71,7 +72,13 @@ LEFT_OUT: dict[type, frozenset[str]] = {
     ),
     Candidate: frozenset({"_incarnations"}),  # there are none
     Succession: frozenset({"_yield_after_ms"}),  # all priorities are equal
-    Progress: frozenset({"advanced_ms", "promised_until_ms"}),  # reported to people; leases are off
+    Progress: frozenset(
+        {
+            "advanced_ms",  # reported to people
+            "promised_until_ms",  # leases are off
+            "feature_level",  # all run the same program
+        }
+    ),
 }
 
 MOMENTS: dict[type, frozenset[str]] = {

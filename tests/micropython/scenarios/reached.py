@@ -102,8 +102,8 @@ def raised_by_the_core():
     """The names of all errors that a node can raise or answer; that of a broken storage is its actor's."""
     known = [error for error in vars(errors).values() if isinstance(error, type)]
     families = {base for error in known for base in error.__bases__} - {errors.ReadFailed}
-    # The storages of these scenarios do not tell whom they serve.
-    others = {errors.StorageFailed, errors.WrongKind}
+    # The storages of these scenarios do not tell whom they serve, and all members run the same program.
+    others = {errors.StorageFailed, errors.WrongKind, errors.MemberTooOld, errors.ProgramTooOld}
     return sorted(error.__name__ for error in known if error not in families and error not in others)
 
 
