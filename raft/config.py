@@ -23,6 +23,7 @@ _FIELDS = (
     ("snapshot_bytes", 64 * 1024 * 1024, 1, LIMIT),
     ("snapshot_tail_entries", 1000, 0, LIMIT),
     ("snapshot_chunk_bytes", 256 * 1024, 1, LIMIT),
+    ("may_lose_acknowledged", 0, 0, 1),
 )
 
 
@@ -57,6 +58,9 @@ class Config:
         snapshot_tail_entries: how many entries before the snapshot stay in the log, so that a follower that is a
             little behind needs no snapshot. Default 1000.
         snapshot_chunk_bytes: most bytes of a snapshot in one message. Default 256 KiB.
+        may_lose_acknowledged: 1 where a member that loses power may lose entries that it has acknowledged, since they
+            are synced at intervals: it is then caught up from its real end. 0, the default, where all is synced before
+            it is acknowledged: who loses some all the same has a disk that lies, and must be replaced (contract D6).
 
     Raises:
         InvalidConfig: names the field, the value and the bound.
@@ -80,6 +84,7 @@ class Config:
         self.snapshot_bytes = 0
         self.snapshot_tail_entries = 0
         self.snapshot_chunk_bytes = 0
+        self.may_lose_acknowledged = 0
         for name, default, smallest, largest in _FIELDS:
             value = settings.pop(name, default)
             if type(value) is not int or not smallest <= value <= largest:
@@ -98,6 +103,16 @@ class Config:
             raise InvalidConfig(
                 "lease_promise_ms", self.lease_promise_ms, f"at most election_timeout_ms ({self.election_timeout_ms})"
             )
+
+    def replaced(self, **settings: int) -> "Config":
+        """Return these settings with others in place of some.
+
+        Raises:
+            InvalidConfig: as for the constructor.
+        """
+        kept = {field[0]: getattr(self, field[0]) for field in _FIELDS}
+        kept.update(settings)
+        return Config(**kept)
 
     @property
     def retry_ms(self) -> int:

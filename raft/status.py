@@ -3,28 +3,36 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .node import Node
+    from .progress import Progress
 
 
 class FollowerStatus:
     """What a leader knows of another member.
+
+    Args:
+        id, stuck: see below.
+        progress: what the leader keeps of it; it is looked at once, and not kept.
 
     Attributes:
         id: the member.
         state: "probe" or "replicate" (see `progress.py`).
         match_index: how far its log is known to equal the leader's, durably.
         stuck: whether it makes no progress although entries wait for it (contract R8).
+        has_lost: whether it has lost entries that it had acknowledged in this term (contract D6).
     """
 
-    __slots__ = ("id", "match_index", "state", "stuck")
+    __slots__ = ("has_lost", "id", "match_index", "state", "stuck")
 
-    def __init__(self, id: str, state: str, match_index: int, stuck: bool) -> None:
+    def __init__(self, id: str, progress: "Progress", stuck: bool) -> None:
         self.id = id
-        self.state = state
-        self.match_index = match_index
+        self.state = progress.state
+        self.match_index = progress.match_index
         self.stuck = stuck
+        self.has_lost = progress.has_lost
 
     def __repr__(self) -> str:
-        return f"FollowerStatus({self.id!r}, {self.state!r}, match_index={self.match_index}, stuck={self.stuck})"
+        lost = ", has_lost=True" if self.has_lost else ""
+        return f"FollowerStatus({self.id!r}, {self.state!r}, match_index={self.match_index}, stuck={self.stuck}{lost})"
 
 
 NORMAL = "normal"

@@ -174,6 +174,15 @@ def install_a_snapshot(level):
     return [member]
 
 
+def notice_a_loss(level):
+    member = watched(level, term=1, log=(1,))
+    member.lead()
+    member.acknowledge("bc")
+    member.wait(100)
+    member.hear(AppendRejected("b", 2, 2, 1, 1, 2))
+    return [member]
+
+
 def break_the_disk(level):
     alone = Alone(level)
     alone.now = alone.alarm
@@ -183,7 +192,7 @@ def break_the_disk(level):
     return [alone]
 
 
-SCRIPTS = (follow_and_vote, campaign_in_vain, lead, send_a_snapshot, install_a_snapshot, break_the_disk)
+SCRIPTS = (follow_and_vote, campaign_in_vain, lead, send_a_snapshot, install_a_snapshot, notice_a_loss, break_the_disk)
 
 
 def events(level, *scripts):
