@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from actors.storage.policy import ALWAYS, NEVER, SyncPolicy
 from raft.actor import ChunkRead, Persisted, SnapshotSaved, StorageBroke
 from raft.entries import Entry
 from raft.messages import SnapshotChunk
@@ -52,12 +53,18 @@ class SimDisk(Storage):
     Args:
         tell: puts a message in the mailbox of the node.
         changed: called with every write when it becomes durable.
+        is_witness: whether it serves a witness.
+        policy: when entries are synced (contract D6). Under `interval` what is said here to be durable has reached the
+            operating system: power loss may take the entries of the last interval, and nothing else.
+        cut: called with the index of the last entry that power loss has left, when it takes some.
 
     Attributes:
         term, vote, cluster, base, entries: what is durable.
         snapshots: the durable snapshots and their contents, the newest last.
         incarnation: drawn when the disk was new.
-        is_witness: whether it serves a witness.
+        is_witness, policy: as above.
+        power_loss: probability that a crash is one of the machine, and not of the process alone.
+        takes_all: whether power loss takes all that it may take, instead of leaving it to chance.
         fails: whether the next write that is done will turn out to have failed.
         is_full: whether writes fail for want of space.
         has_failed: whether one has failed since the last start: nothing is written any more.
@@ -73,13 +80,20 @@ class SimDisk(Storage):
         tell: Callable[[object], None],
         changed: Callable[[Write], None],
         is_witness: bool = False,
+        policy: SyncPolicy = ALWAYS,
+        cut: Callable[[int], None] = lambda index: None,
     ) -> None:
         self.is_witness = is_witness
+        self.policy = policy
+        self.power_loss = 1.0
+        self.takes_all = False
         self.speed = speed
         self._scheduler = scheduler
         self._chance = chance
         self._tell = tell
         self._changed = changed
+        self._cut_short = cut
+        self._power = chance.fork(" power")
         self._under_way: deque[Write] = deque()
         self._done: set[int] = set()
         self._last_done_us = 0
@@ -100,7 +114,13 @@ class SimDisk(Storage):
         self.snapshots: list[tuple[Snapshot, bytes]] = []
         self.incarnation = self._chance.between(1, (1 << 53) - 1)
         self.is_damaged = False
+        self._unsynced = 0  # how many of the last entries power loss may take
         self._download = bytearray()
+
+    @property
+    def forgets(self) -> bool:
+        """Whether a node that starts again finds nothing."""
+        return self.policy is NEVER
 
     @property
     def is_new(self) -> bool:
@@ -166,14 +186,20 @@ class SimDisk(Storage):
         self.entries[position] = Entry(entry.index, entry.term, entry.kind, entry.data + b"?", entry.stamp_ms)
         self.is_damaged = True
 
-    def crash(self) -> int:
-        """Lose power. Return how many writes were lost."""
+    def crash(self, loses_power: bool = True) -> int:
+        """Lose what was under way, and perhaps power. Return how many writes were lost.
+
+        Args:
+            loses_power: whether it may be the machine that crashes, and not the process alone; see `power_loss`.
+        """
         for _ in range(self._chance.between(0, len(self._under_way))):
             self._make_durable(self._under_way.popleft())
         share = self._chance.unit() if self.tearing else 0.0
         part = torn(self._under_way[0], share) if self._under_way else None
         if part is not None and self._chance.strikes("torn-write", self.tearing):
             self._make_durable(part)
+        if loses_power and self._unsynced and self._power.strikes("power-loss", self.power_loss):
+            self._lose_power()
         self.fails = self.has_failed = False
         lost = len(self._under_way)
         self._under_way.clear()
@@ -182,6 +208,13 @@ class SimDisk(Storage):
         self._power_cycles += 1
         self._last_done_us = 0
         return lost
+
+    def _lose_power(self) -> None:
+        taken = self._unsynced if self.takes_all else self._power.between(0, self._unsynced)
+        self._unsynced = 0
+        if taken:
+            del self.entries[-taken:]
+            self._cut_short(self.end[1])
 
     def _finish(self, power_cycle: int, number: int) -> None:
         if power_cycle != self._power_cycles or self._breaks():
@@ -202,6 +235,9 @@ class SimDisk(Storage):
         return self.has_failed
 
     def _make_durable(self, write: Write) -> None:
+        must_sync = self._syncs_all_of(write)
+        if write.term is not None or write.cluster:
+            self._unsynced = 0  # whoever finds this ballot finds all that was written before it
         if write.term is not None:
             self.term = write.term
             self.vote = write.vote
@@ -212,11 +248,35 @@ class SimDisk(Storage):
         if write.entries:
             del self.entries[write.entries[0].index - 1 - self.base[0] :]
             self.entries.extend(write.entries)
+            self._sync_later(len(write.entries))
         if write.install is not None:
             self.base = (write.install.index, write.install.term)
             self.entries = []
             self._keep(write.install, bytes(self._download))
+        if must_sync:
+            self._unsynced = 0
         self._changed(write)
+
+    def _syncs_all_of(self, write: Write) -> bool:
+        """Whether a write is durable at once, its entries too: by the policy, or since it moves the ends of the log.
+
+        As `storage.store.Store.write` has it.
+        """
+        truncates = bool(write.entries) and write.entries[0].index <= self.end[1]
+        return not self.policy.interval_ms or truncates or write.base[0] > self.base[0] or write.install is not None
+
+    def _sync_later(self, entries: int) -> None:
+        """Sync entries that were just written, together with what is written until then."""
+        if self.policy.interval_ms and not self._unsynced:
+            speed = self.speed
+            takes_us = self._power.long_tailed(speed.least_us, speed.usual_us)
+            alarm_us = self._scheduler.now_us + self.policy.interval_ms * 1000
+            self._scheduler.at(alarm_us + takes_us, self._sync, self._power_cycles)
+        self._unsynced += entries
+
+    def _sync(self, power_cycle: int) -> None:
+        if power_cycle == self._power_cycles and not self._breaks():
+            self._unsynced = 0
 
     def _cut(self, index: int, term: int) -> None:
         """Drop the beginning of the log; all of it when it does not hold the entry where it ends."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from actors.session_table import SessionLimits
+from actors.storage.policy import SyncPolicy
 from raft.config import Config
 from raft.entries import CONFIGURATION
 from raft.membership import Configuration
@@ -43,6 +44,7 @@ class Stage:
         seed: decides what the script leaves open: timeouts and latencies.
         priorities: those of the first members, where not 0.
         drifts_ppm: by how many millionths the clocks of some run too fast.
+        sync: when the disks sync entries, see `SyncPolicy`.
         settings: those of `Config`; the defaults where they are not given.
 
     Attributes:
@@ -58,20 +60,23 @@ class Stage:
         seed: int = 1,
         priorities: Mapping[str, int] | None = None,
         drifts_ppm: Mapping[str, int] | None = None,
+        sync: str = "always",
         **settings: int,
     ) -> None:
         ids = [f"n{number}" for number in range(1, nodes + spares + 1)]
         first = tuple(ids[:nodes])
+        policy = SyncPolicy.parse(sync)
         setting = Setting(
             ids=ids,
             configuration=Configuration(
                 first, witnesses=tuple(id for id in witnesses if id in first), priorities=dict(priorities or {})
             ),
             witnesses=witnesses,
-            config=Config(**settings),
+            config=Config(**{"may_lose_acknowledged": int(policy.may_lose_acknowledged), **settings}),
             limits=SessionLimits(),
             weather=Weather(),
             disk_speed=DiskSpeed(hasty=0.0),
+            policy=policy,
             drifts_ppm=drifts_ppm or {},
         )
         self.story: list[str] = []
@@ -79,6 +84,8 @@ class Stage:
         self._cluster.role_changed = lambda host, role: self._tell(f"{host.id} is {role} of term {host.node.term}")
         self.traffic = Traffic(self._cluster.network)
         self._gone: set[str] = set()
+        for host in self._cluster.hosts:
+            host.disk.takes_all = True
         self._cluster.start()
 
     # Looking
@@ -183,6 +190,12 @@ class Stage:
         for id in ids:
             self._tell(f"{id} crashes")
             self.host(id).crash()
+
+    def kill(self, *ids: str) -> None:
+        """End the processes of nodes; their machines keep power, and what has reached the operating system."""
+        for id in ids:
+            self._tell(f"{id} is killed")
+            self.host(id).crash(loses_power=False)
 
     def restart(self, *ids: str) -> None:
         """Start nodes from what is on their disks; those that run crash first."""

@@ -42,6 +42,14 @@ class SyncPolicy:
     text: str
     interval_ms: int | None
 
+    @property
+    def may_lose_acknowledged(self) -> bool:
+        """Whether a member that loses power may come back without entries that it has acknowledged.
+
+        Under `never` it comes back as somebody else.
+        """
+        return bool(self.interval_ms)
+
     @classmethod
     def parse(cls, text: str) -> SyncPolicy:
         """Return the policy that is written so.

@@ -52,6 +52,39 @@ STORAGE_AND_CLOCKS = (
         "            self._storage.save_snapshot(described, self._machine.snapshot())\n"
         "            node.snapshots.saved(described)\n",
     ),
+    in_core(
+        "loss of acknowledged entries is taken for a late refusal",
+        "leader",
+        "        if message.round <= self.round and progress.disproves(message.prev_index, message.round):\n",
+        "        if False:\n",
+    ),
+    in_core(
+        "late refusal is taken for a loss of acknowledged entries",
+        "progress",
+        "        return prev_index <= self.match_index and round > self.matched_round\n",
+        "        return prev_index <= self.match_index\n",
+    ),
+    Mutation(
+        "ballot is not synced where entries are synced at intervals",
+        (
+            (
+                "transport_sim/disk.py",
+                "        if write.term is not None:\n",
+                "        if write.term is not None:\n            self.unsynced_ballot = self.term, self.vote\n",
+            ),
+            (
+                "transport_sim/disk.py",
+                "        if taken:\n",
+                '        self.term, self.vote = getattr(self, "unsynced_ballot", (self.term, self.vote))\n'
+                "        if taken:\n",
+            ),
+        ),
+    ),
+    in_disk(
+        "truncation is not synced where entries are synced at intervals",
+        "not self.policy.interval_ms or truncates or",
+        "not self.policy.interval_ms or",
+    ),
     in_core("restart forgets the vote", "node", "        self.vote = restored.vote\n", "        self.vote = None\n"),
     in_core("time runs backwards", "node", "        if now > self.now:\n", "        if True:\n"),
     in_core(
