@@ -4,7 +4,7 @@ Where entries are synced at intervals (`Config.may_lose_acknowledged`), that may
 caught up from where its log really ends. Where they are synced before they are acknowledged, the disk has lied, and
 what else it may have forgotten, a vote perhaps, nobody knows. Then the member's id is bound anew, to an incarnation
 that nobody has. From that entry on everybody refuses what it says, under any leader, and it learns so (M6): it must be
-removed, and added again with a new storage. Until then it is still sent the log, by which it can do less harm.
+removed, and added again with a new storage.
 """
 
 from .entries import CONFIGURATION

@@ -113,7 +113,7 @@ def _draw_policy(chance: Chance) -> SyncPolicy:
     if unit < FORGETTING:
         return NEVER
     if unit < FORGETTING + INTERVALS:
-        return SyncPolicy.parse(chance.pick(("interval(20)", "interval(100)", "interval(1000)")))
+        return SyncPolicy.parse(chance.pick(("interval(50)", "interval(500)", "interval(5000)")))
     return ALWAYS
 
 

@@ -13,8 +13,8 @@ from storage.identity import read_identity
 from ..ports import Storage
 from .directory import DirectoryStorage
 from .memory import MemoryStorage
-from .policy import ALWAYS, SyncPolicy
-from .real_disk import ReadableDirectory
+from .policy import ALWAYS, NEVER, SyncPolicy
+from .real_disk import ReadableDirectory, RealDisk
 
 
 class Founded(NamedTuple):
@@ -32,7 +32,15 @@ class Founded(NamedTuple):
 
 
 class Place(Protocol):
-    """Where nodes keep what they store."""
+    """Where nodes keep what they store.
+
+    Attributes:
+        forgets: whether a node that starts again finds nothing of its last run.
+    """
+
+    @property
+    def forgets(self) -> bool:
+        """See above."""
 
     def existing(self) -> list[Founded]:
         """Return the nodes of which something is stored."""
@@ -54,7 +62,9 @@ class Place(Protocol):
 
 
 class InMemory:
-    """Nothing outlives the process."""
+    """Nothing outlives the process; what a node has stored outlives the node."""
+
+    forgets = False
 
     def existing(self) -> list[Founded]:
         """Return no nodes."""
@@ -83,11 +93,17 @@ class InDirectory:
         self._directory = directory
         self._policy = policy
 
+    @property
+    def forgets(self) -> bool:
+        """Whether a node that starts again finds nothing of its last run (contract D6)."""
+        return self._policy is NEVER
+
     def existing(self) -> list[Founded]:
-        """Return the nodes that have a data directory.
+        """Return the nodes that have a data directory. Under the policy `never` all have lost it, and there are none.
 
         Raises:
             StorageError: one of them cannot be read.
+            DirectoryInUse: one of them is open, and would have to be emptied.
         """
         found = []
         folders = self._directory.iterdir() if self._directory.is_dir() else ()
@@ -99,9 +115,19 @@ class InDirectory:
                 continue  # it was about to be made
             finally:
                 disk.close()
+            if self.forgets:
+                self._empty(folder)
+                continue
             first = Configuration.decode(identity.first) if identity.first else None
             found.append(Founded(identity.node, identity.is_witness, first))
         return found
+
+    def _empty(self, folder: Path) -> None:
+        disk = RealDisk(folder)  # nobody else has it
+        try:
+            shutil.rmtree(folder)
+        finally:
+            disk.close()
 
     def make(self, id: str, is_witness: bool, first: Configuration | None) -> Storage:
         """Return the storage in the directory of a node."""
