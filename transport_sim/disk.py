@@ -212,6 +212,8 @@ class SimDisk(Storage):
     def _lose_power(self) -> None:
         taken = self._unsynced if self.takes_all else self._power.between(0, self._unsynced)
         self._unsynced = 0
+        if self.snapshots:
+            taken = min(taken, max(self.end[1] - self.snapshots[-1][0].index, 0))  # what it covers is not lost
         if taken:
             del self.entries[-taken:]
             self._cut_short(self.end[1])
