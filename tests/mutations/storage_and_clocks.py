@@ -53,12 +53,6 @@ STORAGE_AND_CLOCKS = (
         "            node.snapshots.saved(described)\n",
     ),
     in_core(
-        "loss of acknowledged entries is taken for a late refusal",
-        "leader",
-        "        if message.round <= self.round and progress.disproves(message.prev_index, message.round):\n",
-        "        if False:\n",
-    ),
-    in_core(
         "late refusal is taken for a loss of acknowledged entries",
         "progress",
         "        return prev_index <= self.match_index and round > self.matched_round\n",
@@ -79,11 +73,6 @@ STORAGE_AND_CLOCKS = (
                 "        if taken:\n",
             ),
         ),
-    ),
-    in_disk(
-        "truncation is not synced where entries are synced at intervals",
-        "not self.policy.interval_ms or truncates or",
-        "not self.policy.interval_ms or",
     ),
     in_core("restart forgets the vote", "node", "        self.vote = restored.vote\n", "        self.vote = None\n"),
     in_core("time runs backwards", "node", "        if now > self.now:\n", "        if True:\n"),

@@ -526,13 +526,12 @@ def test_a_conflict_between_base_and_commit_index_is_still_found():
 def test_an_append_that_contradicts_the_last_entry_of_the_snapshot_is_fatal():
     # That the snapshot covers what the leader does not have is a loss of acknowledged entries elsewhere. The state
     # machine has them, so going on would let it part from the others' for ever.
-    log = compacted(1, 1, 1, at=2)
+    log = compacted(1, 1, at=2)
 
-    with pytest.raises(CommittedEntryConflict) as conflict:
+    with pytest.raises(CommittedEntryConflict, match="2"):
         log.merge(entries(1, 2, 2, first=1), "b")
 
-    assert "2" in str(conflict.value)
-    assert log.last_index == 3
+    assert log.last_index == 2
 
 
 @pytest.mark.parametrize(("index", "term", "found"), [(6, 9, 6), (6, 2, 4), (6, 1, 3), (3, 9, 3), (99, 3, 6)])

@@ -5,7 +5,7 @@ import pytest
 from actors.storage.policy import NEVER, SyncPolicy
 from raft.actor import Persisted
 from raft.entries import COMMAND, Entry
-from raft.messages import AppendRejected
+from raft.messages import AppendRejected, PreVoteRequest
 from raft.observer import AcknowledgedLost
 from raft.ready import Write
 from transport_sim import Simulation
@@ -76,6 +76,21 @@ def test_at_intervals_one_power_loss_may_lose_an_acknowledged_write_of_the_last_
         cluster.isolate("n1")
         cluster.restart("n2")
         cluster.run_until(lambda: cluster.leader() not in (None, "n1"))
+
+
+@pytest.mark.contract("S4", "S8")
+@pytest.mark.parametrize("sync", ["always", LONG])
+def test_a_write_that_is_lost_without_any_power_loss_is_no_matter_of_policy(sync):
+    with pytest.raises(InvariantError, match="S4: n3 leads term 2 without") as broken, Scenario(sync=sync) as cluster:
+        settled(cluster)
+        cluster.isolate("n3")
+        cluster.expect_success(cluster.propose())
+        cluster.heal()
+        cluster.isolate("n1")
+        cluster.drop(PreVoteRequest, sender="n2")
+        cluster.node("n2").log.is_up_to_date = lambda last_index, last_term: True  # it would elect anybody
+        cluster.run_until(lambda: cluster.leader() not in (None, "n1"))
+    assert not isinstance(broken.value, CommittedLost)
 
 
 def test_what_is_older_than_an_interval_outlasts_the_power_loss_of_all():
