@@ -149,7 +149,7 @@ class Simulation:
         self.processes = start_processes(self.workload.clients if self.workload else trial.clients, cluster)
         pause_us = chance.pick(pauses_us)
         self.reader = Reader(scheduler, root.fork("reader"), hosts, pause_us, self._acknowledged_commands, record)
-        self.operator = Operator(scheduler, root.fork("operator"), hosts, faults, self.leader, record)
+        self.operator = Operator(scheduler, root.fork("operator"), hosts, self._kinds, self.leader, record)
         self._usurper: Usurper | None = None
         if mix.usurper and len(members) > 2 and not hosts[0].disk.forgets:
             self._usurper = Usurper(cluster, self.reader.read_by_lease, self._propose_to, self._pause, self._hold)

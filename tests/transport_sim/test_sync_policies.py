@@ -2,7 +2,8 @@
 
 import pytest
 
-from actors.storage.policy import NEVER, SyncPolicy
+from actors.kv import KeyValue
+from actors.storage.policy import NEVER, InvalidPolicy, SyncPolicy
 from raft.actor import Persisted
 from raft.entries import COMMAND, Entry
 from raft.messages import AppendRejected, PreVoteRequest
@@ -11,10 +12,12 @@ from raft.ready import Write
 from transport_sim import Simulation
 from transport_sim.chance import Chance
 from transport_sim.disk import DiskSpeed, SimDisk
+from transport_sim.faults import KINDS
 from transport_sim.scenario import Scenario
 from transport_sim.scheduler import Scheduler
 from transport_sim.setting import FORGETTING, INTERVALS, _draw_policy
 from transport_sim.shadow import CommittedLost, InvariantError
+from transport_sim.traces.replaying import Recipe
 
 pytestmark = pytest.mark.contract("D6")
 
@@ -81,7 +84,7 @@ def test_at_intervals_one_power_loss_may_lose_an_acknowledged_write_of_the_last_
 @pytest.mark.contract("S4", "S8")
 @pytest.mark.parametrize("sync", ["always", LONG])
 def test_a_write_that_is_lost_without_any_power_loss_is_no_matter_of_policy(sync):
-    with pytest.raises(InvariantError, match="S4: n3 leads term 2 without") as broken, Scenario(sync=sync) as cluster:
+    with pytest.raises(InvariantError, match="S4: n3 leads term 3 without") as broken, Scenario(sync=sync) as cluster:
         settled(cluster)
         cluster.isolate("n3")
         cluster.expect_success(cluster.propose())
@@ -227,6 +230,28 @@ def test_most_runs_sync_always_and_the_others_draw_from_what_is_theirs_alone():
 
     assert sum(policy is NEVER for policy in drawn) == pytest.approx(2000 * FORGETTING, rel=0.3)
     assert sum(bool(policy.interval_ms) for policy in drawn) == pytest.approx(2000 * INTERVALS, rel=0.2)
+
+
+@pytest.mark.parametrize(("seed", "kind"), [(0, "interval"), (1, "always"), (2, "never")])
+def test_a_run_is_the_same_whether_its_policy_is_drawn_or_given(seed, kind):
+    lines = []
+    drawn = Simulation(seed, seconds=2, trace=lines.append).run()
+    sync = lines[0]["sync"]
+    given = Simulation(seed, seconds=2, sync=sync).run()
+    assert sync.startswith(kind)
+    assert given.digest == drawn.digest
+    assert Recipe(seed, 5, KINDS, 2, sync=sync).simulation().run().digest == drawn.digest
+    assert eval(given.replay, {"Simulation": Simulation}).digest == drawn.digest
+
+
+def test_machines_of_users_meet_other_policies_only_when_they_are_asked_for():
+    lines = []
+    Simulation(0, 3, seconds=1, machine=KeyValue, trace=lines.append).run().check()
+    assert lines[0]["sync"] == "always"
+    Simulation(0, 3, seconds=1, machine=KeyValue, trace=lines.append, sync="interval(7)").run().check()
+    assert "interval(7)" in [line.get("sync") for line in lines]
+    with pytest.raises(InvalidPolicy):
+        Simulation(0, sync="sometimes")
 
 
 def run(seed, sync, power_loss=None, **options):
