@@ -66,10 +66,13 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         watch: called with every event of every node but messages (see `raft.observer`); must neither wait nor raise.
         directory: where the nodes keep what they store, each in a directory of its own; in memory when None. A cluster
             with the directory of an earlier one goes on where that was, with its nodes instead of new ones.
-        sync: when entries are synced to a directory: "always", "interval(ms)" or "never" (see `SyncPolicy`).
+        sync: when entries are synced to a directory, and with that what power loss may lose (see `SyncPolicy`):
+            "always"; "interval(ms)"; or "never", with which a cluster begins anew each time, whatever is in its
+            directory, and a node that restarts has lost what it stored, as by `erase`.
 
     Raises:
         InvalidConfig: when an argument is out of its bounds.
+        InvalidPolicy: when `sync` is no policy.
         DirectoryInUse: another cluster has the directory.
         StorageError: what is stored there cannot be used; it says why.
         ProgramTooOld: what is stored there is of a feature level that this program does not support.
@@ -102,9 +105,12 @@ class LocalCluster(KeyValueCalls, MemberCalls):
             raise InvalidConfig("watch", watch, "a function of one event, or None")
         limits = SessionLimits() if limits is None else limits
         policy = SyncPolicy.parse(sync)
+        config = LOCAL_CONFIG if config is None else config
+        if policy.may_lose_acknowledged:
+            config = config.replaced(may_lose_acknowledged=1)
         place = InMemory() if directory is None else InDirectory(Path(directory), policy)
         existing = place.existing()
-        self._nodes = LocalNodes(machine, LOCAL_CONFIG if config is None else config, limits, seed, watch, place)
+        self._nodes = LocalNodes(machine, config, limits, seed, watch, place)
         self._leadership = self._nodes.leadership
         if existing:
             ids = [node.id for node in existing]
@@ -331,6 +337,8 @@ class LocalCluster(KeyValueCalls, MemberCalls):
 
     def restart(self, node: str | int, config: Config | None = None) -> None:
         """Start a node that is down, from its storage and with a fresh state machine.
+
+        With `sync="never"` its storage is empty, and the others refuse it: see `erase`.
 
         Args:
             node: its id or position.

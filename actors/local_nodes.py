@@ -39,6 +39,7 @@ class LocalNode:
         config: with what it starts; None for the config of all.
         machine: the state machine of its last run; None for a witness.
         supervisor: starts it and takes it down.
+        has_run: whether it was ever started here.
     """
 
     def __init__(self, id: str, witness: bool, configuration: Configuration | None, storage: Storage) -> None:
@@ -48,6 +49,7 @@ class LocalNode:
         self.storage = storage
         self.config: Config | None = None
         self.machine: StateMachine | None = None
+        self.has_run = False
         self.supervisor: Supervisor
 
 
@@ -178,8 +180,15 @@ class LocalNodes:
     # What they do
 
     def start(self, id: str) -> None:
-        """Start a node from what its storage holds; raises as `Supervisor.start` does."""
-        self._nodes[id].supervisor.start()
+        """Start a node from what its storage holds; raises as `Supervisor.start` does.
+
+        Where nothing is synced, that is nothing after its first run: it waits to be added (contract D6).
+        """
+        node = self._nodes[id]
+        if node.has_run and self._place.forgets:
+            self.erase(id)
+        node.has_run = True
+        node.supervisor.start()
 
     def ask(self, id: str, request: Request) -> Future[Any]:
         """Put a request before a node; the future brings what it is replied, or `NodeStopped`."""

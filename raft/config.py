@@ -24,6 +24,7 @@ _FIELDS = (
     ("snapshot_bytes", 64 * 1024 * 1024, 1, LIMIT),
     ("snapshot_tail_entries", 1000, 0, LIMIT),
     ("snapshot_chunk_bytes", 256 * 1024, 1, LIMIT),
+    ("may_lose_acknowledged", 0, 0, 1),
 )
 
 
@@ -61,6 +62,9 @@ class Config:
         feature_level: the highest feature level that this node supports (contract M10). 1 to `program_level`, the
             default. While a single member holds it down, the level of the cluster does not rise, and all members can
             go back to the older program.
+        may_lose_acknowledged: 1 where a member that loses power may lose entries that it has acknowledged, since they
+            are synced at intervals: it is then caught up from its real end. 0, the default, where all is synced before
+            it is acknowledged: who loses some all the same has a disk that lies, and must be replaced (contract D6).
 
     Raises:
         InvalidConfig: names the field, the value and the bound.
@@ -90,6 +94,7 @@ class Config:
         self.snapshot_bytes = 0
         self.snapshot_tail_entries = 0
         self.snapshot_chunk_bytes = 0
+        self.may_lose_acknowledged = 0
         self.feature_level = 0
         fields = list(_FIELDS)
         fields.append(("feature_level", self.program_level, BASE_LEVEL, self.program_level))
@@ -111,6 +116,16 @@ class Config:
             raise InvalidConfig(
                 "lease_promise_ms", self.lease_promise_ms, f"at most election_timeout_ms ({self.election_timeout_ms})"
             )
+
+    def replaced(self, **settings: int) -> "Config":
+        """Return these settings with others in place of some.
+
+        Raises:
+            InvalidConfig: as for the constructor.
+        """
+        kept = {field[0]: getattr(self, field[0]) for field in _FIELDS}
+        kept.update(settings)
+        return Config(**kept)
 
     @property
     def retry_ms(self) -> int:

@@ -130,9 +130,9 @@ class Follower(Role):
             if own_term is not None and prev_index <= log.commit_index:
                 raise CommittedEntryConflict(prev_index, own_term, message.prev_term, message.sender)
             hint = log.last_at_most(prev_index, message.prev_term)
-            node.outbox.send_in_term(
-                message.sender, AppendRejected(node.id, node.term, prev_index, hint, log.term_at(hint) or 0)
-            )
+            hint_term = log.term_at(hint) or 0
+            rejected = AppendRejected(node.id, node.term, prev_index, hint, hint_term, self._round)
+            node.outbox.send_in_term(message.sender, rejected)
             return
         entries = node.room.fitting(message.entries)
         truncated = log.merge(entries, message.sender)
@@ -147,7 +147,7 @@ class Follower(Role):
             node.outbox.send_in_term(message.sender, NoRoom(node.id, node.term, verified))
             if not entries:
                 return  # an acknowledgement of nothing would bring the same entries again at once
-        node.outbox.send_when_durable(message.sender, AppendAccepted(node.id, node.term, verified))
+        self._acknowledge(message.sender, verified)
 
     def on_snapshot_chunk(self, message: "SnapshotChunk", now: int) -> None:
         """Store a piece of a snapshot; when it is whole, install it (paper section 7)."""
@@ -163,7 +163,7 @@ class Follower(Role):
             # index and term keeps the log behind it (contract N3).
             if log.commit_to(snapshot.index):
                 node.watch.committed()
-            node.outbox.send_when_durable(message.sender, AppendAccepted(node.id, node.term, snapshot.index))
+            self._acknowledge(message.sender, snapshot.index)
             return
         node.features.check(snapshot.configuration)
         size_bytes = node.snapshots.receive(message)
@@ -174,7 +174,12 @@ class Follower(Role):
     def on_restored(self, index: int) -> None:
         """Tell the leader that the snapshot is installed, on the disk and in the state machine."""
         if self.leader is not None:
-            self.node.outbox.send_when_durable(self.leader, AppendAccepted(self.node.id, self.node.term, index))
+            self._acknowledge(self.leader, index)
+
+    def _acknowledge(self, leader: str, index: int) -> None:
+        """Tell the leader, once it is durable, that the log equals its own up to an index."""
+        node = self.node
+        node.outbox.send_when_durable(leader, AppendAccepted(node.id, node.term, index, self._round))
 
     def _heard(self, leader: str, now: int, quiet_ms: int = 0) -> bool:
         """Note a sign of life from the leader; return False when it is not the leader this term already has.

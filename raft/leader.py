@@ -6,6 +6,7 @@ later: all that has arrived meanwhile travels together, one append per follower.
 
 from .entries import COMMAND, CONFIGURATION, NOOP, OVERHEAD_BYTES
 from .errors import EntryTooLarge, InvalidCommand, Overloaded, TransferInProgress
+from .losses import lost_acknowledged
 from .messages import Append, Heartbeat, SnapshotChunk
 from .progress import REPLICATE, SNAPSHOT, Progress
 from .quorum import reached
@@ -146,10 +147,7 @@ class Leader(Role):
 
     def follower_statuses(self) -> "tuple[FollowerStatus, ...]":
         """Return what is known of every other member, in order of id."""
-        statuses = []
-        for follower in self._followers:
-            statuses.append(FollowerStatus(follower, self.progress[follower], follower in self._stuck))
-        return tuple(statuses)
+        return tuple([FollowerStatus(id, self.progress[id], id in self._stuck) for id in self._followers])
 
     # Time
 
@@ -224,10 +222,14 @@ class Leader(Role):
 
     def quorum_heard_ms(self, now: int) -> int:
         """Return the latest moment such that a quorum has echoed a round of heartbeats sent then or later."""
-        heard = {self.node.id: now}
+        return self._reached("heard_ms", now)
+
+    def _reached(self, field: str, own: int) -> int:
+        """Return what a quorum has reached in a field of `Progress`, itself being so far."""
+        values = {self.node.id: own}
         for follower in self._followers:
-            heard[follower] = self.progress[follower].heard_ms
-        return reached(heard, self.node.configuration.halves)
+            values[follower] = getattr(self.progress[follower], field)
+        return reached(values, self.node.configuration.halves)
 
     def _report_health(self, now: int) -> None:
         for follower in self._followers:
@@ -250,10 +252,7 @@ class Leader(Role):
 
     def _note_echo(self) -> None:
         """Tell the reads which round a quorum has echoed."""
-        echoed = {self.node.id: self.round}
-        for follower in self._followers:
-            echoed[follower] = self.progress[follower].echoed_round
-        self._read_rounds.echoed(reached(echoed, self.node.configuration.halves))
+        self._read_rounds.echoed(self._reached("echoed_round", self.round))
 
     def lease_holds(self, now: int) -> bool:
         """Whether no other leader can be there now, by the promises of a quorum (contract L2).
@@ -263,10 +262,7 @@ class Leader(Role):
         """
         if not self.node.config.lease_promise_ms or self.succession.told or not self.has_committed:
             return False
-        until = {self.node.id: FAR_MS}
-        for follower in self._followers:
-            until[follower] = self.progress[follower].promised_until_ms
-        return now < reached(until, self.node.configuration.halves)
+        return now < self._reached("promised_until_ms", FAR_MS)
 
     # Proposals
 
@@ -381,13 +377,18 @@ class Leader(Role):
         if message.match_index > self.node.log.last_index:
             self.node.drop("beyond the log", message.sender, "acknowledges entry", message.match_index)
             return
-        if self.progress[message.sender].accepted(message.match_index, now):
+        progress = self.progress[message.sender]
+        if message.round >= progress.trusted_round and progress.accepted(message.match_index, now, self.round):
             self.commit()
 
     def on_append_rejected(self, message: "AppendRejected", now: int) -> None:
         """Go back by a whole term: to the last entry that is here of a term not above the hint's (paper 5.3)."""
         next_index = self.node.log.last_at_most(message.hint_index, message.hint_term) + 1
-        self.progress[message.sender].rejected(message.prev_index, next_index, now)
+        progress = self.progress[message.sender]
+        if message.round <= self.round and progress.disproves(message.prev_index, message.round):
+            lost_acknowledged(self, message.sender, min(next_index, message.prev_index), now)
+        else:
+            progress.rejected(message.prev_index, next_index, now)
 
     def on_no_room(self, message: "NoRoom", now: int) -> None:
         """Leave a follower with a full disk alone for a while (contract D2)."""
@@ -437,10 +438,7 @@ class Leader(Role):
     def commit(self) -> None:
         """Commit up to the highest index that a quorum holds durably, if it is of this term (paper 5.4.2)."""
         log = self.node.log
-        match = {self.node.id: log.durable_index}
-        for follower in self._followers:
-            match[follower] = self.progress[follower].match_index
-        index = reached(match, self.node.configuration.halves)
+        index = self._reached("match_index", log.durable_index)
         if index > log.commit_index and log.term_at(index) == self.node.term:
             log.commit_to(index)
             self.node.watch.committed()

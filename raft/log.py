@@ -200,6 +200,8 @@ class Log:
             if entry.index > known:
                 break
             if entry.index <= self.base_index:
+                if entry.index == self.base_index and entry.term != self.base_term:
+                    raise CommittedEntryConflict(entry.index, self.base_term, entry.term, leader)
                 continue
             own = self.entry(entry.index)
             if own.term != entry.term:

@@ -66,23 +66,25 @@ class AppendAccepted(Message):
 
     Attributes:
         match_index: previous index plus number of entries of the very append it answers, never more.
+        round: the newest round of heartbeats of this term that the sender had heard since its start, 0 for none.
     """
 
-    __slots__ = ("match_index", "sender", "term")
-    FIELDS = ("sender", "term", "match_index")
+    __slots__ = ("match_index", "round", "sender", "term")
+    FIELDS = ("sender", "term", "match_index", "round")
     handler = "on_append_accepted"
 
-    def __init__(self, sender: str, term: int, match_index: int) -> None:
+    def __init__(self, sender: str, term: int, match_index: int, round: int = 0) -> None:
         self.sender = sender
         self.term = term
         self.match_index = match_index
+        self.round = round
 
     def supersedes(self, older: Message) -> bool:
         """Whether it acknowledges at least as much."""
         return not isinstance(older, AppendAccepted) or self.match_index >= older.match_index
 
     def _body_problem(self) -> "str | None":
-        return None if number(self.match_index) else "match_index is no number"
+        return None if number(self.match_index) and number(self.round) else "match_index or round is no number"
 
 
 class AppendRejected(Message):
@@ -95,22 +97,28 @@ class AppendRejected(Message):
         prev_index: as in the append it answers.
         hint_index: index of that entry; 0 when there is none.
         hint_term: its term.
+        round: as in `AppendAccepted`; it tells a late refusal from one that proves a loss (contract D6).
     """
 
-    __slots__ = ("hint_index", "hint_term", "prev_index", "sender", "term")
-    FIELDS = ("sender", "term", "prev_index", "hint_index", "hint_term")
+    __slots__ = ("hint_index", "hint_term", "prev_index", "round", "sender", "term")
+    FIELDS = ("sender", "term", "prev_index", "hint_index", "hint_term", "round")
     handler = "on_append_rejected"
 
-    def __init__(self, sender: str, term: int, prev_index: int, hint_index: int, hint_term: int) -> None:
+    def __init__(
+        self, sender: str, term: int, prev_index: int, hint_index: int, hint_term: int, round: int = 0
+    ) -> None:
         self.sender = sender
         self.term = term
         self.prev_index = prev_index
         self.hint_index = hint_index
         self.hint_term = hint_term
+        self.round = round
 
     def _body_problem(self) -> "str | None":
         if not number(self.prev_index, 1):
             return "prev_index is no positive number"
+        if not number(self.round):
+            return "round is no number"
         problem = log_position_problem(self.hint_index, self.hint_term)
         if problem:
             return problem

@@ -120,6 +120,29 @@ class FollowerHealth(Event):
         self.stuck = stuck
 
 
+class AcknowledgedLost(Event):
+    """A follower has lost entries that it had acknowledged to this leader (contract D6).
+
+    Attributes:
+        node: id of the leader that noticed.
+        follower: id of the follower.
+        acknowledged: the last entry that it had acknowledged.
+        kept: how far its log may still equal the leader's.
+        replace: True when nothing that it says counts any more: remove it, and add it again with a new storage; False
+            when its policy allows the loss, and it is caught up.
+    """
+
+    __slots__ = ("acknowledged", "follower", "kept", "node", "replace")
+    FIELDS = ("node", "follower", "acknowledged", "kept", "replace")
+
+    def __init__(self, node: str, follower: str, acknowledged: int, kept: int, replace: bool) -> None:
+        self.node = node
+        self.follower = follower
+        self.acknowledged = acknowledged
+        self.kept = kept
+        self.replace = replace
+
+
 class StorageFault(Event):
     """The node's storage has failed, and the node stops: this is the last that it tells.
 
@@ -157,6 +180,7 @@ EVENTS = (
     ConfigurationChanged,
     Refused,
     FollowerHealth,
+    AcknowledgedLost,
     StorageFault,
     SpaceChanged,
     CampaignBegun,
@@ -193,6 +217,7 @@ __all__ = [
     "INFO",
     "TRACE",
     "Event",
+    "AcknowledgedLost",
     "Applied",
     "CampaignBegun",
     "CampaignLost",

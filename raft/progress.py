@@ -30,7 +30,11 @@ class Progress:
     Attributes:
         state: `PROBE`, `REPLICATE` or `SNAPSHOT`.
         match_index: the follower's log durably equals the leader's up to here. Raised only by answers to appends
-            (contract R2), never lowered. Always 0 <= match_index < next_index.
+            (contract R2), lowered only by the proof that the follower has lost entries (D6). Always
+            0 <= match_index < next_index.
+        matched_round: the leader's newest round of heartbeats when match_index last rose.
+        trusted_round: acknowledgements of before the follower heard this round may speak of entries it has lost since.
+        has_lost: whether it has lost entries that it had acknowledged to this leader.
         next_index: the next entry to send.
         told_commit: the commit index last sent.
         echoed_round: the newest round of heartbeats that the follower has echoed.
@@ -53,8 +57,10 @@ class Progress:
         "advanced_ms",
         "echoed_round",
         "feature_level",
+        "has_lost",
         "heard_ms",
         "match_index",
+        "matched_round",
         "next_index",
         "no_room",
         "promised_until_ms",
@@ -62,11 +68,15 @@ class Progress:
         "snapshot_offset",
         "state",
         "told_commit",
+        "trusted_round",
     )
 
     def __init__(self, next_index: int, now: int) -> None:
         self.state = PROBE
         self.match_index = 0
+        self.matched_round = 0
+        self.trusted_round = 0
+        self.has_lost = False
         self.next_index = next_index
         self.told_commit = 0
         self.echoed_round = 0
@@ -102,7 +112,7 @@ class Progress:
             self._flying_bytes += size_bytes
             self.next_index = last_index + 1
 
-    def accepted(self, match_index: int, now: int) -> bool:
+    def accepted(self, match_index: int, now: int, leader_round: int) -> bool:
         """Note that an append ending with `match_index` is durable there; return whether match_index rose."""
         landed = 0
         while landed < len(self._flights) and self._flights[landed][0] <= match_index:
@@ -114,6 +124,7 @@ class Progress:
         rose = match_index > self.match_index
         if rose:
             self.match_index = match_index
+            self.matched_round = leader_round
             self.next_index = max(self.next_index, match_index + 1)
             self.advanced_ms = now
             self.no_room = False
@@ -153,8 +164,8 @@ class Progress:
     def rejected(self, prev_index: int, next_index: int, now: int) -> None:
         """Note that the append behind `prev_index` did not fit, and that `next_index` is where to try next."""
         if self.state == PROBE:
-            if prev_index != self.next_index - 1:
-                return  # the answer to an earlier probe
+            if prev_index != self.next_index - 1 or prev_index <= self.match_index:
+                return  # the answer to an earlier probe, or what an answer since then contradicts
             self.next_index = max(self.match_index + 1, min(next_index, prev_index))
             self._probe_is_answered(now)
         elif self.state == REPLICATE and prev_index > self.match_index:
@@ -169,6 +180,34 @@ class Progress:
         self.no_room = True
         self._probe_sent_ms = now
         self._probe_is_repeat = True
+
+    def disproves(self, prev_index: int, round: int) -> bool:
+        """Whether a refusal of the append behind `prev_index` proves that the follower has lost what it acknowledged.
+
+        A leader never has a follower truncate what that has acknowledged to it, and a follower that has heard a later
+        round than the newest one of when its acknowledgement came has refused later than it acknowledged.
+        """
+        return prev_index <= self.match_index and round > self.matched_round
+
+    def lost(self, next_index: int, trusted_round: int, now: int) -> None:
+        """Note that the follower has lost what it acknowledged, and that `next_index` is where to go on.
+
+        What of its log is durable is not known any more, until it acknowledges anew: having heard `trusted_round`,
+        which no earlier acknowledgement can have.
+        """
+        self.has_lost = True
+        self.match_index = 0
+        self.trusted_round = trusted_round
+        self.advanced_ms = now
+        self.snapshot = None
+        self._probe_again()
+        self.next_index = next_index
+
+    def disqualified(self) -> None:
+        """Let nothing count any more that the follower has told: no echo, no promise."""
+        self.echoed_round = 0
+        self.heard_ms = 0
+        self.promised_until_ms = 0
 
     def echoed(self, round: int, sent_ms: int, promised_until_ms: int = 0, feature_level: int = BASE_LEVEL) -> bool:
         """Note the echo of a round of heartbeats; return whether it is the newest so far.

@@ -9,16 +9,21 @@ if TYPE_CHECKING:
 class FollowerStatus:
     """What a leader knows of another member.
 
+    Args:
+        id, stuck: see below.
+        progress: what the leader keeps of it; it is looked at once, and not kept.
+
     Attributes:
         id: the member.
         state: "probe" or "replicate" (see `progress.py`).
         match_index: how far its log is known to equal the leader's, durably.
         stuck: whether it makes no progress although entries wait for it (contract R8).
         no_room: whether it has refused entries because its disk is full (contract D2).
+        has_lost: whether it has lost entries that it had acknowledged in this term (contract D6).
         feature_level: the highest that its program supports, as it said last; 0 when it has said nothing in this term.
     """
 
-    __slots__ = ("feature_level", "id", "match_index", "no_room", "state", "stuck")
+    __slots__ = ("feature_level", "has_lost", "id", "match_index", "no_room", "state", "stuck")
 
     def __init__(self, id: str, progress: "Progress", stuck: bool) -> None:
         self.id = id
@@ -27,9 +32,11 @@ class FollowerStatus:
         self.stuck = stuck
         self.no_room = progress.no_room
         self.feature_level = progress.feature_level
+        self.has_lost = progress.has_lost
 
     def __repr__(self) -> str:
-        return f"FollowerStatus({self.id!r}, {self.state!r}, match_index={self.match_index}, stuck={self.stuck})"
+        lost = ", has_lost=True" if self.has_lost else ""
+        return f"FollowerStatus({self.id!r}, {self.state!r}, match_index={self.match_index}, stuck={self.stuck}{lost})"
 
 
 NORMAL = "normal"

@@ -9,6 +9,7 @@ from .errors import InvalidConfig
 from .event import DEBUG, ESSENTIAL, INFO, NOTHING, TRACE
 from .messages import PreVoteRequest
 from .observer import (
+    AcknowledgedLost,
     Applied,
     CampaignBegun,
     CampaignLost,
@@ -115,6 +116,11 @@ class Watch:
         """Tell that the disk is full, or is no more."""
         if self.level >= ESSENTIAL:
             self.events.append(SpaceChanged(self._node.id, full))
+
+    def acknowledged_lost(self, follower: str, acknowledged: int, kept: int, replace: bool) -> None:
+        """Tell that a follower has lost what it had acknowledged."""
+        if self.level >= ESSENTIAL:
+            self.events.append(AcknowledgedLost(self._node.id, follower, acknowledged, kept, replace))
 
     def storage_failed(self, reason: str) -> None:
         """Tell that the node stops because of its storage."""

@@ -83,6 +83,7 @@ class Log:
         self._parts = []  # type: ignore[var-annotated]
         self._count = 0
         self._highest = 0
+        self._is_unsynced = False  # whether something was written and is not synced by any operation so far
         self.is_marked = True
         self.has_spare = False
         self.taken_bytes = 0
@@ -173,38 +174,40 @@ class Log:
         """Return the operations that write what was collected.
 
         Args:
-            sync: whether they make it durable, too.
+            sync: whether they make it durable, too, and what was written before.
         """
         if not self._count:
-            return []
+            return self.sync() if sync and self._is_unsynced else []
         data = b"".join(self._parts)
         operations: "Operations" = []
         if self.offset + BATCH_BYTES + len(data) > self.size:
             # The segment before is durable before the header of the new one says so.
-            operations.append((SYNC, file_name(self.segments[-1].number)))
-            operations += self.begin_segment(BATCH_BYTES + len(data))
+            operations += self.sync() + self.begin_segment(BATCH_BYTES + len(data))
         operations.append(self._batch(data, self._count))
         newest = self.segments[-1]
         newest.highest = max(newest.highest, self._highest)
+        self._is_unsynced = True
         if sync:
-            operations.append((SYNC, file_name(newest.number)))
+            operations += self.sync()
         self._parts = []
         self._count = 0
         self._highest = 0
         return operations
+
+    def sync(self) -> "Operations":
+        """Return the operations that make durable all that was written; older segments are."""
+        self._is_unsynced = False
+        return [(SYNC, file_name(self.segments[-1].number))]
 
     def mark(self) -> "Operations":
         """Return the operations that write down how far the log is known to be durable, for recovery to rely on.
 
         Whoever has nothing else to write does this, so that the last batch is covered, too.
         """
-        name = file_name(self.segments[-1].number)
         operations: "Operations" = []
         if self.offset + BATCH_BYTES > self.size:
-            operations.append((SYNC, name))
-            operations += self.begin_segment()
-            name = file_name(self.segments[-1].number)
-        operations += [self._batch(b"", 0), (SYNC, name)]
+            operations += self.sync() + self.begin_segment()
+        operations += [self._batch(b"", 0), *self.sync()]
         self.is_marked = True
         return operations
 

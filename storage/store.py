@@ -6,12 +6,11 @@ safe: what a `Write` contains becomes durable as `raft.ports.Storage.write` asks
 
 from . import ballot, snapshots
 from .ballot import Ballot
-from .disk import CREATE, DELETE, SYNC, SYNC_DIRECTORY, perform
+from .disk import CREATE, DELETE, SYNC_DIRECTORY, perform
 from .identity import FILE as IDENTITY
 from .identity import Identity
 from .log import SEGMENT_BYTES, SPARE, Log
 from .recovery import recover
-from .segment import file_name
 from .snapshots import SAVED_PART, Received, SnapshotFile, SnapshotWriter
 
 TYPE_CHECKING = False
@@ -150,7 +149,7 @@ class Store:
 
     def sync(self) -> "tuple[Operations, tuple[int, int]]":
         """Return the operations that make all of the log durable, and the position to tell `synced` then."""
-        return [(SYNC, file_name(self._log.segments[-1].number))], self._log.position
+        return self._log.sync(), self._log.position
 
     def mark(self) -> "tuple[Operations, tuple[int, int]]":
         """Return the operations that write down how far the log is durable, and the position; see `Log.mark`."""

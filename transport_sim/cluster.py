@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from actors.session_table import SessionLimits
+from actors.storage.policy import ALWAYS, SyncPolicy
 from raft.config import Config
 from raft.leader import Leader
 from raft.membership import Configuration
@@ -48,6 +49,7 @@ class Setting:
         limits: those of client sessions.
         weather: of the network.
         disk_speed: of every disk.
+        policy: when the disks sync entries.
         busy: see `World`.
         drift_ppm: by how many millionths clocks may be wrong; each host's is too slow or too fast, by all of that.
         drifts_ppm: by how many millionths the clocks of some hosts run too fast, exactly.
@@ -63,6 +65,7 @@ class Setting:
     limits: SessionLimits
     weather: Weather
     disk_speed: DiskSpeed
+    policy: SyncPolicy = ALWAYS
     busy: float = 0.0
     drift_ppm: int = 0
     drifts_ppm: Mapping[str, int] = field(default_factory=dict)
@@ -127,6 +130,7 @@ class Cluster:
             programs=self.programs,
             disk_speed=setting.disk_speed,
             reserve_bytes=setting.reserve_bytes,
+            policy=setting.policy,
             busy=setting.busy,
             faults=self.faults,
             limits=setting.limits,

@@ -50,7 +50,7 @@ class Meter:
         checker = cluster.checker
         for method, part in _CHECKER.items():
             self._measure(checker, method, part)
-        for method in ("changed", "check_committed", "lost"):
+        for method in ("changed", "check_committed", "lost", "cut", "elected", "committed_in"):
             self._measure(checker._durability, method, "durability: disks")
         self._measure(checker._sessions, "read", "sessions")
         for method in _SPOTTER:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from actors.storage.policy import ALWAYS, NEVER, SyncPolicy
 from raft.actor import ChunkRead, DownloadChecked, Persisted, SnapshotSaved, StorageBroke
 from raft.entries import Entry
 from raft.messages import SnapshotChunk
@@ -56,14 +57,20 @@ class SimDisk(Storage):
     Args:
         tell: puts a message in the mailbox of the node.
         changed: called with every write when it becomes durable.
+        is_witness: whether it serves a witness.
+        policy: when entries are synced (contract D6). Under `interval` what is said here to be durable has reached the
+            operating system: power loss may take the entries of the last interval, and nothing else.
+        cut: called with the index of the last entry that power loss has left, when it takes some.
 
     Attributes:
         term, vote, cluster, base, entries: what is durable.
         snapshots: the durable snapshots and their contents, the newest last.
         download: what was received of a newer snapshot, or None.
         incarnation: drawn when the disk was new.
-        is_witness: whether it serves a witness.
+        is_witness, policy: as above.
         space: what it has space for.
+        power_loss: probability that a crash is one of the machine, and not of the process alone.
+        takes_all: whether power loss takes all that it may take, instead of leaving it to chance.
         fails: whether the next write that is done will turn out to have failed.
         has_failed: whether one has failed since the last start: nothing is written any more.
         is_damaged: whether what it holds has rotted, and cannot be loaded.
@@ -79,8 +86,13 @@ class SimDisk(Storage):
         changed: Callable[[Write], None],
         is_witness: bool = False,
         reserve_bytes: int = 1 << 26,
+        policy: SyncPolicy = ALWAYS,
+        cut: Callable[[int], None] = lambda index: None,
     ) -> None:
         self.is_witness = is_witness
+        self.policy = policy
+        self.power_loss = 1.0
+        self.takes_all = False
         self.speed = speed
         self._scheduler = scheduler
         self._chance = chance
@@ -88,6 +100,8 @@ class SimDisk(Storage):
         self._tell = tell
         self._changed = changed
         self.space = Space(tell, reserve_bytes)
+        self._cut_short = cut
+        self._power = chance.fork(" power")
         self._under_way: deque[Write] = deque()
         self._waiting: list[Write] = []  # the last of those under way: there is no space for them
         self._done: set[int] = set()
@@ -110,6 +124,12 @@ class SimDisk(Storage):
         self.is_damaged = False
         self.download: Download | None = None
         self._received = b""
+        self._unsynced = 0  # how many of the last entries power loss may take
+
+    @property
+    def forgets(self) -> bool:
+        """Whether a node that starts again finds nothing."""
+        return self.policy is NEVER
 
     @property
     def is_new(self) -> bool:
@@ -189,8 +209,12 @@ class SimDisk(Storage):
         self.entries[position] = Entry(entry.index, entry.term, entry.kind, entry.data + b"?", entry.stamp_ms)
         self.is_damaged = True
 
-    def crash(self) -> int:
-        """Lose power. Return how many writes were lost."""
+    def crash(self, loses_power: bool = True) -> int:
+        """Lose what was under way, and perhaps power. Return how many writes were lost.
+
+        Args:
+            loses_power: whether it may be the machine that crashes, and not the process alone; see `power_loss`.
+        """
         for _ in self._waiting:
             self._under_way.pop()
         for _ in range(self._chance.between(0, len(self._under_way))):
@@ -199,6 +223,8 @@ class SimDisk(Storage):
         part = torn(self._under_way[0], share) if self._under_way else None
         if part is not None and self._chance.strikes("torn-write", self.tearing):
             self._make_durable(part)
+        if loses_power and self._unsynced and self._power.strikes("power-loss", self.power_loss):
+            self._lose_power()
         self.fails = self.has_failed = False
         lost = len(self._under_way) + len(self._waiting)
         self._under_way.clear()
@@ -209,6 +235,15 @@ class SimDisk(Storage):
         self._power_cycles += 1
         self._last_done_us = 0
         return lost
+
+    def _lose_power(self) -> None:
+        taken = self._unsynced if self.takes_all else self._power.between(0, self._unsynced)
+        self._unsynced = 0
+        if self.snapshots:
+            taken = min(taken, max(self.end[1] - self.snapshots[-1][0].index, 0))  # what it covers is not lost
+        if taken:
+            del self.entries[-taken:]
+            self._cut_short(self.end[1])
 
     def _finish(self, power_cycle: int, number: int) -> None:
         if power_cycle != self._power_cycles or self._breaks():
@@ -230,6 +265,9 @@ class SimDisk(Storage):
 
     def _make_durable(self, write: Write) -> None:
         self.space.written(write)
+        must_sync = self._syncs_all_of(write)
+        if write.term is not None or write.cluster:
+            self._unsynced = 0  # whoever finds this ballot finds all that was written before it
         if write.term is not None:
             self.term = write.term
             self.vote = write.vote
@@ -240,11 +278,35 @@ class SimDisk(Storage):
         if write.entries:
             del self.entries[write.entries[0].index - 1 - self.base[0] :]
             self.entries.extend(write.entries)
+            self._sync_later(len(write.entries))
         if write.install is not None:
             self.base = (write.install.index, write.install.term)
             self.entries = []
             self._keep(write.install, bytes(self._received))
+        if must_sync:
+            self._unsynced = 0
         self._changed(write)
+
+    def _syncs_all_of(self, write: Write) -> bool:
+        """Whether a write is durable at once, its entries too: by the policy, or since it moves the ends of the log.
+
+        As `storage.store.Store.write` has it.
+        """
+        truncates = bool(write.entries) and write.entries[0].index <= self.end[1]
+        return not self.policy.interval_ms or truncates or write.base[0] > self.base[0] or write.install is not None
+
+    def _sync_later(self, entries: int) -> None:
+        """Sync entries that were just written, together with what is written until then."""
+        if self.policy.interval_ms and not self._unsynced:
+            speed = self.speed
+            takes_us = self._power.long_tailed(speed.least_us, speed.usual_us)
+            alarm_us = self._scheduler.now_us + self.policy.interval_ms * 1000
+            self._scheduler.at(alarm_us + takes_us, self._sync, self._power_cycles)
+        self._unsynced += entries
+
+    def _sync(self, power_cycle: int) -> None:
+        if power_cycle == self._power_cycles and not self._breaks():
+            self._unsynced = 0
 
     def _cut(self, index: int, term: int) -> None:
         """Drop the beginning of the log; all of it when it does not hold the entry where it ends."""

@@ -1,11 +1,16 @@
-"""What the disks of a cluster must hold together: whatever was ever committed survives them (contract S8).
+"""What the disks of a cluster must hold together: whatever was ever committed survives them (contract S4, S8).
 
 The checker looks at the disks of nodes that are down, too: a machine that was switched off comes back with its disk.
+
+Where entries are synced at intervals, power loss may take some from a disk that were acknowledged (contract D6). Then a
+committed entry may be gone if, and only if, a leader could not be elected without it but by the votes of members that
+have lost it so. Where that comes about, `CommittedLost` says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raft.entries import CONFIGURATION
@@ -13,12 +18,31 @@ from raft.membership import Configuration, Configurations
 
 from .chains import Chains
 from .quorums import Halves, halves_of, is_quorum
-from .shadow import InvariantError, Shadow
+from .shadow import CommittedLost, InvariantError, Shadow
 
 if TYPE_CHECKING:
     from raft.ready import Write
 
     from .host import Host
+
+
+@dataclass(frozen=True)
+class Election:
+    """How a leader was elected.
+
+    Attributes:
+        votes: who voted for it.
+        in_force: the quorum systems by which it may have counted them.
+        chain: of its log; it grows with that while it leads.
+    """
+
+    votes: Sequence[str]
+    in_force: Sequence[Halves]
+    chain: Sequence[int]
+
+    def has(self, index: int, committed: Sequence[int]) -> bool:
+        """Whether the leader's log has a committed entry."""
+        return index < len(self.chain) and self.chain[index] == committed[index]
 
 
 class Durability:
@@ -42,6 +66,42 @@ class Durability:
         self._committed = committed
         self._shadows = shadows
         self._hosts = hosts
+        self._elections: dict[int, Election] = {}  # by term
+
+    # Leaders
+
+    def elected(self, host: Host, election: Election, committed_in: Sequence[int]) -> None:
+        """Check a new leader: it must have all that was committed before its term (contract S4).
+
+        Args:
+            host: the leader.
+            election: how it came about, and with which log.
+            committed_in: the term of the leader that was first seen to commit each index.
+        """
+        term = host.node.term
+        self._elections[term] = election
+        index = len(self._committed) - 1
+        while committed_in[index] >= term:
+            index -= 1
+        if not election.has(index, self._committed):
+            raise self._missing(election, index, f"{host.id} leads term {term} without the committed entry {index}")
+
+    def committed_in(self, term: int, index: int) -> None:
+        """Check the leaders of later terms: they must have what is committed in this one only now (contract S4)."""
+        for later in sorted(self._elections):
+            election = self._elections[later]
+            if later > term and not election.has(index, self._committed):
+                message = f"entry {index}, committed in term {term}, misses in term {later}"
+                raise self._missing(election, index, message)
+
+    def _missing(self, election: Election, index: int, message: str) -> InvariantError:
+        """Return what it means that a leader lacks a committed entry."""
+        trusty = [voter for voter in election.votes if not self._lost_power(voter, index)]
+        if any(is_quorum(trusty, halves) for halves in election.in_force):
+            return InvariantError("S4", message)
+        return CommittedLost(message)
+
+    # Disks
 
     def changed(self, host: Host, write: Write) -> None:
         """A write took effect on a node's disk."""
@@ -53,14 +113,20 @@ class Durability:
                 raise InvariantError("S6", f"the disk of {host.id} changed its vote in term {write.term}")
             shadow.disk_term = write.term
             shadow.disk_vote = write.vote
+        last = len(shadow.disk_chain) - 1
+        if write.term is not None or write.cluster:
+            shadow.synced_index = last  # whoever finds this ballot must find all that was written before it
         if write.entries:
             self._follow_disk(host, shadow, write)
+            if write.entries[0].index <= last:
+                shadow.synced_index = len(shadow.disk_chain) - 1
         if write.install is not None:
             shadow.disk_configurations = Configurations(write.install.index, write.install.configuration)
             index = write.install.index
             if index >= len(self._committed):
                 raise InvariantError("S5", f"{host.id} stores a snapshot of entry {index}, which is not committed")
             lost, shadow.disk_chain = shadow.disk_chain[index + 1 :], self._committed[: index + 1]
+            shadow.synced_index = index
             self._check_lost(index + 1, lost)
 
     def _follow_disk(self, host: Host, shadow: Shadow, write: Write) -> None:
@@ -87,11 +153,24 @@ class Durability:
         if committed and lost[: len(committed)] == committed:
             self._check_nobody_is_elected_without(len(self._committed) - 1)
 
+    def cut(self, host: Host, index: int) -> None:
+        """Power loss has left the entries of a disk up to an index."""
+        shadow = self._shadows[host.id]
+        if index < shadow.synced_index:
+            raise InvariantError("D6", f"power loss takes entry {index + 1} of {host.id}, which was synced")
+        taken = shadow.disk_chain[index + 1 :]
+        del shadow.disk_chain[index + 1 :]
+        shadow.lost_power.update(taken)
+        if shadow.disk_configurations is not None:
+            shadow.disk_configurations.truncate(index + 1)
+        self._check_lost(index + 1, taken)
+
     def lost(self, host: Host, known: Configurations | None) -> None:
         """A node got a new disk, and will start with what is known of the members, if anything."""
         shadow = self._shadows[host.id]
         shadow.lost_chain = shadow.disk_chain
         shadow.disk_chain = [0]
+        shadow.synced_index = 0
         shadow.disk_term = 0
         shadow.disk_vote = None
         shadow.disk_configurations = known
@@ -100,10 +179,12 @@ class Durability:
         """Check a leader that has just committed: the entry must be on the disks of a quorum for good.
 
         A full voter of each half must be among them; in_force are the quorum systems that it may have counted by. Who
-        has lost its disk since it acknowledged the entry counts: that acknowledgement was true.
+        has lost its disk since it acknowledged the entry counts, or lost power: that acknowledgement was true.
         """
         configuration = self._shadows[host.id].configuration
-        holders = [id for id in self._shadows if self._holds(id, index) or self._held(id, index)]
+        holders = [
+            id for id in self._shadows if self._holds(id, index) or self._held(id, index) or self._lost_power(id, index)
+        ]
         full = [id for id in holders if id not in configuration.witnesses]
         if not any(
             is_quorum(holders, halves) and all(any(id in full for id in half) for half in halves) for halves in in_force
@@ -119,8 +200,11 @@ class Durability:
         chain = self._shadows[id].lost_chain
         return index < len(chain) and chain[index] == self._committed[index]
 
+    def _lost_power(self, id: str, index: int) -> bool:
+        return self._committed[index] in self._shadows[id].lost_power
+
     def _check_nobody_is_elected_without(self, index: int) -> None:
-        """Whoever could be elected by what is on the disks holds this entry."""
+        """Whoever could be elected by what is on the disks holds this entry, unless who has lost it elects, too."""
         ends = {id: host.disk.end for id, host in self._hosts.items()}
         for id, host in self._hosts.items():
             known = self._shadows[id].disk_configurations
@@ -137,7 +221,7 @@ class Durability:
                 if voter not in self._hosts
                 or (ends[voter] <= ends[id] and self._is_bound(configuration, self._hosts[voter]))
             ]
-            if is_quorum(grant, halves):
+            if is_quorum([voter for voter in grant if not self._lost_power(voter, index)], halves):
                 raise InvariantError(
                     "S8", f"{id} could be elected without the committed entry {index}, under {configuration!r}"
                 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from actors.machine import for_core
 from actors.session_table import SessionLimits
+from actors.storage.policy import SyncPolicy
 from raft.actor import ChangeMembership, Propose, RaftActor, Read, TransferLeadership
 from raft.changes import Change
 from raft.errors import ProgramTooOld, StorageFailed
@@ -63,6 +64,7 @@ class World:
     programs: Programs
     disk_speed: DiskSpeed
     reserve_bytes: int
+    policy: SyncPolicy
     busy: float
     faults: Counter[str]
     limits: SessionLimits
@@ -111,7 +113,15 @@ class Host:
         self._clock = SimClock(world.scheduler, self._chance.between(0, 3_600_000_000), drift_ppm)
         chance = world.chance.fork(f"disk {id}")
         self.disk = SimDisk(
-            world.scheduler, chance, world.disk_speed, self.tell, self._disk_changed, is_witness, world.reserve_bytes
+            world.scheduler,
+            chance,
+            world.disk_speed,
+            self.tell,
+            self._disk_changed,
+            is_witness,
+            world.reserve_bytes,
+            world.policy,
+            self._disk_cut,
         )
 
     @property
@@ -126,6 +136,8 @@ class Host:
     def start(self) -> None:
         """Start the node from what is on the disk; with a damaged one it does not start."""
         world = self._world
+        if self.disk.forgets and self.starts and not self.disk.is_new:
+            self.lose_disk()
         try:
             restored = self.disk.load()
         except DamagedStorage:
@@ -168,15 +180,19 @@ class Host:
         """Put the next program on the machine, for the next start."""
         self._world.programs.upgrade(self.id)
 
-    def crash(self) -> None:
-        """Switch the machine off: everything that was not durable is gone."""
+    def crash(self, loses_power: bool = True) -> None:
+        """Switch the machine off: everything that was not durable is gone.
+
+        Args:
+            loses_power: whether it may be the machine; else it is the process alone, see `SimDisk.crash`.
+        """
         actor, self.actor = self.actor, None
         if actor is not None:
             if self._world.trace is not None:
                 self._world.trace.record("crash", node=self.id)
             self._world.spotter.crashed(self)
             actor.kill()
-            self._world.faults["lost-write"] += self.disk.crash()
+            self._world.faults["lost-write"] += self.disk.crash(loses_power)
             actor.behaviour.abandon("the node crashed")
 
     def stop(self) -> None:
@@ -297,6 +313,11 @@ class Host:
         if self._world.trace is not None:
             self._world.trace.written(self, write)
         self._world.checker.disk_changed(self, write)
+
+    def _disk_cut(self, index: int) -> None:
+        if self._world.trace is not None:
+            self._world.trace.record("power-loss", node=self.id, last_index=index)
+        self._world.checker.disk_cut(self, index)
 
     def _turn_delay(self) -> int:
         world = self._world

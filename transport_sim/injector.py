@@ -22,6 +22,7 @@ LONGEST_PAUSE_US = 1_000_000
 LATE_US = 3_000_000  # long enough for several elections in between
 
 _WEIGHTS = {"partition": 3, "one-way": 3, "crash": 3, "pause": 2, "bit-rot": 2}  # of those that are not drawn once each
+_STOPS = ("rolling-restart", "disk-error", "disk-full")  # what stops machines without asking whether they can be spared
 _HAS_TWO_HALVES = 3  # members that a bridge needs
 _HAS_STRANGERS = 4  # members that a ring needs
 
@@ -64,6 +65,7 @@ class Injector:
         self._faults = chance.ledger.faults
         self._stopped = False
         self.held = False
+        self._forget = hosts[0].disk.forgets  # whether machines that start again have lost their disks
         for host in hosts:
             host.disk.tearing = mix.tearing
         actions = {
@@ -82,6 +84,7 @@ class Injector:
         self._actions = [
             actions[kind]
             for kind in mix.struck
+            if not (self._forget and kind in _STOPS)
             if len(hosts) >= most.get(kind, 2)
             for _ in range(_WEIGHTS.get(kind, 1))
         ]
@@ -101,7 +104,7 @@ class Injector:
         self._network.heal()
         waiting = self._replacement.waiting
         down = [host for host in self._hosts if host.disk.is_damaged or host is waiting]
-        if "crash" in self._mix.struck and self._chance.happens(0.5):
+        if "crash" in self._mix.struck and not self._forget and self._chance.happens(0.5):
             for host in self._chance.shuffle(self._hosts):
                 if suffices(configurations, [other.id for other in self._hosts if other not in (*down, host)]):
                     down.append(host)
@@ -218,9 +221,19 @@ class Injector:
                 self._switch_off(host, duration_us)
 
     def _switch_off(self, host: Host, duration_us: int) -> None:
-        if host.actor is not None:
+        if host.actor is None:
+            return
+        if self._forget:
+            self._forgotten(host)
+            return
+        host.crash()
+        self._scheduler.after(duration_us, self._restart, host)
+
+    def _forgotten(self, host: Host) -> None:
+        """A machine crashes that will have lost its disk: it must be replaced (contract D6)."""
+        if self._replacement.may_begin(host):
             host.crash()
-            self._scheduler.after(duration_us, self._restart, host)
+            self._replacement.begin(host, comes_back=self._chance.happens(0.5))
 
     def _restart(self, host: Host) -> None:
         if host.actor is not None or self._stopped:

@@ -25,7 +25,7 @@ from raft.messages import (
 )
 
 from .chains import Chains
-from .durability import Durability
+from .durability import Durability, Election
 from .quorums import Halves, halves_of, is_quorum
 from .session_model import SessionModel
 from .shadow import InvariantError, Shadow
@@ -94,6 +94,7 @@ class Checker:
             shadow.disk_vote = host.disk.vote
             for entry in host.disk.entries:
                 shadow.disk_chain.append(self._chains.extend(shadow.disk_chain[-1], entry, host))
+            shadow.synced_index = len(shadow.disk_chain) - 1
         if node.term != shadow.disk_term or node.vote != shadow.disk_vote:
             raise InvariantError("S6", f"{host.id} restarts with term {node.term} and vote {node.vote}, not its disk's")
         shadow.configuration = node.configuration
@@ -284,15 +285,12 @@ class Checker:
         if host.id != shadow.disk_vote or term != shadow.disk_term:
             raise InvariantError("E1", f"{host.id} leads term {term} without a durable vote for itself")
         votes = [voter for voter in self._shadows if voter == host.id or (voter, term) in shadow.granted]
-        if not any(is_quorum(votes, halves) for halves in self._halves_in_force(host, shadow)):
+        in_force = self._halves_in_force(host, shadow)
+        if not any(is_quorum(votes, halves) for halves in in_force):
             raise InvariantError("E2", f"{host.id} leads term {term} with the votes of {votes} only")
         if host.node.log.last_term != term:
             raise InvariantError("R3", f"{host.id} leads term {term} without a no-op of that term")
-        index = len(self.committed) - 1
-        while self._committed_in[index] >= term:
-            index -= 1
-        if len(shadow.chain) <= index or shadow.chain[index] != self.committed[index]:
-            raise InvariantError("S4", f"{host.id} leads term {term} without the committed entry {index}")
+        self._durability.elected(host, Election(votes, in_force, shadow.chain), self._committed_in)
         self._leader_chains[term] = shadow.chain
         shadow.led_since_ms = host.node.now
         shadow.echoes = {}
@@ -355,10 +353,7 @@ class Checker:
             self.committed.append(shadow.chain[missing])
             self._committed_in.append(led)
         self._durability.check_committed(host, index, self._halves_in_force(host, shadow))
-        for term in sorted(self._leader_chains):
-            chain = self._leader_chains[term]
-            if term > led and (len(chain) <= index or chain[index] != self.committed[index]):
-                raise InvariantError("S4", f"entry {index}, committed in term {led}, misses in term {term}")
+        self._durability.committed_in(led, index)
 
     def _check_applied(self, host: Host, shadow: Shadow) -> None:
         log = host.node.log
@@ -383,6 +378,10 @@ class Checker:
     def disk_changed(self, host: Host, write: Write) -> None:
         """A write took effect on a node's disk."""
         self._durability.changed(host, write)
+
+    def disk_cut(self, host: Host, index: int) -> None:
+        """Power loss has taken entries from a node's disk, and left those up to an index."""
+        self._durability.cut(host, index)
 
     def disk_lost(self, host: Host) -> None:
         """A node got a new disk: of its votes it knows nothing any more."""

@@ -135,7 +135,7 @@ class Operator:
                 host.prepare_to_join()
                 if host.actor is None:
                     continue  # its disk is damaged
-                if self._chance.happens(BREAKS_DOWN):
+                if self._chance.happens(BREAKS_DOWN) and not host.disk.forgets:
                     host.crash()
             changes.append(self._change_of(host, part))
         return changes

@@ -1,4 +1,4 @@
-"""What an operator does with a machine whose disk has rotted: the member is removed, and added with a new disk.
+"""What an operator does with a machine whose disk has rotted or is lost: it is removed, and added with a new disk.
 
 Raft needs no such thing to be safe: who cannot read what it promised takes no part. But it must not come back as if
 nothing had been (contract M6). That is tried, too: some machines get their new disk first and return under the old id,

@@ -83,6 +83,8 @@ class Result:
         cost: seconds that each check took, if that was measured, see `cost.Meter`; differs from run to run.
         digest: of everything that happened, 32 hexadecimal digits.
         violation: the broken promise that ended the run, or None.
+        lost: which committed entries were lost, as the sync policy of the run allows (contract D6), which ended the run
+            without any broken promise; None when none were.
         replay: what runs the same again, as text.
     """
 
@@ -105,6 +107,7 @@ class Result:
     cost: dict[str, float] = field(default_factory=dict)
     digest: str = ""
     violation: Violation | None = None
+    lost: str | None = None
     replay: str = ""
 
     def check(self) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.session_table import SessionLimits
+from actors.storage.policy import ALWAYS, NEVER, SyncPolicy
 from raft.config import Config
 from raft.membership import Configuration
 
@@ -12,13 +13,25 @@ from .application import Application
 from .chance import Chance
 from .climate import Mix
 from .cluster import Setting
+from .host import Host
 
 SPARES = 2
 """How many machines stand by to become members."""
 
+INTERVALS = 0.12
+"""How many of the runs have disks that sync at intervals."""
+FORGETTING = 0.03
+"""In how many a node that starts again has lost its disk: every crash costs a replacement, so that little happens."""
+
 
 def draw_setting(
-    chance: Chance, nodes: int, kinds: Sequence[str], mix: Mix, application: Application, of_users: bool
+    chance: Chance,
+    nodes: int,
+    kinds: Sequence[str],
+    mix: Mix,
+    application: Application,
+    of_users: bool,
+    sync: str | None = None,
 ) -> Setting:
     """Draw a setting.
 
@@ -29,7 +42,12 @@ def draw_setting(
         mix: the trouble that the run is in for.
         application: what the nodes compute.
         of_users: whether users wrote it.
+        sync: when disks sync entries, see `SyncPolicy`; to be drawn when None. For users it is always, unless they ask
+            for another: they want to know what their machine does, and not what their disks do.
     """
+    policy = (
+        _draw_policy(chance.fork("policy")) if sync is None and not of_users else SyncPolicy.parse(sync or "always")
+    )
     # What users send is never too large, and each of their clients gets a session.
     largest, sessions = (1 << 23, 10_000) if of_users else (300, 6)
     election_timeout_ms = chance.pick((150, 300, 1000))
@@ -52,6 +70,7 @@ def draw_setting(
         lease_promise_ms=chance.pick(promises_ms),
         max_clock_drift_ppm=chance.pick((10_000, 200_000, 200_000)),
         quiescent_timeouts=chance.pick((0, 0, 0, 2)),
+        may_lose_acknowledged=int(policy.may_lose_acknowledged),
     )
     ids = [f"n{number}" for number in range(1, nodes + 1 + (SPARES if "membership" in kinds else 0))]
     witnesses = _draw_witnesses(chance.fork("witnesses"), ids, nodes, kinds)
@@ -73,6 +92,7 @@ def draw_setting(
         limits=limits,
         weather=mix.weather,
         disk_speed=mix.disk_speed,
+        policy=policy,
         busy=mix.busy,
         drift_ppm=chance.fork("drift").pick((0, config.max_clock_drift_ppm, config.max_clock_drift_ppm))
         if "drift" in kinds
@@ -90,6 +110,22 @@ def _draw_programs(chance: Chance, ids: Sequence[str], nodes: int, mix: Mix) -> 
     oldest = chance.pick((1, 2))
     members = {id: chance.pick((oldest, oldest, 2, 3)) for id in ids[:nodes]}
     return members | {id: chance.pick((1, 2, 3)) for id in ids[nodes:]}
+
+
+def set_power_loss(chance: Chance, hosts: Sequence[Host]) -> None:
+    """Draw whether the crashes of a run are those of machines, which lose power, or of processes alone, or mixed."""
+    power_loss = chance.pick((0.0, 0.5, 1.0))
+    for host in hosts:
+        host.disk.power_loss = power_loss
+
+
+def _draw_policy(chance: Chance) -> SyncPolicy:
+    unit = chance.unit()
+    if unit < FORGETTING:
+        return NEVER
+    if unit < FORGETTING + INTERVALS:
+        return SyncPolicy.parse(chance.pick(("interval(50)", "interval(500)", "interval(5000)")))
+    return ALWAYS
 
 
 def _draw_witnesses(chance: Chance, ids: list[str], nodes: int, kinds: Sequence[str]) -> set[str]:

@@ -23,6 +23,13 @@ class InvariantError(Exception):
         self.message = message
 
 
+class CommittedLost(InvariantError):
+    """Committed entries are gone, just as the sync policy allows (contract D6): it is no use to look any further."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("D6", message)
+
+
 class Shadow:
     """What the checker remembers of one node: its log and disk as chains, and what must not move backwards."""
 
@@ -32,6 +39,8 @@ class Shadow:
         self.chain = [0]  # chain[i] names the prefix that ends with entry i
         self.disk_chain = [0]
         self.lost_chain: list[int] = []  # that of the disk which was lost last
+        self.lost_power: set[int] = set()  # chains of the prefixes whose last entry power loss has taken from the disk
+        self.synced_index = 0  # power loss takes no entry up to here, whatever the policy
         self.disk_configurations: Configurations | None = None  # None while the disk does not tell who takes part
         self.configuration = Configuration.unknown()  # as of the last turn
         self.configured_ms = 0  # since when it has been so

@@ -33,8 +33,8 @@ from .recovery import LONGEST_RECOVERY_S, Recovery
 from .replacement import Replacement
 from .result import COUNTED, Result, SimulationFailed, Violation
 from .rolling import RollingRestart
-from .setting import draw_setting
-from .shadow import InvariantError
+from .setting import draw_setting, set_power_loss
+from .shadow import CommittedLost, InvariantError
 from .traces.recording import TRACE_VERSION, Line, Recorder
 from .trial import Trial, checked_kinds, checked_run
 from .usurper import Usurper
@@ -76,6 +76,9 @@ class Simulation:
         invariant: called with a node's machine after each turn in which that has changed; raises or returns False when
             something is wrong.
         at_end: the same, called for every member at the end, when all is mended and all have the same log.
+        sync: when the disks sync entries, see `actors.storage.policy.SyncPolicy`; None to let the seed choose, or for
+            `always` with a machine or clients of users. Where committed entries are lost as the policy allows, the run
+            ends, see `Result.lost`.
 
     Raises:
         InvalidConfig: when an argument is out of its bounds.
@@ -96,6 +99,7 @@ class Simulation:
         clients: Sequence[ClientProcess] = (),
         invariant: Callable[[Any], object] | None = None,
         at_end: Callable[[Any], object] | None = None,
+        sync: str | None = None,
     ) -> None:
         self.seed = seed
         checked_run(seed, nodes, seconds, climate)
@@ -107,7 +111,7 @@ class Simulation:
         drawn = draw_climate(root.fork("climate"))
         self._mix = mix = draw_mix(root.fork("mix"), drawn if climate is None else climate, self._kinds)
         application = trial.application() if trial else Application(Store)
-        setting = draw_setting(root.fork("setting"), nodes, self._kinds, mix, application, of_users=bool(trial))
+        setting = draw_setting(root.fork("setting"), nodes, self._kinds, mix, application, bool(trial), sync)
         self.cluster = cluster = Cluster(root, setting)
         self._meter = meter
         if meter is not None:
@@ -124,6 +128,8 @@ class Simulation:
         if mix.past and not configuration.witnesses:
             give_past(root.fork("past"), {host.id: host.disk for host in members})
         pauses_us = (50_000, 200_000, 1_000_000)
+        self._sync = sync
+        set_power_loss(root.fork("power"), hosts)
         scheduler = self.scheduler
         record = cluster.record
         plain, in_session = ((), ()) if trial else (("c1", "c2"), ("s1", "s2"))
@@ -145,9 +151,9 @@ class Simulation:
         self.processes = start_processes(self.workload.clients if self.workload else trial.clients, cluster)
         pause_us = chance.pick(pauses_us)
         self.reader = Reader(scheduler, root.fork("reader"), hosts, pause_us, self._acknowledged_commands, record)
-        self.operator = Operator(scheduler, root.fork("operator"), hosts, faults, self.leader, record)
+        self.operator = Operator(scheduler, root.fork("operator"), hosts, self._kinds, self.leader, record)
         self._usurper: Usurper | None = None
-        if mix.usurper and len(members) > 2:
+        if mix.usurper and len(members) > 2 and not hosts[0].disk.forgets:
             self._usurper = Usurper(cluster, self.reader.read_by_lease, self._propose_to, self._pause, self._hold)
         timeout_us = self.config.election_timeout_ms * 1000
         self._lull = Lull(scheduler, root.fork("lull"), timeout_us, self._fall_silent)
@@ -178,6 +184,7 @@ class Simulation:
             "faults": list(self._kinds),
             "seconds": float(self._seconds),
             "climate": self._mix.climate,
+            "sync": setting.policy.text,
             "only": None if only is None else sorted(only),
             **({"machine": self._trial.machine_name} if self._trial else {}),
             "members": [{"id": id, "part": parts.get(id, "spare")} for id in setting.ids],
@@ -194,11 +201,12 @@ class Simulation:
         """What runs the same again: a command, or with a machine of users a piece of Python."""
         nodes = len(self.cluster.setting.configuration.voters)
         kinds = ",".join(self._kinds) or "none"
-        if not self._trial:
+        if not self._trial and self._sync is None:
             command = f"quorate sim run --seed {self.seed} --nodes {nodes} --faults {kinds} --seconds {self._seconds!r}"
             return f"{command} --climate {self._mix.climate}"
         run = f"{self.seed}, {nodes}, {('all' if self._kinds == KINDS else kinds)!r}, {self._seconds!r}"
-        return f"Simulation({run}{self._trial.shown()}).run()"
+        given = f", climate={self._mix.climate!r}, sync={self._sync!r}" if self._sync is not None else ""
+        return f"Simulation({run}{self._trial.shown() if self._trial else ''}{given}).run()"
 
     @property
     def decisions(self) -> list[str]:
@@ -239,12 +247,15 @@ class Simulation:
 
     def run(self) -> Result:
         """Run to the end, or to the first broken promise."""
-        violation = None
+        violation = lost = None
         try:
             if self._meter is None:
                 self._play()
             else:
                 self._meter.run(self._play)
+        except CommittedLost as loss:
+            self.faults["lost-commit"] += 1
+            lost = f"{loss.message} (at {self.scheduler.now_us / 1e6:.6f} s)"
         except InvariantError as broken:
             violation = self._violation(broken.invariant, broken.message, broken.node, broken.place, broken.__cause__)
         except Exception as error:
@@ -283,6 +294,7 @@ class Simulation:
             cost={} if self._meter is None else dict(self._meter.seconds),
             digest=digest,
             violation=violation,
+            lost=lost,
             replay=self._replay,
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from actors.session_table import SessionLimits
+from actors.storage.policy import SyncPolicy
 from raft.config import Config
 from raft.entries import CONFIGURATION
 from raft.features import BASE_LEVEL
@@ -46,6 +47,7 @@ class Stage:
         drifts_ppm: by how many millionths the clocks of some run too fast.
         reserve_bytes: how much log every disk reserves ahead.
         programs: the feature level of the first program on each machine; all run this very one when None.
+        sync: when the disks sync entries, see `SyncPolicy`.
         settings: those of `Config`; the defaults where they are not given.
 
     Attributes:
@@ -63,20 +65,23 @@ class Stage:
         drifts_ppm: Mapping[str, int] | None = None,
         reserve_bytes: int = 1 << 26,
         programs: Mapping[str, int] | None = None,
+        sync: str = "always",
         **settings: int,
     ) -> None:
         ids = [f"n{number}" for number in range(1, nodes + spares + 1)]
         first = tuple(ids[:nodes])
+        policy = SyncPolicy.parse(sync)
         setting = Setting(
             ids=ids,
             configuration=Configuration(
                 first, witnesses=tuple(id for id in witnesses if id in first), priorities=dict(priorities or {})
             ),
             witnesses=witnesses,
-            config=Config(**settings),
+            config=Config(**{"may_lose_acknowledged": int(policy.may_lose_acknowledged), **settings}),
             limits=SessionLimits(),
             weather=Weather(),
             disk_speed=DiskSpeed(hasty=0.0),
+            policy=policy,
             drifts_ppm=drifts_ppm or {},
             reserve_bytes=reserve_bytes,
             programs={id: programs.get(id, BASE_LEVEL) for id in ids} if programs else {},
@@ -86,6 +91,8 @@ class Stage:
         self._cluster.role_changed = lambda host, role: self._tell(f"{host.id} is {role} of term {host.node.term}")
         self.traffic = Traffic(self._cluster.network)
         self._gone: set[str] = set()
+        for host in self._cluster.hosts:
+            host.disk.takes_all = True
         self._cluster.start()
 
     # Looking
@@ -190,6 +197,12 @@ class Stage:
         for id in ids:
             self._tell(f"{id} crashes")
             self.host(id).crash()
+
+    def kill(self, *ids: str) -> None:
+        """End the processes of nodes; their machines keep power, and what has reached the operating system."""
+        for id in ids:
+            self._tell(f"{id} is killed")
+            self.host(id).crash(loses_power=False)
 
     def restart(self, *ids: str) -> None:
         """Start nodes from what is on their disks; those that run crash first."""

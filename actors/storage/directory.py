@@ -53,6 +53,7 @@ class DirectoryStorage:
         is_witness: whether it is to serve a witness.
         policy: when entries are synced.
         first: the configuration of the cluster that it founds with others, if the directory is new; None when it joins.
+            Who loses what a directory held, by its policy, founds nothing: it joins.
         segment_bytes: size of the segments of its log.
 
     Attributes:
@@ -101,6 +102,8 @@ class DirectoryStorage:
     def load(self) -> Restored:
         """Return what is durable; a directory without a member's data becomes this member's.
 
+        Under the policy `never` nothing is: what an earlier run has left is deleted.
+
         Raises:
             DirectoryInUse: another node has it open.
             StorageError: the directory belongs to somebody else, is damaged, or of a newer program.
@@ -116,6 +119,7 @@ class DirectoryStorage:
             # Before anything is mended or deleted: it may be somebody else's.
             read_identity(disk).check(self._node, self._is_witness)
         if self.policy is NEVER and store.exists(disk):
+            self._first = b""
             for name in disk.names():
                 disk.delete(name)
         if not store.exists(disk):

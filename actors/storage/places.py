@@ -14,8 +14,8 @@ from ..ports import Storage
 from .directory import DirectoryStorage
 from .founding import is_unfinished
 from .memory import MemoryStorage
-from .policy import ALWAYS, SyncPolicy
-from .real_disk import ReadableDirectory
+from .policy import ALWAYS, NEVER, SyncPolicy
+from .real_disk import ReadableDirectory, RealDisk
 
 
 class Founded(NamedTuple):
@@ -33,7 +33,15 @@ class Founded(NamedTuple):
 
 
 class Place(Protocol):
-    """Where nodes keep what they store."""
+    """Where nodes keep what they store.
+
+    Attributes:
+        forgets: whether a node that starts again finds nothing of its last run.
+    """
+
+    @property
+    def forgets(self) -> bool:
+        """See above."""
 
     def existing(self) -> list[Founded]:
         """Return the nodes of which something is stored."""
@@ -55,7 +63,9 @@ class Place(Protocol):
 
 
 class InMemory:
-    """Nothing outlives the process."""
+    """Nothing outlives the process; what a node has stored outlives the node."""
+
+    forgets = False
 
     def existing(self) -> list[Founded]:
         """Return no nodes."""
@@ -84,11 +94,17 @@ class InDirectory:
         self._directory = directory
         self._policy = policy
 
+    @property
+    def forgets(self) -> bool:
+        """Whether a node that starts again finds nothing of its last run (contract D6)."""
+        return self._policy is NEVER
+
     def existing(self) -> list[Founded]:
-        """Return the nodes that have a data directory.
+        """Return the nodes that have a data directory. Under the policy `never` all have lost it, and there are none.
 
         Raises:
             StorageError: one of them cannot be read, or bears the id of another node.
+            DirectoryInUse: one of them is open, and would have to be emptied.
         """
         found = []
         folders = self._directory.iterdir() if self._directory.is_dir() else ()
@@ -101,9 +117,19 @@ class InDirectory:
             finally:
                 disk.close()
             identity.check(folder.name, identity.is_witness)
+            if self.forgets:
+                self._empty(folder)
+                continue
             first = Configuration.decode(identity.first) if identity.first else None
             found.append(Founded(identity.node, identity.is_witness, first))
         return found
+
+    def _empty(self, folder: Path) -> None:
+        disk = RealDisk(folder)  # nobody else has it
+        try:
+            shutil.rmtree(folder)
+        finally:
+            disk.close()
 
     def make(self, id: str, is_witness: bool, first: Configuration | None) -> Storage:
         """Return the storage in the directory of a node."""

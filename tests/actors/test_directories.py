@@ -1,12 +1,16 @@
 """Clusters whose nodes keep what they store in directories: they go on where they were, whatever has ended them."""
 
+import gevent
 import pytest
 
 from actors import LocalCluster
+from actors.errors import Unavailable
 from actors.storage.policy import InvalidPolicy, SyncPolicy
-from actors.storage.real_disk import DirectoryInUse
+from actors.storage.real_disk import DirectoryInUse, ReadableDirectory
+from raft.observer import AcknowledgedLost
 from storage.errors import DamagedStorage, WrongOwner
 from storage.identity import read_identity
+from tests.actors.clusters import T, leader_status, level, raft_status, voters, wait_until
 
 
 def test_a_cluster_goes_on_where_the_last_one_with_its_directory_was(tmp_path):
@@ -81,23 +85,116 @@ def test_a_damaged_directory_stops_its_node_and_names_the_place(tmp_path):
         LocalCluster(1, directory=tmp_path)
 
 
-def test_without_syncs_a_node_that_restarts_has_lost_its_disk(tmp_path):
-    def incarnation():
-        from actors.storage.real_disk import ReadableDirectory
+# What a policy makes of a node that starts again (contract D6)
 
-        disk = ReadableDirectory(tmp_path / "n2")
-        try:
-            return read_identity(disk).incarnation
-        finally:
-            disk.close()
 
+def incarnation(directory):
+    disk = ReadableDirectory(directory)
+    try:
+        return read_identity(disk).incarnation
+    finally:
+        disk.close()
+
+
+@pytest.mark.contract("D6", "M6")
+def test_without_syncs_a_node_that_restarts_is_refused_until_it_was_removed_and_added_again(tmp_path):
     with LocalCluster(3, directory=tmp_path, sync="never") as cluster:
-        cluster.put("key", "value")
-        before = incarnation()
+        cluster.put("key", "value", T)
+        before = incarnation(tmp_path / "n2")
         cluster.kill("n2")
         cluster.restart("n2")
-        assert incarnation() != before
-        assert cluster.get("key") == b"value"
+        assert incarnation(tmp_path / "n2") != before
+        assert raft_status(cluster, "n2").configuration.members == (), "it knows nobody, and founds nothing"
+        wait_until(lambda: cluster.status()[1].refused is not None)
+        assert cluster.status()[1].state.startswith("refused by n")
+        assert cluster.get("key", timeout=T) == b"value"
+        assert raft_status(cluster, "n2").last_index == 0
+
+        cluster.remove("n2", T)
+        cluster.add("n2", timeout=T)
+        wait_until(lambda: level(cluster))
+        assert "n2" in voters(cluster)
+        assert cluster.machine("n2").items() == cluster.machine("n1").items()
+
+
+@pytest.mark.contract("D6")
+def test_without_syncs_the_only_member_loses_its_cluster_and_does_not_found_another(tmp_path):
+    with LocalCluster(1, directory=tmp_path, sync="never") as cluster:
+        cluster.put("key", "value", T)
+        cluster.kill("n1")
+        cluster.restart("n1")
+        cluster.sleep(1.0)
+        assert cluster.leader() is None
+        with pytest.raises(Unavailable):
+            cluster.get("key", timeout=0.5)
+
+
+@pytest.mark.contract("D6")
+def test_without_syncs_a_cluster_begins_anew_in_the_directory_of_an_earlier_one(tmp_path):
+    with LocalCluster(2, directory=tmp_path, sync="never") as cluster:
+        cluster.put("key", "value", T)
+        cluster.add("n3", timeout=T)
+        with pytest.raises(DirectoryInUse):
+            LocalCluster(2, directory=tmp_path, sync="never")
+        assert cluster.get("key", timeout=T) == b"value"
+    with LocalCluster(2, directory=tmp_path, sync="never") as cluster:
+        assert cluster.members == ("n1", "n2")
+        assert cluster.get("key", timeout=T) is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["n1", "n2"]
+
+
+def lose_the_newest_entries(cluster, directory, losses):
+    """Writes ten entries that everybody acknowledges, and brings back what n2's directory held before them."""
+    cluster.put("key", "first", T)
+    wait_until(lambda: level(cluster))
+    leader = cluster.wait_for_leader(T)
+    if leader == "n2":
+        cluster.transfer("n1", T)
+    cluster.put("key", "second", T)
+    wait_until(lambda: level(cluster))
+    gevent.sleep(1.5)  # who is idle writes down how far it is durable
+    before = {path: path.read_bytes() for path in (directory / "n2").iterdir()}
+    for number in range(10):
+        cluster.put(str(number), "lost", T)
+    wait_until(lambda: level(cluster))
+    cluster.kill("n2")
+    for path, content in before.items():
+        path.write_bytes(content)
+    cluster.restart("n2")
+    cluster.put("key", "third", T)
+    wait_until(lambda: losses)
+
+
+def watching(losses):
+    return lambda event: losses.append(event) if isinstance(event, AcknowledgedLost) else None
+
+
+@pytest.mark.contract("D6")
+def test_at_intervals_a_node_that_has_lost_entries_is_caught_up(tmp_path):
+    losses = []
+    with LocalCluster(3, directory=tmp_path, sync="interval(100)", watch=watching(losses)) as cluster:
+        lose_the_newest_entries(cluster, tmp_path, losses)
+
+        wait_until(lambda: level(cluster))
+        assert [(loss.follower, loss.replace) for loss in losses] == [("n2", False)]
+        assert losses[0].kept < losses[0].acknowledged
+        assert cluster.machine("n2").items() == cluster.machine("n1").items()
+
+
+@pytest.mark.contract("D6")
+def test_a_node_that_has_lost_what_it_has_synced_must_be_replaced(tmp_path):
+    losses = []
+    with LocalCluster(3, directory=tmp_path, watch=watching(losses)) as cluster:
+        lose_the_newest_entries(cluster, tmp_path, losses)
+
+        assert [(loss.follower, loss.replace) for loss in losses] == [("n2", True)]
+        wait_until(lambda: cluster.status()[1].refused is not None)
+        (status,) = [each for each in leader_status(cluster).followers if each.id == "n2"]
+        assert status.has_lost
+        cluster.remove("n2", T)
+        cluster.add("n2", timeout=T)
+        wait_until(lambda: level(cluster))
+        assert cluster.machine("n2").items() == cluster.machine("n1").items()
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,28 @@ STORAGE_AND_CLOCKS = (
     ),
     in_core("command taken without room", "leader", "        node.room.demand(OVERHEAD_BYTES + len(data))\n", ""),
     in_core("append taken without room", "follower", "node.room.fitting(message.entries)", "message.entries"),
+    in_core(
+        "late refusal is taken for a loss of acknowledged entries",
+        "progress",
+        "        return prev_index <= self.match_index and round > self.matched_round\n",
+        "        return prev_index <= self.match_index\n",
+    ),
+    Mutation(
+        "ballot is not synced where entries are synced at intervals",
+        (
+            (
+                "transport_sim/disk.py",
+                "        if write.term is not None:\n",
+                "        if write.term is not None:\n            self.unsynced_ballot = self.term, self.vote\n",
+            ),
+            (
+                "transport_sim/disk.py",
+                "        if taken:\n",
+                '        self.term, self.vote = getattr(self, "unsynced_ballot", (self.term, self.vote))\n'
+                "        if taken:\n",
+            ),
+        ),
+    ),
     in_core("restart forgets the vote", "node", "        self.vote = restored.vote\n", "        self.vote = None\n"),
     in_core("time runs backwards", "node", "        if now > self.now:\n", "        if True:\n"),
     in_core(

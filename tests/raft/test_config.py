@@ -26,6 +26,7 @@ FIELDS = [
     ("snapshot_tail_entries", 1000, 0, LIMIT),
     ("snapshot_chunk_bytes", 256 * 1024, 1, LIMIT),
     ("feature_level", FEATURE_LEVEL, BASE_LEVEL, FEATURE_LEVEL),
+    ("may_lose_acknowledged", 0, 0, 1),
 ]
 EACH_FIELD = pytest.mark.parametrize(("field", "default", "smallest", "largest"), FIELDS)
 
@@ -101,3 +102,13 @@ def test_a_misspelt_field_is_refused_with_the_list_of_fields():
 
 def test_an_append_is_sent_again_after_two_heartbeats():
     assert Config(heartbeat_interval_ms=70).retry_ms == 140
+
+
+def test_settings_can_be_had_with_others_in_place_of_some():
+    config = Config(election_timeout_ms=300, heartbeat_interval_ms=70)
+
+    replaced = config.replaced(may_lose_acknowledged=1, heartbeat_interval_ms=50)
+
+    assert vars(replaced) == {**vars(config), "may_lose_acknowledged": 1, "heartbeat_interval_ms": 50}
+    with pytest.raises(InvalidConfig):
+        config.replaced(election_timeout_ms=200)

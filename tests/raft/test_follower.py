@@ -46,7 +46,7 @@ def test_entries_that_fit_are_taken_over_and_acknowledged():
 
     sent = member.hear(Append("b", 2, 3, 2, 0, entries(2, 2, first=4)))
 
-    assert sent == [("b", AppendAccepted("a", 2, 5))]
+    assert sent == [("b", AppendAccepted("a", 2, 5, 1))]
     assert terms(member.node.log) == [1, 1, 2, 2, 2]
 
 
@@ -74,7 +74,7 @@ def test_entries_that_do_not_fit_are_rejected_with_a_hint(prev_index, prev_term,
 
     sent = member.hear(Append("b", 7, prev_index, prev_term, 0, entries(7, first=prev_index + 1)))
 
-    assert sent == [("b", AppendRejected("a", 7, prev_index, *hint))]
+    assert sent == [("b", AppendRejected("a", 7, prev_index, *hint, 1))]
     assert terms(member.node.log) == [1, 1, 1, 4, 4, 4, 6, 6]
 
 
@@ -83,7 +83,7 @@ def test_the_hint_is_zero_when_nothing_here_can_match():
 
     sent = member.hear(Append("b", 7, 2, 3, 0, ()))
 
-    assert sent == [("b", AppendRejected("a", 7, 2, 0, 0))]
+    assert sent == [("b", AppendRejected("a", 7, 2, 0, 0, 1))]
 
 
 @pytest.mark.contract("R2")
@@ -94,7 +94,7 @@ def test_a_follower_acknowledges_and_commits_no_more_than_the_append_verified(co
 
     sent = member.hear(Append("b", 2, 2, 1, commit, entries(2, first=3)))
 
-    assert sent == [("b", AppendAccepted("a", 2, 3))]
+    assert sent == [("b", AppendAccepted("a", 2, 3, 1))]
     assert member.node.log.commit_index == 3
 
 
@@ -104,7 +104,7 @@ def test_an_append_without_entries_verifies_its_previous_entry_only():
 
     sent = member.hear(Append("b", 2, 2, 1, 5, ()))
 
-    assert sent == [("b", AppendAccepted("a", 2, 2))]
+    assert sent == [("b", AppendAccepted("a", 2, 2, 1))]
     assert member.node.log.commit_index == 2
 
 
@@ -131,7 +131,7 @@ def test_an_acknowledgement_waits_for_the_disk_and_an_echo_does_not():
     # Assert
     assert acknowledged == []
     assert echoed == [("b", HeartbeatEcho("a", 2, 2, 0))]
-    assert member.complete() == [("b", AppendAccepted("a", 2, 4))]
+    assert member.complete() == [("b", AppendAccepted("a", 2, 4, 1))]
 
 
 @pytest.mark.contract("E11")
@@ -148,7 +148,7 @@ def test_an_acknowledgement_of_entries_that_are_still_being_written_waits_for_th
 def test_an_acknowledgement_of_entries_that_are_durable_already_goes_at_once():
     member = follower()
 
-    assert member.hear(Append("b", 2, 1, 1, 0, entries(1, first=2))) == [("b", AppendAccepted("a", 2, 2))]
+    assert member.hear(Append("b", 2, 1, 1, 0, entries(1, first=2))) == [("b", AppendAccepted("a", 2, 2, 1))]
 
 
 @pytest.mark.contract("E11")

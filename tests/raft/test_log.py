@@ -522,6 +522,18 @@ def test_a_conflict_between_base_and_commit_index_is_still_found():
         log.merge(entries(2, first=3), "b")
 
 
+@pytest.mark.contract("D6", "R1")
+def test_an_append_that_contradicts_the_last_entry_of_the_snapshot_is_fatal():
+    # That the snapshot covers what the leader does not have is a loss of acknowledged entries elsewhere. The state
+    # machine has them, so going on would let it part from the others' for ever.
+    log = compacted(1, 1, at=2)
+
+    with pytest.raises(CommittedEntryConflict, match="2"):
+        log.merge(entries(1, 2, 2, first=1), "b")
+
+    assert log.last_index == 2
+
+
 @pytest.mark.parametrize(("index", "term", "found"), [(6, 9, 6), (6, 2, 4), (6, 1, 3), (3, 9, 3), (99, 3, 6)])
 def test_the_last_entry_of_at_most_a_term_is_never_sought_before_the_base(index, term, found):
     assert compacted(1, 1, 1, 2, 3, 3, at=3).last_at_most(index, term) == found

@@ -189,6 +189,15 @@ def raise_the_feature_level(level):
     return [member]
 
 
+def notice_a_loss(level):
+    member = watched(level, term=1, log=(1,))
+    member.lead()
+    member.acknowledge("bc")
+    member.wait(100)
+    member.hear(AppendRejected("b", 2, 2, 1, 1, 2))
+    return [member]
+
+
 def break_the_disk(level):
     alone = Alone(level)
     alone.now = alone.alarm
@@ -206,6 +215,7 @@ SCRIPTS = (
     install_a_snapshot,
     refuse_a_snapshot,
     raise_the_feature_level,
+    notice_a_loss,
     break_the_disk,
 )
 

@@ -17,7 +17,7 @@ def probing(next_index=11, now=0):
 def replicating(match_index=10, now=0):
     progress = Progress(match_index + 1, now)
     progress.sent(match_index, 0, 0, now)
-    progress.accepted(match_index, now)
+    progress.accepted(match_index, now, 0)
     return progress
 
 
@@ -36,7 +36,7 @@ def test_an_accepted_probe_begins_replication_behind_what_matches():
     progress = probing()
     progress.sent(14, 50, 0, 0)
 
-    assert progress.accepted(14, 30)
+    assert progress.accepted(14, 30, 0)
 
     assert (progress.state, progress.match_index, progress.next_index, progress.advanced_ms) == (REPLICATE, 14, 15, 30)
 
@@ -86,7 +86,7 @@ def test_appends_are_pipelined_up_to_the_window_of_messages():
 
     assert progress.next_index == 14
     assert not progress.may_send(WINDOW)
-    progress.accepted(11, 5)
+    progress.accepted(11, 5, 0)
     assert progress.may_send(WINDOW)
 
 
@@ -99,7 +99,7 @@ def test_appends_are_pipelined_up_to_the_window_of_bytes():
     progress.sent(12, 1, 0, 0)
     assert not progress.may_send(WINDOW)
 
-    progress.accepted(11, 5)
+    progress.accepted(11, 5, 0)
     assert progress.may_send(WINDOW)
 
 
@@ -118,7 +118,7 @@ def test_one_answer_may_settle_several_appends():
     for last in (11, 12, 13):
         progress.sent(last, 30, 0, 0)
 
-    progress.accepted(12, 5)
+    progress.accepted(12, 5, 0)
 
     assert progress.may_send(WINDOW)
     progress.sent(14, 30, 0, 5)
@@ -181,7 +181,7 @@ def test_a_follower_that_answers_late_is_not_taken_for_one_that_lost_something()
     # Arrange: its disk takes 300 ms for each append.
     progress = replicating()
     progress.sent(progress.next_index, 10, 0, 1000)
-    progress.accepted(progress.next_index - 1, 1300)
+    progress.accepted(progress.next_index - 1, 1300, 0)
 
     # Act
     progress.sent(progress.next_index, 10, 0, 2000)
@@ -218,7 +218,7 @@ def test_a_late_answer_to_the_pipeline_does_not_end_probing_below_what_matches()
     progress.retry_lost(RETRY_MS, RETRY_MS, MOST_MS)
     progress.sent(11, 60, 0, RETRY_MS)
 
-    progress.accepted(7, RETRY_MS)
+    progress.accepted(7, RETRY_MS, 0)
 
     assert (progress.state, progress.match_index, progress.next_index) == (PROBE, 10, 11)
 
@@ -227,8 +227,8 @@ def test_a_late_answer_to_the_pipeline_does_not_end_probing_below_what_matches()
 def test_what_matches_never_goes_back():
     progress = replicating(10)
 
-    assert not progress.accepted(4, 9)
-    assert not progress.accepted(10, 9)
+    assert not progress.accepted(4, 9, 0)
+    assert not progress.accepted(10, 9, 0)
 
     assert (progress.match_index, progress.next_index, progress.advanced_ms) == (10, 11, 0)
 
@@ -238,7 +238,7 @@ def test_an_answer_may_outrun_what_was_noted_as_sent():
     progress.sent(11, 60, 0, 0)
     progress.retry_lost(RETRY_MS, RETRY_MS, MOST_MS)
 
-    assert progress.accepted(11, RETRY_MS)
+    assert progress.accepted(11, RETRY_MS, 0)
 
     assert (progress.state, progress.match_index, progress.next_index) == (REPLICATE, 11, 12)
 
@@ -277,7 +277,7 @@ def test_a_follower_is_stuck_when_it_lacks_entries_and_none_arrives():
     assert progress.is_stuck(1900, 1000)
 
     progress.sent(11, 1, 0, 1900)
-    progress.accepted(11, 1950)
+    progress.accepted(11, 1950, 0)
     assert not progress.is_stuck(2949, 1000)
 
 
@@ -296,7 +296,7 @@ def test_no_order_of_events_breaks_the_invariants(events):
         if event == "send" and progress.may_send(WINDOW):
             progress.sent(progress.next_index - 1 + one % 4, one, other, now)
         elif event == "accept":
-            progress.accepted(one, now)
+            progress.accepted(one, now, 0)
         elif event == "reject":
             progress.rejected(one, other, now=0)
         elif event == "retry":

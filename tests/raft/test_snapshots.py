@@ -617,7 +617,7 @@ def test_the_leader_of_another_term_is_told_of_the_installation():
 
     member.restore()
 
-    assert member.effects() == [("c", AppendAccepted("a", 5, 9))]
+    assert member.effects() == [("c", AppendAccepted("a", 5, 9, 1))]
 
 
 def test_a_campaign_during_installation_is_no_harm():

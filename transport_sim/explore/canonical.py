@@ -24,6 +24,7 @@ from raft.entries import Entry
 from raft.follower import Follower
 from raft.leader import Leader
 from raft.message import Message
+from raft.messages import AppendAccepted, AppendRejected
 from raft.node import Node
 from raft.outbox import Outbox
 from raft.progress import Progress
@@ -57,7 +58,8 @@ LEFT_OUT: dict[type, frozenset[str]] = {
         }
     ),
     log.Log: frozenset({"_base_stamp_ms"}),  # log time is for client sessions
-    Follower: frozenset({"_round"}),  # only a quiescent leader's rounds differ from each other; there is none
+    # Only a quiescent leader's rounds differ from each other, and there is none; answers tell it to prove losses.
+    Follower: frozenset({"_round"}),
     Leader: frozenset(
         {
             "_voted",  # only to bind incarnations
@@ -77,6 +79,9 @@ LEFT_OUT: dict[type, frozenset[str]] = {
             "advanced_ms",  # reported to people
             "promised_until_ms",  # leases are off
             "feature_level",  # all run the same program
+            "matched_round",  # proves losses, and no disk loses anything
+            "trusted_round",
+            "has_lost",
         }
     ),
 }
@@ -108,7 +113,9 @@ def item_of(entry: Entry) -> Item:
 
 def message_value(receiver: str, message: Message, names: Names) -> object:
     """Return a message on its way as a value."""
-    fields = [_plain(getattr(message, name), names) for name in message.FIELDS]
+    # Of an answer to an append only a loss makes the round matter, and no disk loses anything.
+    without = "round" if isinstance(message, (AppendAccepted, AppendRejected)) else ""
+    fields = [_plain(getattr(message, name), names) for name in message.FIELDS if name != without]
     return names[receiver], type(message).__name__, tuple(fields)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.storage.policy import InvalidPolicy, SyncPolicy
+
 from ..climate import CLIMATES
 from ..explore import trace as exploration
 from ..explore.bounds import InvalidBounds
@@ -26,7 +28,7 @@ class Recipe:
     """All that decides a run.
 
     Attributes:
-        seed, nodes, faults, seconds, only, climate: see `Simulation`.
+        seed, nodes, faults, seconds, only, climate, sync: see `Simulation`.
     """
 
     seed: int
@@ -35,6 +37,7 @@ class Recipe:
     seconds: float
     only: tuple[str, ...] | None = None
     climate: str | None = None
+    sync: str | None = None
 
     @classmethod
     def of(cls, header: Header, file: str) -> Recipe:
@@ -57,6 +60,7 @@ class Recipe:
             ("faults", _are_among(fields.get("faults"), KINDS), f"a list of some of {', '.join(KINDS)}"),
             ("seconds", _is_seconds(fields.get("seconds")), "a number above 0, 600 at most"),
             ("climate", _are_among([fields.get("climate")], tuple(CLIMATES)), f"one of {', '.join(CLIMATES)}"),
+            ("sync", _is_policy(fields.get("sync")), "always, never, or interval(ms)"),
             ("only", only is None or _are_texts(only), "null or a list of keys"),
         )
         for name, is_good, wanted in checks:
@@ -69,11 +73,14 @@ class Recipe:
             float(fields["seconds"]),
             None if only is None else tuple(only),
             fields["climate"],
+            fields.get("sync"),
         )
 
     def simulation(self, trace: Callable[[Line], None] | None = None) -> Simulation:
         """Return the run, ready to begin; `trace` is called with every line of its trace."""
-        return Simulation(self.seed, self.nodes, self.faults, self.seconds, self.only, trace, climate=self.climate)
+        return Simulation(
+            self.seed, self.nodes, self.faults, self.seconds, self.only, trace, climate=self.climate, sync=self.sync
+        )
 
 
 @dataclass(frozen=True)
@@ -233,6 +240,13 @@ def _is_count(value: object, least: int, most: float = math.inf) -> bool:
 
 def _is_seconds(value: object) -> bool:
     return type(value) in (int, float) and 0 < value <= 600  # type: ignore[operator]
+
+
+def _is_policy(value: object) -> bool:
+    try:
+        return value is None or (isinstance(value, str) and bool(SyncPolicy.parse(value)))
+    except InvalidPolicy:
+        return False
 
 
 def _are_texts(value: object) -> bool:
