@@ -118,7 +118,8 @@ def test_it_takes_what_is_no_command_and_echoes_heartbeats_and_votes():
     leave_room(member, 0)
 
     assert member.hear(Heartbeat("b", 2, 1)) == [("b", HeartbeatEcho("a", 2, 1, 0))]
-    assert member.hear(Append("b", 2, 1, 1, 1, (Entry(2, 2, NOOP, b""),))) == [("b", AppendAccepted("a", 2, 2))]
+    (accepted,) = member.hear(Append("b", 2, 1, 1, 1, (Entry(2, 2, NOOP, b""),)))
+    assert accepted == ("b", AppendAccepted("a", 2, 2, round=1))
 
 
 def test_a_conflict_truncates_only_if_there_is_room_for_what_follows():
