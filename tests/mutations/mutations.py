@@ -1,9 +1,9 @@
 """Deliberate bugs in the core and in the client sessions, each one that a real implementation had or easily could have.
 
 A mutation is a set of replacements in the source; each must fit exactly once, so that a mutation cannot go stale
-unnoticed. The simulator must find each of them: that is how we know that its checks can fail. (Bugs that only a message
-shows which no correct leader sends, such as acknowledging more than an append verified, are left to the tests of the
-roles.)
+unnoticed. The simulator must find each of them, but for those that name a test: that is how we know that its checks can
+fail. (Bugs that only a message shows which no correct leader sends, such as acknowledging more than an append verified,
+are left to the tests of the roles.)
 """
 
 from __future__ import annotations

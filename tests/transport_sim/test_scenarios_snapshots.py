@@ -122,6 +122,7 @@ def test_a_download_goes_on_with_another_leader_if_it_has_the_same_bytes(success
         else:
             assert again >= there, "all of it is sent a second time, since the bytes are others"
         assert downloads.from_leader(successor) <= whole + 2 * CHUNK_BYTES, "and no third time"
+        assert cluster._cluster.situations.reached["snapshot-continued"] == goes_on
 
 
 @pytest.mark.contract("N2")
@@ -138,6 +139,7 @@ def test_a_download_goes_on_after_a_restart_from_what_the_disk_has_kept():
         downloads.run_until_installed()
 
         assert downloads.from_leader("n1") - before <= whole - kept + 2 * CHUNK_BYTES
+        assert cluster._cluster.situations.reached["snapshot-continued"] == 1
 
 
 @pytest.mark.contract("N2")
