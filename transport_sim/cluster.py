@@ -21,7 +21,7 @@ from raft.messages import Message
 from .application import Application
 from .chance import Chance
 from .disk import DiskSpeed
-from .host import Host, World
+from .host import MODEL, Host, World
 from .invariants import Checker
 from .network import Network, Weather
 from .scheduler import Scheduler
@@ -46,6 +46,7 @@ class Setting:
         limits: those of client sessions.
         weather: of the network.
         disk_speed: of every disk.
+        storage: what works on every disk, one of `STORAGES`.
         busy: see `World`.
         drift_ppm: by how many millionths clocks may be wrong; each host's is too slow or too fast, by all of that.
         drifts_ppm: by how many millionths the clocks of some hosts run too fast, exactly.
@@ -59,6 +60,7 @@ class Setting:
     limits: SessionLimits
     weather: Weather
     disk_speed: DiskSpeed
+    storage: str = MODEL
     busy: float = 0.0
     drift_ppm: int = 0
     drifts_ppm: Mapping[str, int] = field(default_factory=dict)
@@ -116,6 +118,7 @@ class Cluster:
             configuration=setting.configuration,
             config=config,
             disk_speed=setting.disk_speed,
+            storage=setting.storage,
             busy=setting.busy,
             faults=self.faults,
             limits=setting.limits,

@@ -234,9 +234,12 @@ class SimDisk(Storage):
 
     def _saved(self, power_cycle: int, snapshot: Snapshot, content: bytes) -> None:
         if power_cycle == self._power_cycles and not self._breaks():
-            if not self.snapshots or snapshot.index > self.snapshots[-1][0].index:
-                self._keep(snapshot, content)
+            self._save(snapshot, content)
             self._tell(SnapshotSaved(snapshot))
+
+    def _save(self, snapshot: Snapshot, content: bytes) -> None:
+        if not self.snapshots or snapshot.index > self.snapshots[-1][0].index:
+            self._keep(snapshot, content)
 
     def _keep(self, snapshot: Snapshot, content: bytes) -> None:
         self.snapshots = [*self.snapshots[-1:], (snapshot, content)]

@@ -28,7 +28,7 @@ class FaultyDisk:
     """A disk of one machine.
 
     Attributes:
-        capacity: how many bytes all files may have together, or None for no limit.
+        capacity: how many bytes all files may have together, or None for no limit; files that have more do not grow.
         before: called with every operation that changes anything before it is carried out; what it raises, the
             operation raises.
     """
@@ -134,7 +134,7 @@ class FaultyDisk:
 
     def _reserve(self, more: int) -> None:
         used = sum(len(file.content) for file in self._files.values())
-        if self.capacity is not None and used + more > self.capacity:
+        if self.capacity is not None and more > 0 and used + more > self.capacity:
             raise OSError(errno.ENOSPC, "no space is left on the disk")
 
 

@@ -29,6 +29,7 @@ from .network import Network
 from .runtime import SimActor
 from .scheduler import Scheduler
 from .shadow import InvariantError
+from .stored_disk import StoredDisk
 
 if TYPE_CHECKING:
     from .invariants import Checker
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 Reply = Callable[[Exception | None, object], None]
 """Takes the answer to a request: an error or None, and the result."""
 
+MODEL, REAL = STORAGES = ("model", "real")
+"""What works on the disks: a model of a storage, or the real one, byte by byte."""
+
 TURN_DELAY_US = 5_000  # the longest that an actor is held up before a turn
 
 
@@ -46,6 +50,7 @@ class World:
     """What all hosts of a simulation share.
 
     Attributes:
+        storage: what works on every disk, one of `STORAGES`.
         busy: probability that an actor is held up before a turn, so that several messages meet in one.
         trace: where everything is recorded, or None.
     """
@@ -57,6 +62,7 @@ class World:
     configuration: Configuration
     config: Config
     disk_speed: DiskSpeed
+    storage: str
     busy: float
     faults: Counter[str]
     limits: SessionLimits
@@ -104,7 +110,8 @@ class Host:
         self._chance = world.chance.fork(id)
         self._clock = SimClock(world.scheduler, self._chance.between(0, 3_600_000_000), drift_ppm)
         chance = world.chance.fork(f"disk {id}")
-        self.disk = SimDisk(world.scheduler, chance, world.disk_speed, self.tell, self._disk_changed, is_witness)
+        disk = (world.scheduler, chance, world.disk_speed, self.tell, self._disk_changed, is_witness)
+        self.disk = StoredDisk(id, *disk) if world.storage == REAL else SimDisk(*disk)
 
     @property
     def now_ms(self) -> int:

@@ -12,13 +12,23 @@ from .application import Application
 from .chance import Chance
 from .climate import Mix
 from .cluster import Setting
+from .host import MODEL, REAL
 
 SPARES = 2
 """How many machines stand by to become members."""
 
+REAL_SHARE = 0.25
+"""How many of all runs have the real storage on their disks; they take longer than those with the model."""
+
 
 def draw_setting(
-    chance: Chance, nodes: int, kinds: Sequence[str], mix: Mix, application: Application, of_users: bool
+    chance: Chance,
+    nodes: int,
+    kinds: Sequence[str],
+    mix: Mix,
+    application: Application,
+    of_users: bool,
+    storage: str | None = None,
 ) -> Setting:
     """Draw a setting.
 
@@ -29,6 +39,7 @@ def draw_setting(
         mix: the trouble that the run is in for.
         application: what the nodes compute.
         of_users: whether users wrote it.
+        storage: what works on the disks, one of `host.STORAGES`; None to let chance choose.
     """
     # What users send is never too large, and each of their clients gets a session.
     largest, sessions = (1 << 23, 10_000) if of_users else (300, 6)
@@ -73,6 +84,7 @@ def draw_setting(
         limits=limits,
         weather=mix.weather,
         disk_speed=mix.disk_speed,
+        storage=storage or (REAL if chance.fork("storage").happens(REAL_SHARE) else MODEL),
         busy=mix.busy,
         drift_ppm=chance.fork("drift").pick((0, config.max_clock_drift_ppm, config.max_clock_drift_ppm))
         if "drift" in kinds

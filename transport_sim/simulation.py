@@ -68,6 +68,7 @@ class Simulation:
         trace: called with every line of the trace, see docs/trace.md; None for no trace.
         climate: one of `climate.CLIMATES`; None to let the seed choose.
         meter: measures what the checks cost; None for not at all.
+        storage: what works on the disks, "model" or "real"; None to let the seed choose.
         machine: makes a state machine to be put to the test, usually a class (see `actors.ports.StateMachine`); called
             for each start of a node. The key-value store when there are clients and this is None.
         clients: processes that use it, generator functions of one argument, a `requests.SimClient`.
@@ -89,6 +90,7 @@ class Simulation:
         trace: Callable[[Line], None] | None = None,
         climate: str | None = None,
         meter: Meter | None = None,
+        storage: str | None = None,
         *,
         machine: Callable[[], Any] | None = None,
         clients: Sequence[ClientProcess] = (),
@@ -96,7 +98,7 @@ class Simulation:
         at_end: Callable[[Any], object] | None = None,
     ) -> None:
         self.seed = seed
-        checked_run(seed, nodes, seconds, climate)
+        checked_run(seed, nodes, seconds, climate, storage)
         self._kinds = checked_kinds(faults)
         self._seconds = seconds
         self._trial = trial = Trial(machine, tuple(clients), invariant, at_end)
@@ -105,7 +107,7 @@ class Simulation:
         drawn = draw_climate(root.fork("climate"))
         self._mix = mix = draw_mix(root.fork("mix"), drawn if climate is None else climate, self._kinds)
         application = trial.application() if trial else Application(Store)
-        setting = draw_setting(root.fork("setting"), nodes, self._kinds, mix, application, of_users=bool(trial))
+        setting = draw_setting(root.fork("setting"), nodes, self._kinds, mix, application, bool(trial), storage)
         self.cluster = cluster = Cluster(root, setting)
         self._meter = meter
         if meter is not None:
@@ -176,6 +178,7 @@ class Simulation:
             "faults": list(self._kinds),
             "seconds": float(self._seconds),
             "climate": self._mix.climate,
+            "storage": setting.storage,
             "only": None if only is None else sorted(only),
             **({"machine": self._trial.machine_name} if self._trial else {}),
             "members": [{"id": id, "part": parts.get(id, "spare")} for id in setting.ids],
@@ -194,7 +197,7 @@ class Simulation:
         kinds = ",".join(self._kinds) or "none"
         if not self._trial:
             command = f"quorate sim run --seed {self.seed} --nodes {nodes} --faults {kinds} --seconds {self._seconds!r}"
-            return f"{command} --climate {self._mix.climate}"
+            return f"{command} --climate {self._mix.climate} --storage {self.cluster.setting.storage}"
         run = f"{self.seed}, {nodes}, {('all' if self._kinds == KINDS else kinds)!r}, {self._seconds!r}"
         return f"Simulation({run}{self._trial.shown()}).run()"
 

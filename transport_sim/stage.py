@@ -17,7 +17,7 @@ from raft.node import Node
 from .chance import Chance
 from .cluster import Cluster, Setting
 from .disk import DiskSpeed
-from .host import Host
+from .host import MODEL, Host
 from .network import Weather
 from .shadow import InvariantError
 from .traffic import Rule, Traffic
@@ -43,6 +43,7 @@ class Stage:
         seed: decides what the script leaves open: timeouts and latencies.
         priorities: those of the first members, where not 0.
         drifts_ppm: by how many millionths the clocks of some run too fast.
+        storage: what works on the disks, one of `host.STORAGES`.
         settings: those of `Config`; the defaults where they are not given.
 
     Attributes:
@@ -58,6 +59,7 @@ class Stage:
         seed: int = 1,
         priorities: Mapping[str, int] | None = None,
         drifts_ppm: Mapping[str, int] | None = None,
+        storage: str = MODEL,
         **settings: int,
     ) -> None:
         ids = [f"n{number}" for number in range(1, nodes + spares + 1)]
@@ -73,6 +75,7 @@ class Stage:
             weather=Weather(),
             disk_speed=DiskSpeed(hasty=0.0),
             drifts_ppm=drifts_ppm or {},
+            storage=storage,
         )
         self.story: list[str] = []
         self._cluster = Cluster(Chance(seed), setting)

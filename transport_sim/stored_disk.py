@@ -1,0 +1,394 @@
+"""A disk of one simulated member on which the real storage code works, byte by byte.
+
+The log and the snapshots are files of a `FaultyDisk`, written and read by `storage/`. What the model disk, `SimDisk`,
+would hold is followed beside it: after every crash the storage must have recovered just what was acknowledged, and
+perhaps the first of the writes under way (contract D1, D3, D5).
+"""
+
+from __future__ import annotations
+
+import copy
+import errno
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from raft.actor import ChunkRead, Persisted, SnapshotSaved, StorageBroke
+from raft.messages import SnapshotChunk
+from raft.ready import Restored, Write
+from raft.snapshot import ChunkRequest, Snapshot
+from storage import snapshots, store
+from storage.disk import SYNC, SYNC_DIRECTORY, WRITE, perform
+from storage.errors import StorageError
+from storage.identity import Identity
+from storage.recovery import Recovered, recover
+from storage.scan import SegmentScan
+from storage.segment import HEADER_BYTES, file_name, read_header
+from storage.snapshots import SnapshotFile
+from storage.store import Store
+
+from .chance import Chance
+from .disk import DiskSpeed, SimDisk
+from .disk_worker import DiskWorker, Job
+from .faulty_disk import FaultyDisk
+from .scheduler import Scheduler
+from .shadow import InvariantError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SEGMENT_BYTES = (2_048, 4_096, 16_384)
+"""How large segments are: so small that the log goes through many of them in a run."""
+
+MOST_BATCHES = 2
+"""How many batches are under way at once; what comes later joins the next, as in a data directory."""
+
+IDLE_US = 1_000_000
+"""After so long without a write the log says how far it is durable."""
+
+LONGEST_RECOVERY = 12  # operations after which the power fails again, at most
+
+
+class StoredDisk(SimDisk):
+    """The storage port over the real storage code.
+
+    What it inherits is the model of what must be durable; see `SimDisk` for the attributes. There are three differences
+    in what goes wrong. A write is carried out in several steps, and the power may fail between any two, also while the
+    storage recovers. A full disk has room where room was reserved. What rots may not matter, or be mended.
+
+    Args:
+        owner: the member.
+        scheduler, chance, speed, tell, changed, is_witness: see `SimDisk`.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        scheduler: Scheduler,
+        chance: Chance,
+        speed: DiskSpeed,
+        tell: Callable[[object], None],
+        changed: Callable[[Write], None],
+        is_witness: bool = False,
+    ) -> None:
+        self._owner = owner
+        self._segment_bytes = chance.fork(" segments").pick(SEGMENT_BYTES)
+        self._worker = DiskWorker(scheduler, self._lasts_us, self._carry_out, self._break)
+        self._store: Store | None = None
+        self._pending: list[Write] = []
+        self._batches = 0
+        self._written_us = 0
+        self._is_idle_awaited = False
+        super().__init__(scheduler, chance, speed, tell, changed, is_witness)
+
+    def format(self) -> None:
+        """Begin as a new disk, with an incarnation of its own."""
+        super().format()
+        self._files = FaultyDisk()
+
+    def load(self) -> Restored:
+        """Return what the storage finds, after it has made a directory or mended one.
+
+        Raises:
+            DamagedStorage: it has rotted.
+            InvariantError: the storage finds something else than it must.
+        """
+        super().load()
+        self._files.capacity = None  # whoever starts the node again has made room first
+        if not store.exists(self._files):
+            self._create()
+        while self._chance.strikes("torn-write", self.tearing / 4):
+            self._fail_in_recovery()
+        self._store = Store(self._files, self._segment_bytes)
+        self._check(self._store.recovered, "starts")
+        self.entries = list(self._store.restored.entries)  # equal ones; the checker knows entries by identity
+        return self._store.restored
+
+    def _create(self) -> None:
+        """Make the directory, with the past that the member was given."""
+        store.create(self._files, Identity(self._owner, self.incarnation, self.is_witness), self._segment_bytes)
+        if self.term:
+            past = Write(1, self.term, self.vote, tuple(self.entries))
+            perform(self._files, Store(self._files, self._segment_bytes).write([past])[0])
+
+    def _fail_in_recovery(self) -> None:
+        left = self._chance.between(1, LONGEST_RECOVERY)
+
+        def count(_: object) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                raise _PowerFails
+
+        self._files.before = count
+        try:
+            Store(self._files, self._segment_bytes)
+        except _PowerFails:
+            pass
+        self._files.before = lambda _: None
+        self._files.crash(self._chance, self._chance.unit())
+        self._check(self._recovered(), "recovers for the second time")
+
+    # Writes
+
+    def write(self, write: Write) -> None:
+        """Begin a write."""
+        self._pending.append(write)
+        self._flush()
+
+    def stall(self, duration_us: int) -> None:
+        """Begin nothing for a while; what is under way is not held up."""
+        self._worker.stall(self._scheduler.now_us + duration_us)
+
+    def finish(self) -> None:
+        """Finish what is under way at once, as whoever stops in good order waits for; a disk that fails does not."""
+        self._worker.finish()
+
+    def _flush(self) -> None:
+        if not self._pending or self._batches == MOST_BATCHES:
+            return
+        writes, self._pending = self._pending, []
+        operations, position = self._opened.write(writes)
+        self._batches += 1
+
+        def done() -> None:
+            self._batches -= 1
+            self._opened.synced(position)
+            for write in writes:
+                self._make_durable(write)
+                self._tell(Persisted(write.number))
+            self._flush()
+            self._await_idleness()
+
+        self._worker.do(Job(operations, done, writes))
+
+    def _await_idleness(self) -> None:
+        self._written_us = self._scheduler.now_us
+        if not self._is_idle_awaited:
+            self._is_idle_awaited = True
+            self._scheduler.after(IDLE_US, self._mark_when_idle, self._power_cycles)
+
+    def _mark_when_idle(self, power_cycle: int) -> None:
+        if power_cycle != self._power_cycles:
+            return
+        idle_at_us = self._written_us + IDLE_US
+        if idle_at_us > self._scheduler.now_us:
+            self._scheduler.at(idle_at_us, self._mark_when_idle, power_cycle)
+            return
+        self._is_idle_awaited = False
+        if not self._batches and not self._opened.is_marked:
+            operations, position = self._opened.mark()
+            self._worker.do(Job(operations, lambda: self._opened.synced(position)))
+
+    # Snapshots
+
+    def save_snapshot(self, snapshot: Snapshot, chunks: Iterable[bytes]) -> None:
+        """Store a snapshot; its content is read piece by piece, while other things go on."""
+        rest = iter(chunks)
+        content = bytearray()
+
+        def go_on() -> None:
+            data = next(rest, None)
+            if data is not None:
+                content.extend(data)
+                self._worker.do(Job(self._opened.add_to_snapshot(data), go_on))
+                return
+            saved = (snapshot, bytes(content))
+            self._worker.do(Job(self._opened.finish_snapshot(), lambda: self._has_saved(*saved), saved=saved))
+
+        self._worker.do(Job(self._opened.begin_snapshot(snapshot), go_on))
+
+    def _has_saved(self, snapshot: Snapshot, content: bytes) -> None:
+        self._save(snapshot, content)
+        self._tell(SnapshotSaved(snapshot))
+
+    def receive_chunk(self, chunk: SnapshotChunk) -> None:
+        """Store a piece of a snapshot."""
+        super().receive_chunk(chunk)
+        self._worker.do(Job(self._opened.receive_chunk(chunk)))
+
+    def read_chunk(self, request: ChunkRequest) -> None:
+        """Read a piece of a snapshot; it takes as long as a sync."""
+
+        def read() -> None:
+            file = self._opened.find_snapshot(request.snapshot)
+            if file is None:
+                self._tell(ChunkRead(request, None, False))
+                return
+            end = request.offset + request.limit_bytes
+            self._tell(ChunkRead(request, file.read(request.offset, request.limit_bytes), end >= file.size))
+
+        self._worker.do(Job([], read, delay_us=self._lasts_us(SYNC)))
+
+    def read_snapshot(self, snapshot: Snapshot) -> list[bytes]:
+        """Return the content of a snapshot."""
+        file = self._opened.find_snapshot(snapshot)
+        assert file is not None, "a snapshot is read that is not stored"
+        return list(file.pieces())
+
+    # The disk
+
+    @property
+    def _opened(self) -> Store:
+        assert self._store is not None, "the node uses its disk, and has not loaded it"
+        return self._store
+
+    def _lasts_us(self, operation: str) -> int:
+        """Return how long an operation takes: syncs as long as a write of the model, all else next to nothing."""
+        speed = self.speed
+        if operation not in (SYNC, SYNC_DIRECTORY):
+            return speed.least_us // 10
+        stalls = self._chance.strikes("stall", speed.stall)
+        return self._chance.long_tailed(speed.least_us, speed.usual_us) + (speed.stall_us if stalls else 0)
+
+    def _carry_out(self, operation: tuple[Any, ...]) -> None:
+        """Carry out an operation, unless the disk fails: in a sync, or in a write before one."""
+        kind = operation[0]
+        if self.fails and (kind == SYNC or (kind == WRITE and self._chance.happens(0.5))):
+            raise OSError(errno.EIO, f"a {kind} failed")
+        self._files.capacity = 0 if self.is_full else None
+        perform(self._files, [operation])
+
+    def _break(self, error: OSError) -> None:
+        if error.errno not in (errno.EIO, errno.ENOSPC):
+            raise error
+        self.has_failed = True
+        self._tell(StorageBroke(error.strerror))
+
+    def rot(self, share: float) -> None:
+        """Change some bits of a byte: that of a file which lies so far along the directory, 0 <= share < 1.
+
+        Only what a header of the log names as durable rots, since nobody can tell the rest of it from a torn tail.
+        """
+        names = sorted(self._files.names())
+        place = share * len(names)
+        name = names[int(place)]
+        size = self._covered() if name == _segments(names)[-1] else self._files.size(name)
+        self._files.flip(name, int((place - int(place)) * size), self._chance.between(1, 255))
+        try:
+            found = recover(self._files)
+        except StorageError:
+            self.is_damaged = True
+            return
+        if found.passed_over and len(self.snapshots) == 2:
+            # The older snapshot takes the place of the newest, with the longer log that was kept for it.
+            restored = found.restored
+            behind = [entry for entry in restored.entries if entry.index > self.base[0]]
+            if behind == self.entries and restored.base[0] <= self.snapshots[0][0].index:
+                self.snapshots.pop()
+                self.base = restored.base
+                self.entries = list(restored.entries)
+        self._check(found, f"passes over a byte of {name} that has rotted, and starts")
+
+    def _covered(self) -> int:
+        """Return up to where the newest segment is durable, as its headers name it."""
+        name = _segments(self._files.names())[-1]
+        header = read_header(self._files.read(name, 0, HEADER_BYTES), name)
+        assert header is not None, "the storage has just been recovered"
+        scan = SegmentScan(self._files, header.number, header.incarnation, header.chain)
+        return max((batch.synced for batch in scan.batches()), default=HEADER_BYTES)
+
+    # Crashes
+
+    def crash(self) -> int:
+        """Lose power. Return how many writes were lost."""
+        jobs = self._worker.power_off()
+        is_torn = bool(jobs) and self._chance.strikes("torn-write", self.tearing)
+        self._files.crash(self._chance, self._chance.unit() if is_torn else self._chance.pick((0.0, 1.0)))
+        under_way = len(self._pending) + sum(len(job.writes) for job in jobs)
+        kept = self._follow(self._recovered(), jobs[0] if jobs else Job([]))
+        self._store = None
+        self._pending = []
+        self._batches = 0
+        self._is_idle_awaited = False
+        self._download = bytearray()
+        self.fails = self.has_failed = False
+        self._power_cycles += 1
+        return under_way - kept
+
+    def _recovered(self) -> Recovered:
+        try:
+            return recover(self._files)
+        except StorageError as error:
+            raise InvariantError("D1", f"{self._owner} cannot start after a crash: {error}") from error
+
+    def _follow(self, found: Recovered, job: Job) -> int:
+        """Let the model hold what was found; of the job that was under way that may be any first part.
+
+        Returns:
+            How many of its writes were found, if only in part.
+        """
+        for writes, saved in _outcomes(job):
+            model = copy.copy(self)
+            model.entries = list(self.entries)
+            model._changed = lambda write: None
+            model._take(writes, saved)
+            if self._difference(found, model) is None:
+                self._take(writes, saved)
+                return len(writes)
+        self._check(found, f"comes back from a crash, with {len(job.writes)} writes under way,")
+        raise AssertionError("the first outcome of a job is that nothing was found of it")
+
+    def _take(self, writes: Sequence[Write], saved: tuple[Snapshot, bytes] | None) -> None:
+        for write in writes:
+            self._make_durable(write)
+        if saved is not None:
+            self._save(*saved)
+
+    def _check(self, found: Recovered, what: str) -> None:
+        difference = self._difference(found, self)
+        if difference is not None:
+            raise InvariantError("D5", f"{self._owner} {what} with {difference}")
+
+    def _difference(self, found: Recovered, model: SimDisk) -> str | None:
+        """Return how what was found differs from a model, or None."""
+        restored = found.restored
+        values = (
+            ("term", restored.term, model.term),
+            ("vote", restored.vote, model.vote),
+            ("cluster", restored.cluster, model.cluster),
+            ("beginning of the log", restored.base, model.base),
+            ("end of the log", len(restored.entries), len(model.entries)),
+            ("newest snapshot", restored.snapshot, model.snapshots[-1][0] if model.snapshots else None),
+        )
+        for name, real, wanted in values:
+            if real != wanted:
+                return f"another {name}: {real!r}, not {wanted!r}"
+        for entry, wanted_entry in zip(restored.entries, model.entries, strict=True):
+            if entry != wanted_entry:
+                return f"another entry: {entry!r}, not {wanted_entry!r}"
+        for snapshot, content in model.snapshots:
+            name = snapshots.file_name(snapshot.index, snapshot.term)
+            if name not in found.snapshots:
+                return f"no snapshot of entry {snapshot.index}"
+            if b"".join(SnapshotFile(self._files, name).pieces()) != content:
+                return f"another content of the snapshot of entry {snapshot.index}"
+        return None
+
+
+class _PowerFails(Exception):
+    pass
+
+
+def _outcomes(job: Job) -> Iterator[tuple[list[Write], tuple[Snapshot, bytes] | None]]:
+    """Yield what a crash may leave of a job: its first writes, the last of them perhaps in part, or its snapshot."""
+    yield [], None
+    taken: list[Write] = []
+    for write in job.writes:
+        for part in _parts(write):
+            yield [*taken, part], None
+        taken.append(write)
+    if job.saved is not None:
+        yield [], job.saved
+
+
+def _parts(write: Write) -> Iterator[Write]:
+    """Yield what a crash may leave of a write: its ballot, that and its entries, or all."""
+    if write.term is not None or write.cluster:
+        yield Write(write.number, write.term, write.vote, (), cluster=write.cluster)
+    if write.install is not None:
+        yield Write(write.number, write.term, write.vote, write.entries, write.base, cluster=write.cluster)
+    yield write
+
+
+def _segments(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if name.endswith(".wal"))
