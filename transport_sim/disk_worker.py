@@ -65,6 +65,7 @@ class DiskWorker:
         self._has_failed = False
         self._due_us: deque[int] = deque()  # when each operation that is left of the job under way is done
         self._stalled_until_us = 0
+        self._interrupts: list[tuple[str, float, Callable[[], None]]] = []
 
     def do(self, job: Job) -> None:
         """Do a job, behind all others."""
@@ -75,6 +76,16 @@ class DiskWorker:
     def stall(self, until_us: int) -> None:
         """Begin no job before a time; the one under way is not held up."""
         self._stalled_until_us = until_us
+
+    def interrupt(self, kind: str, share: float, action: Callable[[], None]) -> None:
+        """Call something in the middle of the next job that has an operation of some kind, unless the power fails.
+
+        Args:
+            kind: one of the operations of `storage/disk.py`.
+            share: how far the job is then, 0 <= share < 1 of its time.
+            action: what is called.
+        """
+        self._interrupts.append((kind, share, action))
 
     def finish(self) -> None:
         """Do now all that is to be done, unless the disk fails."""
@@ -93,15 +104,22 @@ class DiskWorker:
         self._due_us.clear()
         self._has_failed = False
         self._stalled_until_us = 0
+        self._interrupts = []
         return jobs
 
     def _begin(self) -> None:
         job = self.jobs[0]
-        at_us = max(self._scheduler.now_us, self._stalled_until_us) + job.delay_us
+        begin_us = at_us = max(self._scheduler.now_us, self._stalled_until_us) + job.delay_us
         for operation in job.operations:
             at_us += self._lasts_us(operation[0])
             self._due_us.append(at_us)
         self._scheduler.at(at_us, self._end, job)
+        if self._interrupts:
+            kinds = [operation[0] for operation in job.operations]
+            for kind, share, action in self._interrupts:
+                if kind in kinds:
+                    self._scheduler.at(begin_us + int(share * (at_us - begin_us)), action)
+            self._interrupts = [waiting for waiting in self._interrupts if waiting[0] not in kinds]
 
     def _end(self, job: Job) -> None:
         if self._has_failed or not self.jobs or self.jobs[0] is not job:

@@ -9,35 +9,40 @@ from __future__ import annotations
 
 import copy
 import errno
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
 
 from raft.actor import ChunkRead, Persisted, SnapshotSaved, StorageBroke
 from raft.messages import SnapshotChunk
 from raft.ready import Restored, Write
 from raft.snapshot import ChunkRequest, Snapshot
-from storage import snapshots, store
+from storage import store
 from storage.disk import SYNC, SYNC_DIRECTORY, WRITE, perform
 from storage.errors import StorageError
 from storage.identity import Identity
 from storage.recovery import Recovered, recover
 from storage.scan import SegmentScan
-from storage.segment import HEADER_BYTES, file_name, read_header
-from storage.snapshots import SnapshotFile
+from storage.segment import HEADER_BYTES, file_name, number_of, read_header
+from storage.snapshots import file_name as snapshot_name
 from storage.store import Store
 
 from .chance import Chance
 from .disk import DiskSpeed, SimDisk
 from .disk_worker import DiskWorker, Job
 from .faulty_disk import FaultyDisk
+from .outcomes import Outcome, difference, goes_on, outcomes
 from .scheduler import Scheduler
 from .shadow import InvariantError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 SEGMENT_BYTES = (2_048, 4_096, 16_384)
 """How large segments are: so small that the log goes through many of them in a run."""
+
+SECTOR_BYTES = 64
+"""What of a write a crash keeps or loses whole: less than on real disks, so that small batches tear, too."""
+
+SUPPOSED = 0.02
+"""Before how many of all operations it is looked at what a crash would leave."""
 
 MOST_BATCHES = 2
 """How many batches are under way at once; what comes later joins the next, as in a data directory."""
@@ -72,6 +77,7 @@ class StoredDisk(SimDisk):
     ) -> None:
         self._owner = owner
         self._segment_bytes = chance.fork(" segments").pick(SEGMENT_BYTES)
+        self._supposed = chance.fork(" supposed")
         self._worker = DiskWorker(scheduler, self._lasts_us, self._carry_out, self._break)
         self._store: Store | None = None
         self._pending: list[Write] = []
@@ -83,7 +89,7 @@ class StoredDisk(SimDisk):
     def format(self) -> None:
         """Begin as a new disk, with an incarnation of its own."""
         super().format()
-        self._files = FaultyDisk()
+        self._files = FaultyDisk(SECTOR_BYTES)
 
     def load(self) -> Restored:
         """Return what the storage finds, after it has made a directory or mended one.
@@ -98,8 +104,8 @@ class StoredDisk(SimDisk):
             self._create()
         while self._chance.strikes("torn-write", self.tearing / 4):
             self._fail_in_recovery()
+        self._check(self._recovered(self._files), "starts")
         self._store = Store(self._files, self._segment_bytes)
-        self._check(self._store.recovered, "starts")
         self.entries = list(self._store.restored.entries)  # equal ones; the checker knows entries by identity
         return self._store.restored
 
@@ -120,13 +126,11 @@ class StoredDisk(SimDisk):
                 raise _PowerFails
 
         self._files.before = count
-        try:
+        with suppress(_PowerFails):
             Store(self._files, self._segment_bytes)
-        except _PowerFails:
-            pass
         self._files.before = lambda _: None
         self._files.crash(self._chance, self._chance.unit())
-        self._check(self._recovered(), "recovers for the second time")
+        self._check(self._recovered(self._files), "recovers for the second time")
 
     # Writes
 
@@ -138,6 +142,10 @@ class StoredDisk(SimDisk):
     def stall(self, duration_us: int) -> None:
         """Begin nothing for a while; what is under way is not held up."""
         self._worker.stall(self._scheduler.now_us + duration_us)
+
+    def interrupt(self, kind: str, share: float, action: Callable[[], None]) -> None:
+        """Call something while the disk is at work; see `DiskWorker.interrupt`."""
+        self._worker.interrupt(kind, share, action)
 
     def finish(self) -> None:
         """Finish what is under way at once, as whoever stops in good order waits for; a disk that fails does not."""
@@ -215,7 +223,12 @@ class StoredDisk(SimDisk):
                 self._tell(ChunkRead(request, None, False))
                 return
             end = request.offset + request.limit_bytes
-            self._tell(ChunkRead(request, file.read(request.offset, request.limit_bytes), end >= file.size))
+            try:
+                data = file.read(request.offset, request.limit_bytes)
+            except StorageError as error:  # an older snapshot is read to its end only now, and may have rotted
+                self._stop(str(error))
+                return
+            self._tell(ChunkRead(request, data, end >= file.size))
 
         self._worker.do(Job([], read, delay_us=self._lasts_us(SYNC)))
 
@@ -242,6 +255,8 @@ class StoredDisk(SimDisk):
 
     def _carry_out(self, operation: tuple[Any, ...]) -> None:
         """Carry out an operation, unless the disk fails: in a sync, or in a write before one."""
+        if self._supposed.happens(SUPPOSED):
+            self._suppose_crash()
         kind = operation[0]
         if self.fails and (kind == SYNC or (kind == WRITE and self._chance.happens(0.5))):
             raise OSError(errno.EIO, f"a {kind} failed")
@@ -251,41 +266,49 @@ class StoredDisk(SimDisk):
     def _break(self, error: OSError) -> None:
         if error.errno not in (errno.EIO, errno.ENOSPC):
             raise error
+        self._stop(error.strerror or str(error))
+
+    def _stop(self, why: str) -> None:
         self.has_failed = True
-        self._tell(StorageBroke(error.strerror))
+        self._tell(StorageBroke(why))
 
     def rot(self, share: float) -> None:
         """Change some bits of a byte: that of a file which lies so far along the directory, 0 <= share < 1.
 
-        Only what a header of the log names as durable rots, since nobody can tell the rest of it from a torn tail.
+        Of the log only what a header names as durable rots: nobody can tell the rest of it from a torn tail.
         """
-        names = sorted(self._files.names())
+        newest = recover(self._files).segments[-1].number
+        names = [name for name in self._files.names() if (number_of(name) or 0) <= newest]
         place = share * len(names)
         name = names[int(place)]
-        size = self._covered() if name == _segments(names)[-1] else self._files.size(name)
+        size = self._covered(newest) if name == file_name(newest) else self._files.size(name)
         self._files.flip(name, int((place - int(place)) * size), self._chance.between(1, 255))
         try:
             found = recover(self._files)
         except StorageError:
             self.is_damaged = True
             return
-        if found.passed_over and len(self.snapshots) == 2:
-            # The older snapshot takes the place of the newest, with the longer log that was kept for it.
-            restored = found.restored
-            behind = [entry for entry in restored.entries if entry.index > self.base[0]]
-            if behind == self.entries and restored.base[0] <= self.snapshots[0][0].index:
-                self.snapshots.pop()
-                self.base = restored.base
-                self.entries = list(restored.entries)
+        self._fall_back(found)
         self._check(found, f"passes over a byte of {name} that has rotted, and starts")
 
-    def _covered(self) -> int:
+    def _covered(self, number: int) -> int:
         """Return up to where the newest segment is durable, as its headers name it."""
-        name = _segments(self._files.names())[-1]
+        name = file_name(number)
         header = read_header(self._files.read(name, 0, HEADER_BYTES), name)
         assert header is not None, "the storage has just been recovered"
-        scan = SegmentScan(self._files, header.number, header.incarnation, header.chain)
+        scan = SegmentScan(self._files, number, header.incarnation, header.chain)
         return max((batch.synced for batch in scan.batches()), default=HEADER_BYTES)
+
+    def _fall_back(self, found: Recovered) -> None:
+        """Let the model lose a snapshot that has rotted; an older one needs the longer log that was kept for it."""
+        intact = [kept for kept in self.snapshots if snapshot_name(kept[0].index, kept[0].term) in found.snapshots]
+        restored = found.restored
+        if intact and intact[-1] is not self.snapshots[-1] and restored.base[0] <= self.base[0]:
+            behind = [entry for entry in restored.entries if entry.index > self.base[0]]
+            if behind == self.entries:
+                self.base = restored.base
+                self.entries = list(restored.entries)
+        self.snapshots = intact
 
     # Crashes
 
@@ -295,7 +318,8 @@ class StoredDisk(SimDisk):
         is_torn = bool(jobs) and self._chance.strikes("torn-write", self.tearing)
         self._files.crash(self._chance, self._chance.unit() if is_torn else self._chance.pick((0.0, 1.0)))
         under_way = len(self._pending) + sum(len(job.writes) for job in jobs)
-        kept = self._follow(self._recovered(), jobs[0] if jobs else Job([]))
+        writes, saved = self._outcome(self._files, jobs[0] if jobs else Job([]))
+        self._take(writes, saved)
         self._store = None
         self._pending = []
         self._batches = 0
@@ -303,30 +327,41 @@ class StoredDisk(SimDisk):
         self._download = bytearray()
         self.fails = self.has_failed = False
         self._power_cycles += 1
-        return under_way - kept
+        return under_way - len(writes)
 
-    def _recovered(self) -> Recovered:
+    def _suppose_crash(self) -> None:
+        """Look at what the storage would find if the power failed now, and whether it would go on from there."""
+        files = self._files.copy()
+        chance = self._supposed
+        files.crash(chance, chance.pick((0.0, chance.unit(), 1.0)))
+        self._outcome(files, self._worker.jobs[0])
+        problem = goes_on(files, chance, self._segment_bytes)
+        if problem is not None:
+            raise InvariantError("D5", f"{self._owner} recovers from a crash, writes an entry, and {problem}")
+
+    def _recovered(self, files: FaultyDisk) -> Recovered:
         try:
-            return recover(self._files)
+            return recover(files)
         except StorageError as error:
             raise InvariantError("D1", f"{self._owner} cannot start after a crash: {error}") from error
 
-    def _follow(self, found: Recovered, job: Job) -> int:
-        """Let the model hold what was found; of the job that was under way that may be any first part.
+    def _outcome(self, files: FaultyDisk, job: Job) -> Outcome:
+        """Return what a crash has left of the job that was under way.
 
-        Returns:
-            How many of its writes were found, if only in part.
+        Raises:
+            InvariantError: something that it must not.
         """
-        for writes, saved in _outcomes(job):
+        found = self._recovered(files)
+        for outcome in outcomes(job):
             model = copy.copy(self)
             model.entries = list(self.entries)
             model._changed = lambda write: None
-            model._take(writes, saved)
-            if self._difference(found, model) is None:
-                self._take(writes, saved)
-                return len(writes)
-        self._check(found, f"comes back from a crash, with {len(job.writes)} writes under way,")
-        raise AssertionError("the first outcome of a job is that nothing was found of it")
+            model._take(*outcome)
+            if difference(found, files, model) is None:
+                return outcome
+        different = difference(found, files, self)
+        under_way = f"with {len(job.writes)} writes under way"
+        raise InvariantError("D5", f"{self._owner} comes back from a crash, {under_way}, with {different}")
 
     def _take(self, writes: Sequence[Write], saved: tuple[Snapshot, bytes] | None) -> None:
         for write in writes:
@@ -335,60 +370,10 @@ class StoredDisk(SimDisk):
             self._save(*saved)
 
     def _check(self, found: Recovered, what: str) -> None:
-        difference = self._difference(found, self)
-        if difference is not None:
-            raise InvariantError("D5", f"{self._owner} {what} with {difference}")
-
-    def _difference(self, found: Recovered, model: SimDisk) -> str | None:
-        """Return how what was found differs from a model, or None."""
-        restored = found.restored
-        values = (
-            ("term", restored.term, model.term),
-            ("vote", restored.vote, model.vote),
-            ("cluster", restored.cluster, model.cluster),
-            ("beginning of the log", restored.base, model.base),
-            ("end of the log", len(restored.entries), len(model.entries)),
-            ("newest snapshot", restored.snapshot, model.snapshots[-1][0] if model.snapshots else None),
-        )
-        for name, real, wanted in values:
-            if real != wanted:
-                return f"another {name}: {real!r}, not {wanted!r}"
-        for entry, wanted_entry in zip(restored.entries, model.entries, strict=True):
-            if entry != wanted_entry:
-                return f"another entry: {entry!r}, not {wanted_entry!r}"
-        for snapshot, content in model.snapshots:
-            name = snapshots.file_name(snapshot.index, snapshot.term)
-            if name not in found.snapshots:
-                return f"no snapshot of entry {snapshot.index}"
-            if b"".join(SnapshotFile(self._files, name).pieces()) != content:
-                return f"another content of the snapshot of entry {snapshot.index}"
-        return None
+        different = difference(found, self._files, self)
+        if different is not None:
+            raise InvariantError("D5", f"{self._owner} {what} with {different}")
 
 
 class _PowerFails(Exception):
     pass
-
-
-def _outcomes(job: Job) -> Iterator[tuple[list[Write], tuple[Snapshot, bytes] | None]]:
-    """Yield what a crash may leave of a job: its first writes, the last of them perhaps in part, or its snapshot."""
-    yield [], None
-    taken: list[Write] = []
-    for write in job.writes:
-        for part in _parts(write):
-            yield [*taken, part], None
-        taken.append(write)
-    if job.saved is not None:
-        yield [], job.saved
-
-
-def _parts(write: Write) -> Iterator[Write]:
-    """Yield what a crash may leave of a write: its ballot, that and its entries, or all."""
-    if write.term is not None or write.cluster:
-        yield Write(write.number, write.term, write.vote, (), cluster=write.cluster)
-    if write.install is not None:
-        yield Write(write.number, write.term, write.vote, write.entries, write.base, cluster=write.cluster)
-    yield write
-
-
-def _segments(names: Iterable[str]) -> list[str]:
-    return sorted(name for name in names if name.endswith(".wal"))

@@ -11,8 +11,8 @@ from raft.errors import InvalidConfig
 
 from .application import Application
 from .climate import CLIMATES
-from .host import STORAGES
 from .faults import KINDS, parse_kinds
+from .host import STORAGES
 from .processes import ClientProcess
 
 MOST_NODES = 9
