@@ -95,7 +95,7 @@ def goes_on(files: FaultyDisk, chance: Chance, segment_bytes: int) -> str | None
     before = opened.restored
     term = before.term or 1
     last = before.entries[-1].index if before.entries else before.base[0]
-    entry = Entry(last + 1, term, NOOP, b"")
+    entry = Entry(last + 1, term, NOOP, bytes(chance.pick((0, segment_bytes))))  # the larger begins a segment
     operations, position = opened.write([Write(1, term, before.vote, (entry,))])
     perform(files, operations)
     opened.synced(position)

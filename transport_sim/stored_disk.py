@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import errno
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -38,11 +39,11 @@ from .shadow import InvariantError
 SEGMENT_BYTES = (2_048, 4_096, 16_384)
 """How large segments are: so small that the log goes through many of them in a run."""
 
-SECTOR_BYTES = 64
-"""What of a write a crash keeps or loses whole: less than on real disks, so that small batches tear, too."""
+SECTOR_BYTES = 16
+"""What of a write a crash keeps or loses whole: less than on real disks, so that what is small tears, too."""
 
-SUPPOSED = 0.02
-"""Before how many of all operations it is looked at what a crash would leave."""
+SUPPOSED = 0.004
+"""Before how many of all operations, at least, it is looked at what a crash would leave."""
 
 MOST_BATCHES = 2
 """How many batches are under way at once; what comes later joins the next, as in a data directory."""
@@ -78,6 +79,7 @@ class StoredDisk(SimDisk):
         self._owner = owner
         self._segment_bytes = chance.fork(" segments").pick(SEGMENT_BYTES)
         self._supposed = chance.fork(" supposed")
+        self._shapes: Counter[tuple[object, ...]] = Counter()
         self._worker = DiskWorker(scheduler, self._lasts_us, self._carry_out, self._break)
         self._store: Store | None = None
         self._pending: list[Write] = []
@@ -255,8 +257,7 @@ class StoredDisk(SimDisk):
 
     def _carry_out(self, operation: tuple[Any, ...]) -> None:
         """Carry out an operation, unless the disk fails: in a sync, or in a write before one."""
-        if self._supposed.happens(SUPPOSED):
-            self._suppose_crash()
+        self._suppose_crash()
         kind = operation[0]
         if self.fails and (kind == SYNC or (kind == WRITE and self._chance.happens(0.5))):
             raise OSError(errno.EIO, f"a {kind} failed")
@@ -330,11 +331,19 @@ class StoredDisk(SimDisk):
         return under_way - len(writes)
 
     def _suppose_crash(self) -> None:
-        """Look at what the storage would find if the power failed now, and whether it would go on from there."""
-        files = self._files.copy()
+        """At times, look at what the storage would find if the power failed now, and whether it would go on from there.
+
+        Often where the disk does something for the first times, and seldom what it does all the time.
+        """
         chance = self._supposed
+        job = self._worker.jobs[0]
+        shape = (min(len(job.writes), 3), *[operation[0] for operation in job.operations])
+        self._shapes[shape] += 1
+        if not chance.happens(max(SUPPOSED, 1 / self._shapes[shape])):
+            return
+        files = self._files.copy()
         files.crash(chance, chance.pick((0.0, chance.unit(), 1.0)))
-        self._outcome(files, self._worker.jobs[0])
+        self._outcome(files, job)
         problem = goes_on(files, chance, self._segment_bytes)
         if problem is not None:
             raise InvariantError("D5", f"{self._owner} recovers from a crash, writes an entry, and {problem}")
