@@ -42,7 +42,7 @@ SEGMENT_BYTES = (2_048, 4_096, 16_384)
 SECTOR_BYTES = 16
 """What of a write a crash keeps or loses whole: less than on real disks, so that what is small tears, too."""
 
-SUPPOSED = 0.004
+SUPPOSED = 0.002
 """Before how many of all operations, at least, it is looked at what a crash would leave."""
 
 MOST_BATCHES = 2
@@ -339,7 +339,7 @@ class StoredDisk(SimDisk):
         job = self._worker.jobs[0]
         shape = (min(len(job.writes), 3), *[operation[0] for operation in job.operations])
         self._shapes[shape] += 1
-        if not chance.happens(max(SUPPOSED, 1 / self._shapes[shape])):
+        if not chance.happens(max(SUPPOSED, 0.5 / self._shapes[shape])):
             return
         files = self._files.copy()
         files.crash(chance, chance.pick((0.0, chance.unit(), 1.0)))
