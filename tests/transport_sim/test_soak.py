@@ -96,6 +96,7 @@ def test_progress_survives_as_it_was_saved(tmp_path):
         (Plan(3, PLAN.faults, 2), None, "seconds 0.5 there, 2.0 here"),
         (PLAN, 5, "first_seed 0 there, 5 here"),
         (replace(PLAN, climate="calm"), None, 'climate null there, "calm" here'),
+        (replace(PLAN, storage="real"), None, 'storage null there, "real" here'),
         (Plan(5, PLAN.faults, 2), None, "nodes 3 there, 5 here; seconds 0.5 there, 2.0 here"),
     ],
 )
