@@ -156,7 +156,6 @@ def test_something_happens_in_the_middle_of_what_it_waits_for():
     assert seen == [[True]]
 
 
-@pytest.mark.contract("D2")
 @pytest.mark.parametrize("cause", ["fails", "is_full"])
 def test_after_a_failure_nothing_is_reported_as_durable(cause):
     node = Node()
