@@ -68,10 +68,10 @@ STORAGE_AND_CLOCKS = (
         "",
     ),
     in_storage(
-        "log said to be durable before it is synced",
+        "batch said to be durable before it is synced",
         "log",
         "        synced = self.synced[1] if self.synced[0] == number else HEADER_BYTES\n",
-        "        synced = self.offset\n",
+        "        synced = self.offset + BATCH_BYTES + len(data)\n",
     ),
     in_core(
         "log cut off before the snapshot is durable",
