@@ -2,6 +2,10 @@
 
 from .segment import BATCH_BYTES, BATCH_MAGIC, HEADER_BYTES, damaged, file_name, place, read_batch, read_records
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 WINDOW_BYTES = 1 << 14
 
 
@@ -70,7 +74,7 @@ class SegmentScan:
         self._incarnation = incarnation
         self._window = Window(disk, file_name(number))
 
-    def batches(self):
+    def batches(self) -> "Iterator[Batch]":
         """Yield each intact `Batch`; then the attributes tell of the whole segment.
 
         Raises:

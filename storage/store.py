@@ -104,7 +104,6 @@ class Store:
         self._log.resume(found.segments, found.end, found.base, found.last)
         names = disk.names()
         self._log.has_spare = SPARE in names and disk.size(SPARE) == segment_bytes
-        self._reserving_bytes = 0
         self._ballast_bytes = disk.size(BALLAST) if BALLAST in names else 0
         self._snapshot_bytes = disk.size(self._snapshots[-1]) if self._snapshots else 0
         if found.is_cut_short:
@@ -185,17 +184,18 @@ class Store:
     def reserve(self) -> "Operations":
         """Return the operations that reserve what is to be; `reserved` is to be told when they are done."""
         operations = self._log.reserve()
-        self._reserving_bytes = self._ballast_bytes
         if self._wants_ballast:
             # A little more than is wanted, so that it is not made anew for each snapshot larger than the last.
-            self._reserving_bytes = self._snapshot_bytes * 5 // 4 + _LEAST_BALLAST_BYTES
-            operations.append((CREATE, BALLAST, self._reserving_bytes))
+            operations.append((CREATE, BALLAST, self._snapshot_bytes * 5 // 4 + _LEAST_BALLAST_BYTES))
         return operations
 
-    def reserved(self) -> None:
-        """Take note that the operations of `reserve` are done."""
-        self._log.has_spare = True
-        self._ballast_bytes = self._reserving_bytes
+    def reserved(self, operations: "Operations") -> None:
+        """Take note that operations of `reserve` are done."""
+        for _, name, size in operations:
+            if name == SPARE:
+                self._log.has_spare = True
+            else:
+                self._ballast_bytes = size
 
     def ballast_is_gone(self) -> None:
         """Take note that `BALLAST` was deleted, because a snapshot had no other space."""

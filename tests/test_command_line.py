@@ -93,12 +93,12 @@ def test_json_is_the_only_thing_on_stdout_and_has_every_key():
     assert "situation: two-leaders" in ran.stderr
 
 
-def test_the_climate_is_part_of_the_command_that_replays_a_run(broken):
-    options = ["--seeds", "1", "--seconds", "2", "--climate", "hostile", "--json"]
+def test_climate_and_storage_are_part_of_the_command_that_replays_a_run(broken):
+    options = ["--seeds", "1", "--seconds", "2", "--climate", "hostile", "--storage", "real", "--json"]
     ran = quorate("sim", "run", *options, folder=broken)
 
     (violation,) = json.loads(ran.stdout.splitlines()[-1])["violations"]
-    assert violation["replay"].endswith(" --climate hostile")
+    assert violation["replay"].endswith(" --climate hostile --storage real")
 
 
 def test_the_cost_of_the_checks_is_told_on_request_and_changes_nothing():
@@ -160,6 +160,7 @@ def test_a_violation_is_exit_code_1_and_comes_with_the_command_that_replays_it(b
         (["--seed", "1", "--seeds", "2"], "--seed runs one seed"),
         (["--speed"], "No such option"),
         (["--climate", "tropical"], "'tropical' is not one of"),
+        (["--storage", "tape"], "'tape' is not one of"),
         (["surplus"], "unexpected extra argument"),
     ],
 )

@@ -22,7 +22,7 @@ from raft.messages import Message
 from .application import Application
 from .chance import Chance
 from .disk import DiskSpeed
-from .host import Host, World
+from .host import MODEL, Host, World
 from .invariants import Checker
 from .levels import Levels
 from .network import Network, Weather
@@ -50,6 +50,7 @@ class Setting:
         weather: of the network.
         disk_speed: of every disk.
         policy: when the disks sync entries.
+        storage: what works on every disk, one of `STORAGES`.
         busy: see `World`.
         drift_ppm: by how many millionths clocks may be wrong; each host's is too slow or too fast, by all of that.
         drifts_ppm: by how many millionths the clocks of some hosts run too fast, exactly.
@@ -66,6 +67,7 @@ class Setting:
     weather: Weather
     disk_speed: DiskSpeed
     policy: SyncPolicy = ALWAYS
+    storage: str = MODEL
     busy: float = 0.0
     drift_ppm: int = 0
     drifts_ppm: Mapping[str, int] = field(default_factory=dict)
@@ -131,6 +133,7 @@ class Cluster:
             disk_speed=setting.disk_speed,
             reserve_bytes=setting.reserve_bytes,
             policy=setting.policy,
+            storage=setting.storage,
             busy=setting.busy,
             faults=self.faults,
             limits=setting.limits,

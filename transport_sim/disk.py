@@ -324,9 +324,12 @@ class SimDisk(Storage):
 
     def _saved(self, power_cycle: int, snapshot: Snapshot, content: bytes) -> None:
         if power_cycle == self._power_cycles and not self._breaks():
-            if not self.snapshots or snapshot.index > self.snapshots[-1][0].index:
-                self._keep(snapshot, content)
+            self._save(snapshot, content)
             self._tell(SnapshotSaved(snapshot))
+
+    def _save(self, snapshot: Snapshot, content: bytes) -> None:
+        if not self.snapshots or snapshot.index > self.snapshots[-1][0].index:
+            self._keep(snapshot, content)
 
     def _keep(self, snapshot: Snapshot, content: bytes) -> None:
         self.snapshots = [*self.snapshots[-1:], (snapshot, content)]
@@ -335,6 +338,11 @@ class SimDisk(Storage):
 
     def receive_chunk(self, chunk: SnapshotChunk) -> None:
         """Store a piece of a snapshot; of one that is whole the node is told at once whether it is what was sent."""
+        self._receive(chunk)
+        if chunk.last:
+            self._scheduler.at(self._scheduler.now_us, self._check_download, self._power_cycles, chunk)
+
+    def _receive(self, chunk: SnapshotChunk) -> None:
         if chunk.offset == 0:
             self._drop_download()
         else:
@@ -342,10 +350,8 @@ class SimDisk(Storage):
             assert self.download == there, f"N2: {self.download} is here, and not {there}"
         self._received += chunk.data
         self._keep_download(Download(chunk.snapshot, chunk.fingerprint, 0), len(self._received))
-        if chunk.last:
-            self._scheduler.at(self._scheduler.now_us, self._check, self._power_cycles, chunk)
 
-    def _check(self, power_cycle: int, chunk: SnapshotChunk) -> None:
+    def _check_download(self, power_cycle: int, chunk: SnapshotChunk) -> None:
         if power_cycle == self._power_cycles:
             fits = extended(EMPTY, self._received) == chunk.fingerprint
             if not fits:

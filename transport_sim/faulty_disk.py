@@ -7,6 +7,7 @@ the last changes to the directory, as many as it likes, but never one of them wi
 
 from __future__ import annotations
 
+import copy
 import errno
 from collections.abc import Callable
 
@@ -27,15 +28,19 @@ class _File:
 class FaultyDisk:
     """A disk of one machine.
 
+    Args:
+        sector_bytes: what is written whole or not at all; of less, a crash can keep less.
+
     Attributes:
-        capacity: how many bytes all files may have together, or None for no limit.
+        capacity: how many bytes all files may have together, or None for no limit; files that have more do not grow.
         before: called with every operation that changes anything before it is carried out; what it raises, the
             operation raises.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sector_bytes: int = SECTOR_BYTES) -> None:
         self.capacity: int | None = None
         self.before: Callable[[tuple[object, ...]], None] = lambda operation: None
+        self._sector_bytes = sector_bytes
         self._files: dict[str, _File] = {}
         self._durable: dict[str, _File] = {}
         self._changes: list[dict[str, _File]] = []  # the directory after each change since it was synced
@@ -51,6 +56,11 @@ class FaultyDisk:
     def read(self, name: str, offset: int, limit: int) -> bytes:
         """Return what stands from an offset on, at most `limit` bytes."""
         return bytes(self._file(name).content[offset : offset + limit])
+
+    @property
+    def used(self) -> int:
+        """How many bytes all files have together."""
+        return sum(len(file.content) for file in self._files.values())
 
     def create(self, name: str, size: int) -> None:
         """Create a file of zeros."""
@@ -108,7 +118,7 @@ class FaultyDisk:
         for name in sorted(self._durable):
             file = self._durable[name]
             for offset, data in file.unsynced:
-                for at, sector in _sectors(offset, data):
+                for at, sector in _sectors(offset, data, self._sector_bytes):
                     if chance.happens(kept):
                         _put(file.durable, at, sector)
                     elif tears:
@@ -117,6 +127,12 @@ class FaultyDisk:
             file.content = bytearray(file.durable)
         self._files = self._durable
         self._changes = []
+
+    def copy(self) -> FaultyDisk:
+        """Return a disk that holds the same, synced or not."""
+        other = FaultyDisk(self._sector_bytes)
+        other._files, other._durable, other._changes = copy.deepcopy((self._files, self._durable, self._changes))
+        return other
 
     def flip(self, name: str, offset: int, mask: int) -> None:
         """Let a byte rot: change some of its bits."""
@@ -136,8 +152,7 @@ class FaultyDisk:
             raise FileNotFoundError(errno.ENOENT, "there is no such file", name) from None
 
     def _reserve(self, more: int) -> None:
-        used = sum(len(file.content) for file in self._files.values())
-        if self.capacity is not None and used + more > self.capacity:
+        if self.capacity is not None and more > 0 and self.used + more > self.capacity:
             raise OSError(errno.ENOSPC, "no space is left on the disk")
 
 
@@ -147,12 +162,12 @@ def _put(content: bytearray, offset: int, data: bytes) -> None:
     content[offset : offset + len(data)] = data
 
 
-def _sectors(offset: int, data: bytes) -> list[tuple[int, bytes]]:
+def _sectors(offset: int, data: bytes, size: int) -> list[tuple[int, bytes]]:
     """Cut a write at the borders of sectors: each of them is written whole or not at all."""
     pieces = []
     at = 0
     while at < len(data):
-        end = min(at + SECTOR_BYTES - (offset + at) % SECTOR_BYTES, len(data))
+        end = min(at + size - (offset + at) % size, len(data))
         pieces.append((offset + at, data[at:end]))
         at = end
     return pieces

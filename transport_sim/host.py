@@ -31,6 +31,7 @@ from .programs import Programs
 from .runtime import SimActor
 from .scheduler import Scheduler
 from .shadow import InvariantError
+from .stored_disk import StoredDisk
 
 if TYPE_CHECKING:
     from .invariants import Checker
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 Reply = Callable[[Exception | None, object], None]
 """Takes the answer to a request: an error or None, and the result."""
+
+MODEL, REAL = STORAGES = ("model", "real")
+"""What works on the disks: a model of a storage, or the real one, byte by byte."""
 
 TURN_DELAY_US = 5_000  # the longest that an actor is held up before a turn
 UPGRADE_US = 500_000  # how long it takes until somebody has put the right program on a machine
@@ -51,6 +55,7 @@ class World:
 
     Attributes:
         reserve_bytes: how much every disk reserves ahead.
+        storage: what works on every disk, one of `STORAGES`.
         busy: probability that an actor is held up before a turn, so that several messages meet in one.
         trace: where everything is recorded, or None.
     """
@@ -65,6 +70,7 @@ class World:
     disk_speed: DiskSpeed
     reserve_bytes: int
     policy: SyncPolicy
+    storage: str
     busy: float
     faults: Counter[str]
     limits: SessionLimits
@@ -112,17 +118,11 @@ class Host:
         self._chance = world.chance.fork(id)
         self._clock = SimClock(world.scheduler, self._chance.between(0, 3_600_000_000), drift_ppm)
         chance = world.chance.fork(f"disk {id}")
-        self.disk = SimDisk(
-            world.scheduler,
-            chance,
-            world.disk_speed,
-            self.tell,
-            self._disk_changed,
-            is_witness,
-            world.reserve_bytes,
-            world.policy,
-            self._disk_cut,
-        )
+        disk = (world.scheduler, chance, world.disk_speed, self.tell, self._disk_changed, is_witness)
+        if world.storage == REAL:
+            self.disk: SimDisk = StoredDisk(id, *disk)
+        else:
+            self.disk = SimDisk(*disk, world.reserve_bytes, world.policy, self._disk_cut)
 
     @property
     def now_ms(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from raft.membership import Configuration
 from raft.quorum import majority
+from storage.disk import RENAME, SYNC, SYNC_DIRECTORY
 
 from . import partitions
 from .chance import Chance
@@ -16,6 +17,7 @@ from .quorums import suffices
 from .replacement import Replacement
 from .rolling import RollingRestart
 from .scheduler import Scheduler
+from .stored_disk import StoredDisk
 
 LONGEST_STALL_US = 1_000_000
 LONGEST_PAUSE_US = 1_000_000
@@ -91,6 +93,8 @@ class Injector:
         if self._actions:
             if mix.rot and mix.worst_moments:
                 self._actions += [self._lose_disk] * _WEIGHTS["bit-rot"]
+            if "crash" in mix.struck and isinstance(hosts[0].disk, StoredDisk):
+                self._actions += [self._crash_at_work] * _WEIGHTS["crash"]
             self._again()
 
     def stop(self, configurations: Sequence[Configuration]) -> None:
@@ -219,6 +223,19 @@ class Injector:
         if self._chance.strikes("crash"):
             for host, duration_us in zip(victims, durations_us, strict=True):
                 self._switch_off(host, duration_us)
+
+    def _crash_at_work(self) -> None:
+        """Switch a machine off in the middle of what its disk does next, or of what it does only now and then."""
+        victim = self._victim()
+        kind = self._chance.pick((SYNC, SYNC_DIRECTORY, RENAME))
+        share = self._chance.unit()
+        duration_us = self._duration()
+        if isinstance(victim.disk, StoredDisk) and self._chance.strikes("crash"):
+            victim.disk.interrupt(kind, share, lambda: self._interrupt(victim, duration_us))
+
+    def _interrupt(self, host: Host, duration_us: int) -> None:
+        if not self._stopped and not self.held:
+            self._switch_off(host, duration_us)
 
     def _switch_off(self, host: Host, duration_us: int) -> None:
         if host.actor is None:

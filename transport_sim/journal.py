@@ -24,7 +24,7 @@ from .simulation import COUNTED, Result, Violation
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 """Of `state.json`; changes when a field changes its meaning or goes."""
 
 STATE = "state.json"
@@ -232,6 +232,7 @@ def run_command(seed: int, plan: Plan) -> str:
         ["quorate", "sim", "run", "--seed", str(seed), "--nodes", str(plan.nodes), "--faults", faults]
         + ["--seconds", repr(float(plan.seconds))]
         + ([] if plan.climate is None else ["--climate", plan.climate])
+        + ([] if plan.storage is None else ["--storage", plan.storage])
     )
 
 
@@ -241,6 +242,7 @@ def _settings(plan: Plan, first_seed: int) -> dict[str, object]:
         "faults": list(plan.faults),
         "seconds": float(plan.seconds),
         "climate": plan.climate,
+        "storage": plan.storage,
         "first_seed": first_seed,
     }
 

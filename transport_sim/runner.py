@@ -15,6 +15,7 @@ from .cost import Meter
 from .histories.files import write_history
 from .histories.operation import Operation
 from .simulation import COUNTED, Result, Simulation, Violation
+from .traces.recording import Line
 from .traces.writing import UnwritableTrace, check_writable, trace_file
 from .workers import NoAnswer, Workers
 
@@ -38,7 +39,7 @@ class Plan:
     """What every run of a series has in common; see `Simulation`.
 
     Attributes:
-        nodes, faults, seconds, climate: as there.
+        nodes, faults, seconds, climate, storage: as there.
         profile: whether to measure what the checks cost.
     """
 
@@ -47,6 +48,22 @@ class Plan:
     seconds: float
     climate: str | None = None
     profile: bool = False
+    storage: str | None = None
+
+    def simulation(
+        self, seed: int, trace: Callable[[Line], None] | None = None, meter: Meter | None = None
+    ) -> Simulation:
+        """Return the run of a seed, ready to begin; see `Simulation` for the trace and the meter."""
+        return Simulation(
+            seed,
+            self.nodes,
+            self.faults,
+            self.seconds,
+            trace=trace,
+            climate=self.climate,
+            meter=meter,
+            storage=self.storage,
+        )
 
 
 @dataclass
@@ -180,9 +197,7 @@ def run_seed(task: tuple[int, Plan, Path | None, Path | None]) -> tuple[Result, 
         begin = time.process_time()
         meter = Meter() if plan.profile else None
         with nullcontext() if trace is None else trace_file(trace) as write:
-            simulation = Simulation(
-                seed, plan.nodes, plan.faults, plan.seconds, trace=write, climate=plan.climate, meter=meter
-            )
+            simulation = plan.simulation(seed, write, meter)
             result = simulation.run()
         busy_seconds = time.process_time() - begin
         if history is not None and simulation.workload is not None:

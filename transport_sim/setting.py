@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from actors.session_table import SessionLimits
 from actors.storage.policy import ALWAYS, NEVER, SyncPolicy
 from raft.config import Config
+from raft.errors import InvalidConfig
 from raft.membership import Configuration
 
 from .application import Application
 from .chance import Chance
 from .climate import Mix
 from .cluster import Setting
-from .host import Host
+from .host import MODEL, REAL, Host
 
 SPARES = 2
 """How many machines stand by to become members."""
@@ -22,6 +23,8 @@ INTERVALS = 0.12
 """How many of the runs have disks that sync at intervals."""
 FORGETTING = 0.03
 """In how many a node that starts again has lost its disk: every crash costs a replacement, so that little happens."""
+REAL_SHARE = 0.25
+"""How many of all runs have the real storage on their disks; they take longer than those with the model."""
 
 
 def draw_setting(
@@ -32,6 +35,7 @@ def draw_setting(
     application: Application,
     of_users: bool,
     sync: str | None = None,
+    storage: str | None = None,
 ) -> Setting:
     """Draw a setting.
 
@@ -44,10 +48,21 @@ def draw_setting(
         of_users: whether users wrote it.
         sync: when disks sync entries, see `SyncPolicy`; to be drawn when None. For users it is always, unless they ask
             for another: they want to know what their machine does, and not what their disks do.
+        storage: what works on the disks, one of `host.STORAGES`; None to let chance choose. The real one is there for
+            disks that sync always, and not for machines of users, whose commands may be larger than its segments.
+
+    Raises:
+        InvalidConfig: the real storage is asked for where it is not there.
     """
-    policy = (
-        _draw_policy(chance.fork("policy")) if sync is None and not of_users else SyncPolicy.parse(sync or "always")
-    )
+    if storage == REAL and (of_users or sync not in (None, ALWAYS.text)):
+        raise InvalidConfig("storage", storage, "model, for machines of users, and for disks that do not sync always")
+    if sync is None and not of_users and storage != REAL:
+        policy = _draw_policy(chance.fork("policy"))
+    else:
+        policy = SyncPolicy.parse(sync or ALWAYS.text)
+    if storage is None:
+        may_be_real = policy is ALWAYS and not of_users
+        storage = REAL if may_be_real and chance.fork("storage").happens(REAL_SHARE) else MODEL
     # What users send is never too large, and each of their clients gets a session.
     largest, sessions = (1 << 23, 10_000) if of_users else (300, 6)
     election_timeout_ms = chance.pick((150, 300, 1000))
@@ -93,6 +108,7 @@ def draw_setting(
         weather=mix.weather,
         disk_speed=mix.disk_speed,
         policy=policy,
+        storage=storage,
         busy=mix.busy,
         drift_ppm=chance.fork("drift").pick((0, config.max_clock_drift_ppm, config.max_clock_drift_ppm))
         if "drift" in kinds

@@ -70,6 +70,7 @@ class Simulation:
         trace: called with every line of the trace, see docs/trace.md; None for no trace.
         climate: one of `climate.CLIMATES`; None to let the seed choose.
         meter: measures what the checks cost; None for not at all.
+        storage: what works on the disks, "model" or "real"; None to let the seed choose.
         machine: makes a state machine to be put to the test, usually a class (see `actors.ports.StateMachine`); called
             for each start of a node. The key-value store when there are clients and this is None.
         clients: processes that use it, generator functions of one argument, a `requests.SimClient`.
@@ -94,6 +95,7 @@ class Simulation:
         trace: Callable[[Line], None] | None = None,
         climate: str | None = None,
         meter: Meter | None = None,
+        storage: str | None = None,
         *,
         machine: Callable[[], Any] | None = None,
         clients: Sequence[ClientProcess] = (),
@@ -102,7 +104,7 @@ class Simulation:
         sync: str | None = None,
     ) -> None:
         self.seed = seed
-        checked_run(seed, nodes, seconds, climate)
+        checked_run(seed, nodes, seconds, climate, storage)
         self._kinds = checked_kinds(faults)
         self._seconds = seconds
         self._trial = trial = Trial(machine, tuple(clients), invariant, at_end)
@@ -111,7 +113,7 @@ class Simulation:
         drawn = draw_climate(root.fork("climate"))
         self._mix = mix = draw_mix(root.fork("mix"), drawn if climate is None else climate, self._kinds)
         application = trial.application() if trial else Application(Store)
-        setting = draw_setting(root.fork("setting"), nodes, self._kinds, mix, application, bool(trial), sync)
+        setting = draw_setting(root.fork("setting"), nodes, self._kinds, mix, application, bool(trial), sync, storage)
         self.cluster = cluster = Cluster(root, setting)
         self._meter = meter
         if meter is not None:
@@ -185,6 +187,7 @@ class Simulation:
             "seconds": float(self._seconds),
             "climate": self._mix.climate,
             "sync": setting.policy.text,
+            "storage": setting.storage,
             "only": None if only is None else sorted(only),
             **({"machine": self._trial.machine_name} if self._trial else {}),
             "members": [{"id": id, "part": parts.get(id, "spare")} for id in setting.ids],
@@ -203,7 +206,7 @@ class Simulation:
         kinds = ",".join(self._kinds) or "none"
         if not self._trial and self._sync is None:
             command = f"quorate sim run --seed {self.seed} --nodes {nodes} --faults {kinds} --seconds {self._seconds!r}"
-            return f"{command} --climate {self._mix.climate}"
+            return f"{command} --climate {self._mix.climate} --storage {self.cluster.setting.storage}"
         run = f"{self.seed}, {nodes}, {('all' if self._kinds == KINDS else kinds)!r}, {self._seconds!r}"
         given = f", climate={self._mix.climate!r}, sync={self._sync!r}" if self._sync is not None else ""
         return f"Simulation({run}{self._trial.shown() if self._trial else ''}{given}).run()"

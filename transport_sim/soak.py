@@ -11,7 +11,7 @@ from time import monotonic
 
 from .journal import Failure, Journal, Progress, run_command
 from .runner import Plan, result_of, run_seed
-from .simulation import Result, Simulation
+from .simulation import Result
 from .traces.reading import MOST_EVENTS
 from .traces.recording import Line
 from .traces.writing import UnwritableTrace, trace_file
@@ -122,9 +122,7 @@ def _record(task: tuple[Result, Plan, Path]) -> _Recording:
                 if lines <= MOST_EVENTS:
                     write(line)
 
-            again = Simulation(
-                result.seed, plan.nodes, plan.faults, plan.seconds, trace=take, climate=plan.climate
-            ).run()
+            again = plan.simulation(result.seed, take).run()
             if lines > MOST_EVENTS:
                 raise _TooLong(f"the trace would have {lines:,} lines, and {MOST_EVENTS:,} is the most")
     except (UnwritableTrace, _TooLong) as problem:

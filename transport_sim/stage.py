@@ -19,7 +19,7 @@ from raft.node import Node
 from .chance import Chance
 from .cluster import Cluster, Setting
 from .disk import DiskSpeed
-from .host import Host
+from .host import MODEL, Host
 from .network import Weather
 from .shadow import InvariantError
 from .traffic import Rule, Traffic
@@ -48,6 +48,7 @@ class Stage:
         reserve_bytes: how much log every disk reserves ahead.
         programs: the feature level of the first program on each machine; all run this very one when None.
         sync: when the disks sync entries, see `SyncPolicy`.
+        storage: what works on the disks, one of `host.STORAGES`.
         settings: those of `Config`; the defaults where they are not given.
 
     Attributes:
@@ -66,6 +67,7 @@ class Stage:
         reserve_bytes: int = 1 << 26,
         programs: Mapping[str, int] | None = None,
         sync: str = "always",
+        storage: str = MODEL,
         **settings: int,
     ) -> None:
         ids = [f"n{number}" for number in range(1, nodes + spares + 1)]
@@ -85,6 +87,7 @@ class Stage:
             drifts_ppm=drifts_ppm or {},
             reserve_bytes=reserve_bytes,
             programs={id: programs.get(id, BASE_LEVEL) for id in ids} if programs else {},
+            storage=storage,
         )
         self.story: list[str] = []
         self._cluster = Cluster(Chance(seed), setting)

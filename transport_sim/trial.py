@@ -12,6 +12,7 @@ from raft.errors import InvalidConfig
 from .application import Application
 from .climate import CLIMATES
 from .faults import KINDS, parse_kinds
+from .host import STORAGES
 from .processes import ClientProcess
 
 MOST_NODES = 9
@@ -76,7 +77,7 @@ def checked_kinds(faults: Sequence[str] | str) -> tuple[str, ...]:
         raise InvalidConfig("faults", faults, f"'all', 'none', or some of {', '.join(KINDS)}") from None
 
 
-def checked_run(seed: object, nodes: object, seconds: object, climate: object) -> None:
+def checked_run(seed: object, nodes: object, seconds: object, climate: object, storage: object) -> None:
     """Check what decides a run.
 
     Raises:
@@ -90,3 +91,5 @@ def checked_run(seed: object, nodes: object, seconds: object, climate: object) -
         raise InvalidConfig("seconds", seconds, f"a number above 0, {MOST_SECONDS} at most")
     if climate is not None and climate not in tuple(CLIMATES):
         raise InvalidConfig("climate", climate, f"one of {', '.join(CLIMATES)}, or None")
+    if storage is not None and storage not in STORAGES:
+        raise InvalidConfig("storage", storage, f"one of {', '.join(STORAGES)}, or None")

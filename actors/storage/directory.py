@@ -129,7 +129,7 @@ class DirectoryStorage:
         wanted = self.store.reserve()
         self._is_full = carry_out(disk, wanted) < len(wanted)
         if not self._is_full:
-            self.store.reserved()
+            self.store.reserved(wanted)
         self._report(self.store.recovered)
         return self.store.restored
 

@@ -110,13 +110,14 @@ class Reserve:
         self._alarm = None
         if not self._is_filling:
             self._is_filling = True
-            self._run(self._store.reserve(), self._filled)
+            wanted = self._store.reserve()
+            self._run(wanted, lambda has_all: self._filled(wanted, has_all))
 
-    def _filled(self, has_all: bool) -> None:
+    def _filled(self, wanted: Operations, has_all: bool) -> None:
         self._is_filling = False
         self.is_full = not has_all
         if has_all:
-            self._store.reserved()
+            self._store.reserved(wanted)
         else:
             self._try_later()
         self._tell_limit()

@@ -1,7 +1,8 @@
 """Deliberate bugs in how storage that fails, and clocks that are wrong, are dealt with.
 
 Some of them are bugs of the simulated disk itself: it stands for the storage code, whose promises (see `raft/ports.py`)
-the core relies on, and the checker must notice when they are broken.
+the core relies on, and the checker must notice when they are broken. Others are bugs of the storage code itself, which
+works on the disks of some runs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from .mutation import Mutation, in_core
 
 def in_disk(name: str, before: str, after: str) -> Mutation:
     return Mutation(name, (("transport_sim/disk.py", before, after),))
+
+
+def in_storage(name: str, file: str, before: str, after: str) -> Mutation:
+    return Mutation(name, ((f"storage/{file}.py", before, after),))
 
 
 STORAGE_AND_CLOCKS = (
@@ -43,6 +48,30 @@ STORAGE_AND_CLOCKS = (
         "new disk with the old incarnation",
         "        self.incarnation = self._chance.between(1, (1 << 53) - 1)\n",
         '        self.incarnation = getattr(self, "incarnation", 0) or self._chance.between(1, (1 << 53) - 1)\n',
+    ),
+    in_storage(
+        "ballot written before the entries that it must follow",
+        "store",
+        "                operations += log.flush(True)\n                operations += self._vote(write)\n",
+        "                operations += self._vote(write)\n",
+    ),
+    in_storage(
+        "directory not synced after a snapshot is renamed",
+        "snapshots",
+        "            (RENAME, self._part, name),\n            (SYNC_DIRECTORY,),\n",
+        "            (RENAME, self._part, name),\n",
+    ),
+    in_storage(
+        "torn tail left where it is",
+        "recovery",
+        "            found.repairs.append((WRITE, name, at, bytes(size)))\n",
+        "",
+    ),
+    in_storage(
+        "batch said to be durable before it is synced",
+        "log",
+        "        synced = self.synced[1] if self.synced[0] == number else HEADER_BYTES\n",
+        "        synced = self.offset + BATCH_BYTES + len(data)\n",
     ),
     in_core(
         "log cut off before the snapshot is durable",

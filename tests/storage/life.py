@@ -54,8 +54,9 @@ class Life:
             store.synced(position)
         if store.is_short and len(self.states) % 3:
             # Not always: the next segment may be needed before its space is reserved.
-            perform(disk, store.reserve())
-            store.reserved()
+            wanted = store.reserve()
+            perform(disk, wanted)
+            store.reserved(wanted)
         self.acknowledged = self.script.stored
         self.possible = [self.acknowledged]
 

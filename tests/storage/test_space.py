@@ -35,8 +35,9 @@ class Member:
         self.store = Store(self.disk, self.segment_bytes)
 
     def reserve(self):
-        perform(self.disk, self.store.reserve())
-        self.store.reserved()
+        wanted = self.store.reserve()
+        perform(self.disk, wanted)
+        self.store.reserved(wanted)
 
     def fill(self):
         self.disk.capacity = sum(self.disk.size(name) for name in self.disk.names())
@@ -118,6 +119,19 @@ def test_a_full_disk_is_told_by_what_cannot_be_reserved_and_recovers():
     member.reserve()
     assert member.store.room_bytes > room
     assert not member.store.is_short
+
+
+def test_a_spare_that_is_used_while_something_else_is_reserved_is_not_there_any_more():
+    member = Member()
+    member.store.ballast_is_gone()
+    wanted = member.store.reserve()
+    perform(member.disk, wanted)
+    member.append(*[b"x" * 100] * 25)
+    member.append(*[b"x" * 100] * 10)
+    member.store.reserved(wanted)
+    assert member.store.is_short
+    member.reserve()
+    member.append(*[b"x" * 100] * 25)
 
 
 def test_the_reserve_outlives_a_restart():

@@ -5,14 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from transport_sim import Simulation
 from transport_sim.runner import Plan, run_seeds
 
 ROOT = Path(__file__).resolve().parents[2]
 PRINT_DIGESTS = """
 from transport_sim import Simulation
-for seed in range(20):
-    result = Simulation(seed, seconds=5).run()
+for seed in range(24):
+    result = Simulation(seed, seconds=5, storage=None if seed < 20 else "real").run()
     print(seed, result.digest, result.events, sorted(result.faults.items()))
 """
 
@@ -23,15 +25,16 @@ def digests(hash_seed):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def test_twenty_seeds_give_the_same_digests_in_different_processes():
+def test_two_dozen_seeds_give_the_same_digests_in_different_processes():
     first = digests("0")
-    assert len(first.splitlines()) == 20
+    assert len(first.splitlines()) == 24
     assert digests("1") == first
     assert digests("random") == first
 
 
-def test_a_second_run_in_one_process_is_the_same_too():
-    assert Simulation(3, seconds=5).run() == Simulation(3, seconds=5).run()
+@pytest.mark.parametrize("storage", ["model", "real"])
+def test_a_second_run_in_one_process_is_the_same_too(storage):
+    assert Simulation(3, seconds=5, storage=storage).run() == Simulation(3, seconds=5, storage=storage).run()
 
 
 def test_seeds_differ():

@@ -409,6 +409,7 @@ def test_a_command_that_is_too_large_is_refused_into_the_process():
         ({"seconds": 0}, "seconds is 0"),
         ({"faults": "gremlins"}, "faults is 'gremlins'; it must be 'all', 'none', or some of latency"),
         ({"climate": "tropical"}, "climate is 'tropical'; it must be one of calm"),
+        ({"storage": "tape"}, "storage is 'tape'; it must be one of model, real, or None"),
     ],
 )
 def test_bad_arguments_are_named(arguments, told):

@@ -11,6 +11,7 @@ import click
 
 from ..climate import CLIMATES
 from .numbers import Positive
+from .storage import storage_option
 
 
 @click.command("replay")
@@ -19,6 +20,7 @@ from .numbers import Positive
 @click.option("--nodes", type=click.IntRange(1, 9), default=5, show_default=True, help="With --seed: members.")
 @click.option("--faults", default="all", show_default=True, help="With --seed: as of `quorate sim run`.")
 @click.option("--climate", type=click.Choice(tuple(CLIMATES)), help="With --seed: as of `quorate sim run`.")
+@storage_option
 @click.option(
     "--seconds",
     type=Positive(600),
@@ -33,6 +35,7 @@ def command(
     nodes: int,
     faults: str,
     climate: str | None,
+    storage: str | None,
     seconds: float,
     as_json: bool,
 ) -> None:
@@ -64,7 +67,7 @@ def command(
                 kinds = parse_kinds(faults)
             except ValueError as error:
                 raise click.BadParameter(str(error), param_hint="--faults") from None
-            replayed = replay_recipe(Recipe(seed, nodes, kinds, seconds, climate=climate))
+            replayed = replay_recipe(Recipe(seed, nodes, kinds, seconds, climate=climate, storage=storage))
     except TraceError as error:
         click.echo(f"quorate sim replay: {error}", err=True)
         sys.exit(2)

@@ -16,6 +16,7 @@ from ..faults import parse_kinds
 from ..runner import Plan, Summary, UnwritableHistory, run_seeds
 from ..traces.writing import UnwritableTrace
 from .numbers import Positive
+from .storage import storage_option
 from .summary import as_object, print_summary
 
 TERMINATED = 143  # the exit code of whatever ends by SIGTERM, as shells have it
@@ -41,6 +42,7 @@ WIDE_ENOUGH = 100  # columns that the progress bar needs to show sums too
     help="How much of all that at once, from next to nothing to more than any real cluster meets.  [default: each "
     "seed has its own]",
 )
+@storage_option
 @click.option(
     "--seconds",
     type=Positive(600),
@@ -68,6 +70,7 @@ def command(
     nodes: int,
     faults: str,
     climate: str | None,
+    storage: str | None,
     seconds: float,
     jobs: int | None,
     trace: Path | None,
@@ -92,7 +95,7 @@ def command(
         raise click.UsageError("--history tells of one run; say which with --seed")
     first = first_seed or 0
     chosen = [seed] if seed is not None else list(range(first, first + (seeds or 100)))
-    plan = Plan(nodes, kinds, seconds, climate, profile)
+    plan = Plan(nodes, kinds, seconds, climate, profile, storage)
     # A supervisor ends the run as Ctrl-C does: the processes of the pool end with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     with _Progress(len(chosen)) as progress:
@@ -101,9 +104,10 @@ def command(
         except (UnwritableTrace, UnwritableHistory) as error:
             click.echo(f"quorate sim run: {error}", err=True)
             sys.exit(2)
+    given = "".join(f" --{name} {value}" for name, value in (("climate", climate), ("storage", storage)) if value)
     replays = [
         f"quorate sim run --seed {violation.seed} --nodes {nodes} --faults {','.join(kinds) or 'none'} "
-        f"--seconds {seconds!r}" + ("" if climate is None else f" --climate {climate}")
+        f"--seconds {seconds!r}{given}"
         for violation in summary.violations
     ]
     print_summary(summary, plan, replays)

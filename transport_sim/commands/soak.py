@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .numbers import Positive
+from .storage import storage_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +40,7 @@ SHOWN_FAULTS = 8
     type=click.Choice(["calm", "lan", "wan", "flaky", "hostile"]),
     help="As of `quorate sim run`.  [default: each seed has its own]",
 )
+@storage_option
 @click.option(
     "--seconds", type=Positive(600), default=20, show_default=True, help="Simulated seconds of faults of each run."
 )
@@ -64,6 +66,7 @@ def command(
     nodes: int,
     faults: str,
     climate: str | None,
+    storage: str | None,
     seconds: float,
     first_seed: int | None,
     state: Path,
@@ -100,7 +103,7 @@ def command(
     interrupted = False
     try:
         with _ended_by_supervisors(), display.shown():
-            plan = Plan(nodes, kinds, seconds, climate)
+            plan = Plan(nodes, kinds, seconds, climate, storage=storage)
             most_minutes = math.inf if minutes is None else minutes
             soak(state, plan, jobs or os.cpu_count() or 1, first_seed, most_minutes, longest_run, display.show)
     except SoakError as error:

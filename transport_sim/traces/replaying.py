@@ -15,6 +15,7 @@ from ..explore import trace as exploration
 from ..explore.bounds import InvalidBounds
 from ..explore.path import Astray
 from ..faults import KINDS
+from ..host import MODEL, STORAGES
 from ..simulation import Result, Simulation
 from .reading import Header, MalformedTrace, Trace, TraceError, opened
 from .recording import Line
@@ -28,7 +29,7 @@ class Recipe:
     """All that decides a run.
 
     Attributes:
-        seed, nodes, faults, seconds, only, climate, sync: see `Simulation`.
+        seed, nodes, faults, seconds, only, climate, sync, storage: see `Simulation`.
     """
 
     seed: int
@@ -38,6 +39,7 @@ class Recipe:
     only: tuple[str, ...] | None = None
     climate: str | None = None
     sync: str | None = None
+    storage: str | None = None
 
     @classmethod
     def of(cls, header: Header, file: str) -> Recipe:
@@ -48,6 +50,7 @@ class Recipe:
         """
         fields = header.fields
         only = fields.get("only")
+        storage = fields.get("storage", MODEL)  # what there was before traces named it
         if header.kind != "run":
             raise MalformedTrace(file, 1, f"a trace of kind {header.kind!r} has no seed to run again")
         if "machine" in fields:
@@ -61,6 +64,7 @@ class Recipe:
             ("seconds", _is_seconds(fields.get("seconds")), "a number above 0, 600 at most"),
             ("climate", _are_among([fields.get("climate")], tuple(CLIMATES)), f"one of {', '.join(CLIMATES)}"),
             ("sync", _is_policy(fields.get("sync")), "always, never, or interval(ms)"),
+            ("storage", _are_among([storage], STORAGES), f"one of {', '.join(STORAGES)}"),
             ("only", only is None or _are_texts(only), "null or a list of keys"),
         )
         for name, is_good, wanted in checks:
@@ -74,12 +78,21 @@ class Recipe:
             None if only is None else tuple(only),
             fields["climate"],
             fields.get("sync"),
+            storage,
         )
 
     def simulation(self, trace: Callable[[Line], None] | None = None) -> Simulation:
         """Return the run, ready to begin; `trace` is called with every line of its trace."""
         return Simulation(
-            self.seed, self.nodes, self.faults, self.seconds, self.only, trace, climate=self.climate, sync=self.sync
+            self.seed,
+            self.nodes,
+            self.faults,
+            self.seconds,
+            self.only,
+            trace,
+            climate=self.climate,
+            sync=self.sync,
+            storage=self.storage,
         )
 
 

@@ -168,6 +168,8 @@ BAD_HEADERS = {
     "seconds that are true": ({"seconds": True}, MalformedTrace, "'seconds' of the header must be"),
     "no climate": ({"climate": None}, MalformedTrace, "'climate' of the header must be one of"),
     "a climate that is a list": ({"climate": []}, MalformedTrace, "'climate' of the header must be one of"),
+    "an unknown storage": ({"storage": "tape"}, MalformedTrace, "'storage' of the header must be one of model, real"),
+    "a storage that is a list": ({"storage": ["real"]}, MalformedTrace, "'storage' of the header must be one of"),
     "only that is no list": ({"only": "all"}, MalformedTrace, "'only' of the header must be null or a list of keys"),
     "only with numbers": ({"only": [1]}, MalformedTrace, "'only' of the header must be"),
 }
@@ -242,6 +244,31 @@ def test_a_seed_is_replayed_in_the_climate_it_is_given(climate):
     ran = CliRunner().invoke(command, options)
     assert ran.exit_code == 0
     assert json.loads(ran.stdout)["digest"] == Simulation(3, 3, "all", 1, climate=climate).run().digest
+
+
+@pytest.mark.parametrize("storage", ["model", "real"])
+def test_a_seed_is_replayed_on_the_storage_it_is_given(storage):
+    options = ["--seed", "3", "--nodes", "3", "--seconds", "1", "--storage", storage, "--json"]
+    ran = CliRunner().invoke(command, options)
+    assert ran.exit_code == 0
+    assert json.loads(ran.stdout)["digest"] == Simulation(3, 3, "all", 1, storage=storage).run().digest
+
+
+@pytest.mark.parametrize("storage", ["model", "real"])
+def test_a_trace_tells_its_storage_and_without_it_that_was_the_model(tmp_path, storage):
+    path = tmp_path / "run.ndjson"
+    with trace_file(path) as write:
+        Simulation(3, 3, "all", 1, trace=write, storage=storage).run()
+    assert replay(path).parting is None
+
+    header, *events = path.read_text(encoding="utf-8").splitlines()
+    assert json.loads(header)["storage"] == storage
+    older = json.loads(header)
+    del older["storage"]
+    path.write_text("".join(line + "\n" for line in [json.dumps(older), *events]), encoding="utf-8")
+    found = replay(path)
+    assert found.parting.line == 1
+    assert (found.digest == found.recorded_digest) == (storage == "model")
 
 
 @pytest.mark.parametrize(
