@@ -87,7 +87,9 @@ def test_a_snapshot_of_many_small_pieces_arrives_once_messages_are_lost_no_more(
 def test_machines_whose_disks_rot_are_replaced():
     replaced = back = 0
     for seed in range(60):
-        simulation = Simulation(seed, nodes=3, faults=("crash", "bit-rot"), seconds=15, climate="hostile")
+        simulation = Simulation(
+            seed, nodes=3, faults=("crash", "bit-rot"), seconds=15, climate="hostile", sync="always"
+        )
         began = []
         begin = simulation._replacement.begin
 
