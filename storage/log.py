@@ -207,7 +207,8 @@ class Log:
         operations: "Operations" = []
         if self.offset + BATCH_BYTES > self.size:
             operations += self.sync() + self.begin_segment()
-        operations += [self._batch(b"", 0), *self.sync()]
+        operations.append(self._batch(b"", 0))
+        operations += self.sync()
         self.is_marked = True
         return operations
 

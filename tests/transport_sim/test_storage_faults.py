@@ -87,7 +87,7 @@ def test_a_snapshot_of_many_small_pieces_arrives_once_messages_are_lost_no_more(
 def test_machines_whose_disks_rot_are_replaced():
     replaced = back = 0
     for seed in range(60):
-        simulation = Simulation(seed, 3, ("crash", "bit-rot"), 15, climate="hostile", storage="model")
+        simulation = Simulation(seed, 3, ("crash", "bit-rot"), 15, climate="hostile", sync="always", storage="model")
         began = []
         begin = simulation._replacement.begin
 
