@@ -147,8 +147,7 @@ class Node:
             taken effect; if one with another term is, it never will.
 
         Raises:
-            ProposalRefused: `NotLeader`, `Overloaded`, `NoSpace`, `EntryTooLarge` or `InvalidCommand`; nothing has
-                changed.
+            ProposalRefused: `NotLeader`, `Overloaded`, `NoSpace`, `EntryTooLarge`, `InvalidCommand`; nothing changed.
         """
         return self._as_leader(now).propose(data, self.now)
 
