@@ -108,7 +108,7 @@ class Follower(Role):
         if is_new:
             self._round = message.round
             if message.commit <= node.log.applied_index:
-                node.current_ms = now
+                node.reads.current_ms = now
         promise_ms = node.restraint.promise(now)
         echo = HeartbeatEcho(
             node.id, node.term, message.round, node.log.settled_index, promise_ms, node.config.feature_level

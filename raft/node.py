@@ -12,7 +12,7 @@ from .membership import Configuration
 from .messages import MESSAGES, Append, Heartbeat, HigherTerm, Message, SnapshotChunk, VoteRequest
 from .outbox import Outbox
 from .prng import Prng
-from .reads import Reads, freshness_index
+from .reads import Reads
 from .ready import Answer, Ready, Restored, Write
 from .restraint import Restraint
 from .role import Role
@@ -60,7 +60,6 @@ class Node:
         transfer: the transfer of leadership that this node has begun, or None.
         restraint: what keeps it from campaigning and from electing others.
         room: how much more its storage can take.
-        current_ms: when the state machine was last known to have all that was committed, None for never.
         dropped: a dict from reason to how many messages were refused for it.
         watch: what it tells its observers, and how much of it; nothing until `watch.listen` is called.
     """
@@ -97,7 +96,6 @@ class Node:
         self.answers: "list[Answer]" = []
         self._tickets = 0
         self.transfer: "Transfer | None" = None
-        self.current_ms: "int | None" = None
         self.room = Room(self)
         self.restraint = Restraint(self, now, self.term > 0)
         self.reads = Reads(self)
@@ -178,11 +176,7 @@ class Node:
         A read without asking anybody may miss what was acknowledged since then, and at a follower what was in the two
         election timeouts before, and while the last heartbeat travelled: for so long a deposed leader may not know it.
         """
-        now = self._pass_time(now)
-        if self.leading is not None and self.log.applied_index >= freshness_index(self.leading):
-            # Somebody else may lead since, and have committed more, but not before a quorum was last heard.
-            self.current_ms = self.leading.quorum_heard_ms(now)
-        return None if self.current_ms is None else now - self.current_ms
+        return self.reads.staleness_ms(self._pass_time(now))
 
     def transfer_leadership(self, target: "str | None", now: int) -> int:
         """Hand leadership over (contract L3). Proposals are refused until that has succeeded or failed.

@@ -45,6 +45,7 @@ class Reads:
         node: the node.
 
     Attributes:
+        current_ms: when the state machine was last known to have all that was committed, None for never.
         served: how many were served after a quorum was asked.
         served_by_lease: how many were served by a lease.
     """
@@ -59,8 +60,18 @@ class Reads:
         self._nonce = node.prng.draw()
         self._batch = 0
         self._asked_ms = 0
+        self.current_ms: "int | None" = None
         self.served = 0
         self.served_by_lease = 0
+
+    def staleness_ms(self, now: int) -> "int | None":
+        """Return how old what is read without asking anybody may be; see `Node.staleness_ms`."""
+        node = self._node
+        leader = node.leading
+        if leader is not None and node.log.applied_index >= freshness_index(leader):
+            # Somebody else may lead since, and have committed more, but not before a quorum was last heard.
+            self.current_ms = leader.quorum_heard_ms(now)
+        return None if self.current_ms is None else now - self.current_ms
 
     def add(self, by_lease: bool, now: int) -> int:
         """Take a read and return its ticket.

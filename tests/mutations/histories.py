@@ -29,7 +29,7 @@ HISTORIES = (
     ),
     in_core(
         "staleness is never told",
-        "node",
+        "reads",
         "        return None if self.current_ms is None else now - self.current_ms\n",
         "        return None if self.current_ms is None else 0\n",
     ),

@@ -45,8 +45,8 @@ MUTATIONS = (
     in_core(
         "acknowledgement before it is durable",
         "follower",
-        "node.outbox.send_when_durable(message.sender, AppendAccepted(node.id, node.term, verified))",
-        "node.outbox.send(message.sender, AppendAccepted(node.id, node.term, verified))",
+        "node.outbox.send_when_durable(leader, AppendAccepted(",
+        "node.outbox.send(leader, AppendAccepted(",
     ),
     in_core(
         "duplicate votes counted",
@@ -111,8 +111,8 @@ MUTATIONS = (
     in_core(
         "leader counts its own unsynced entries",
         "leader",
-        "match = {self.node.id: log.durable_index}",
-        "match = {self.node.id: log.last_index}",
+        'self._reached("match_index", log.durable_index)',
+        'self._reached("match_index", log.last_index)',
     ),
     Mutation(
         "match index from heartbeat",
@@ -183,8 +183,8 @@ MUTATIONS = (
     in_core(
         "pending bytes leak on truncation",
         "log",
-        "            self.unsettled_bytes -= entry.size_bytes\n        del",
-        "            pass\n        del",
+        "            self.unsettled_bytes -= entry.size_bytes\n        self._give_back(first)\n",
+        "            pass\n        self._give_back(first)\n",
     ),
     in_core(
         "echo reports what is not on the own disk", "follower", "node.log.settled_index,", "node.log.commit_index,"

@@ -331,7 +331,7 @@ def test_a_node_stops_before_it_stores_a_snapshot_that_its_program_does_not_supp
     snapshot = Snapshot(9, 2, 0, at_level(3))
 
     with pytest.raises(ProgramTooOld):
-        member.hear(SnapshotChunk("b", 2, snapshot, 0, b"state", True))
+        member.hear(SnapshotChunk("b", 2, snapshot, 5, 0, b"state", True))
 
     assert member.node.snapshots.chunks == []
     assert member.node.snapshots.installing is None
@@ -367,7 +367,7 @@ def test_a_snapshot_brings_the_level_with_it():
     snapshot = Snapshot(9, 2, 0, at_level(2))
     member.stored[snapshot] = b"state"
 
-    member.hear(SnapshotChunk("b", 2, snapshot, 0, b"state", True))
+    member.hear(SnapshotChunk("b", 2, snapshot, 5, 0, b"state", True))
     member.hear(Heartbeat("b", 2, 2))
     assert (member.node.features.level, member.node.configuration.feature_level) == (2, 2)
 

@@ -51,7 +51,6 @@ LEFT_OUT: dict[type, frozenset[str]] = {
             "watch",  # nobody listens
             "dropped",  # counts for people
             "reads",  # nobody reads
-            "current_ms",  # how fresh reads would be
             "restraint",  # leases are off: nothing was ever promised
             "identity",  # there are no incarnations
             "features",  # all run the same program
