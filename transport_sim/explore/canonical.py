@@ -56,7 +56,12 @@ LEFT_OUT: dict[type, frozenset[str]] = {
             "features",  # all run the same program
         }
     ),
-    log.Log: frozenset({"_base_stamp_ms"}),  # log time is for client sessions
+    log.Log: frozenset(
+        {
+            "_base_stamp_ms",  # log time is for client sessions
+            "taken_bytes",  # disks are never full
+        }
+    ),
     # Only a quiescent leader's rounds differ from each other, and there is none; answers tell it to prove losses.
     Follower: frozenset({"_round"}),
     Leader: frozenset(
