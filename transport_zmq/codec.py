@@ -187,11 +187,15 @@ class MessageUnpacker:
                 raise Refusal(MESSAGE_KIND, repr(number) if type(number) is int else "no number")
             if len(item) != _LENGTHS[number]:
                 raise Refusal(MALFORMED, f"a {kind.__name__} of {len(item) - 1} fields")
+            message: Message
             if kind is Append:
-                room -= _count(item[5], room)
-                message = Append(sender, *item[1:5], _entries(items, item[5]))
+                _, term, prev_index, prev_term, commit, count = item
+                room -= _count(count, room)
+                message = Append(sender, term, prev_index, prev_term, commit, _entries(items, count))
             elif kind is SnapshotChunk:
-                message = SnapshotChunk(sender, item[1], _snapshot(*item[2:6]), *item[6:])
+                _, term, index, snapshot_term, stamp_ms, configuration, offset, data, last = item
+                snapshot = _snapshot(index, snapshot_term, stamp_ms, configuration)
+                message = SnapshotChunk(sender, term, snapshot, offset, data, last)
             else:
                 message = kind(sender, *item[1:])
             if room < 0:
