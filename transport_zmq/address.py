@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gevent import socket
+from gevent import get_hub, monkey
 
 from raft.membership import MAX_ADDRESS_LENGTH
 
 from .errors import InvalidAddress
 
 Resolve = Callable[[str], list[str]]
+
+_getaddrinfo = monkey.get_original("socket", "getaddrinfo")  # it runs in a thread, which must not have a loop
 
 
 class Address(NamedTuple):
@@ -69,8 +72,13 @@ def resolve(host: str) -> list[str]:
 
     ZeroMQ could do that itself, but its one thread would wait for a slow name server, and with it all other peers.
     """
+    found: list[str] = get_hub().threadpool.apply(_look_up, (host,))
+    return found
+
+
+def _look_up(host: str) -> list[str]:
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        found = _getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return []
     return list(dict.fromkeys(str(one[4][0]) for one in found))

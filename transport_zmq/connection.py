@@ -23,6 +23,7 @@ ZEROMQ_FRAMES = 8  # what ZeroMQ may hold of one connection
 RECONNECT_MS = 100
 MAX_RECONNECT_MS = 2000  # the pause between attempts doubles up to this
 HEARTBEAT_MS = 1000
+ANSWER_BYTES = 4096  # room for a handshake and heartbeats; nothing else comes back
 SILENCE_MS = 5000  # a connection on which nothing comes back for so long is dead
 
 
@@ -75,7 +76,7 @@ class Connection:
             (zmq.IMMEDIATE, 1),  # frames wait for no connection, and are forgotten with it
             (zmq.SNDHWM, ZEROMQ_FRAMES),
             (zmq.RCVHWM, 1),  # nobody is to answer here
-            (zmq.MAXMSGSIZE, 0),
+            (zmq.MAXMSGSIZE, ANSWER_BYTES),
             (zmq.RECONNECT_IVL, RECONNECT_MS),
             (zmq.RECONNECT_IVL_MAX, MAX_RECONNECT_MS),
             (zmq.CONNECT_TIMEOUT, SILENCE_MS),
@@ -140,7 +141,8 @@ class Connection:
         self._on_change()
 
     def _forget(self) -> None:
-        self._statistics.dropped[UNCONNECTED] += len(self._queue)
-        self._queue.clear()
+        if self._queue:
+            self._statistics.dropped[UNCONNECTED] += len(self._queue)
+            self._queue.clear()
         self._queued_bytes = 0
         self.connected = False

@@ -95,15 +95,13 @@ class Lane:
         return [Route(*endpoint, key) for endpoint in endpoints for key in self._server_keys()]
 
     def _try_next(self) -> None:
-        """Open the route behind the present one; leave it alone if it is the only one, ZeroMQ tries it again itself."""
+        """Open the route behind the present one, or the same anew: after some errors ZeroMQ does not try again."""
         routes = self._routes()
         if self.connected or not routes:
             return
         route = routes[0]
         if self._connection is not None and self._connection.route in routes:
             route = routes[(routes.index(self._connection.route) + 1) % len(routes)]
-            if route == self._connection.route:
-                return
         self._hang_up()
         self._connection = Connection(self._network, route, self._limits.queue_bytes, self._changed.set)
 

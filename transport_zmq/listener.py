@@ -8,7 +8,7 @@ import zmq
 
 from .address import Address
 from .errors import CannotListen
-from .monitor import HANDSHAKE_FAILED, Monitor
+from .monitor import ACCEPTED, CONNECTED, HANDSHAKE_FAILED, Monitor
 from .network import Network
 from .refusal import HANDSHAKE
 from .watcher import Watcher
@@ -63,7 +63,7 @@ class Listener:
             socket.set(option, int(value))
         if network.security is not None:
             network.security.serve(socket, role)
-        self._monitor = Monitor(socket, HANDSHAKE_FAILED, self._on_handshake_failed)
+        self._monitor = Monitor(socket, ACCEPTED | CONNECTED | HANDSHAKE_FAILED, self._on_event)
         try:
             self.address = self._bind(address)
         except CannotListen:
@@ -101,5 +101,11 @@ class Listener:
             if room <= 0 or not self._watcher.active:
                 return
 
-    def _on_handshake_failed(self, event: int) -> None:
-        self._network.statistics.refuse(HANDSHAKE, "", "somebody who connected")
+    def _on_event(self, event: int) -> None:
+        statistics = self._network.statistics
+        if event == ACCEPTED:
+            statistics.connections += 1
+        elif event == CONNECTED:
+            statistics.handshakes += 1
+        else:
+            statistics.refuse(HANDSHAKE, "", "somebody who connected")

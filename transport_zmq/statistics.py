@@ -24,6 +24,8 @@ class Statistics:
         frames_sent, bytes_sent: what was handed to ZeroMQ.
         frames_received, bytes_received: what was taken.
         messages_sent, messages_received: the messages in them.
+        connections, handshakes: how many connections were accepted, and how many of these became good for frames. The
+            rest were refused, or never said what they wanted; ZeroMQ does not give the reason of each.
         dropped: frames that were let go, by reason; the core sends again what matters.
         refused: frames and connections that were refused, by reason (contract C4).
     """
@@ -35,6 +37,8 @@ class Statistics:
         self.bytes_received = 0
         self.messages_sent = 0
         self.messages_received = 0
+        self.connections = 0
+        self.handshakes = 0
         self.dropped: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self._logged: dict[str, tuple[float, int]] = {}  # by reason: when, and how many there were then
