@@ -41,7 +41,7 @@ class PeerTransport:
         listen: where it is to be reached, as `host:port`; port 0 for any that is free.
         limits: how large frames may be.
         advertise: the address that it tells the others with every frame, if it can be reached elsewhere than the
-            configuration says; empty for none.
+            configuration says; empty for none. Its port may be 0 for the one that was chosen.
 
     Raises:
         InvalidAddress: `listen` or `advertise` is none.
@@ -52,8 +52,7 @@ class PeerTransport:
         self._network = network
         self._limits = limits
         self._listen = Address.parse(listen)
-        if advertise:
-            Address.parse(advertise)
+        self._advertise = Address.parse(advertise) if advertise else None
         self._framer = Framer(member, advertise)
         self._unpacker = MessageUnpacker(limits)
         self._listener: Listener | None = None
@@ -83,6 +82,9 @@ class PeerTransport:
             self._network.check_bind(self._listen)
             frame_bytes = self._limits.frame_bytes
             self._listener = Listener(self._network, self._listen, PEER_ROLE, frame_bytes, self._receive)
+            if self._advertise is not None and self._advertise.port == 0:
+                advertised = self._advertise._replace(port=self._listener.address.port)
+                self._framer = Framer(self.member, str(advertised))
 
     def open(self, mailbox: ActorRef[Any]) -> None:
         """Begin to deliver what others send to this member, to `mailbox`; opens the port as `listen` does."""

@@ -64,7 +64,7 @@ class Node:
         return self.actor.status()
 
     def start(self, configuration):
-        self._storage = DirectoryStorage(self._folder / self.id, self.id, first=configuration)
+        self._storage = DirectoryStorage(self._folder / self.id, self.id, first=configuration, segment_bytes=1 << 20)
         self.machine = KeyValue()
         if configuration is not None:
             self.transport.follow(configuration)

@@ -264,11 +264,10 @@ def test_of_several_addresses_of_a_name_one_that_works_is_found(closing):
 
 def test_a_member_that_no_configuration_names_yet_is_answered_where_it_says_it_is(closing):
     joiner = closing(Port("n9"))
-    leader = closing(Port("n1", advertise="127.0.0.1:1"))
+    leader = closing(Port("n1", advertise="127.0.0.1:0"))
     leader.transport.follow(configuration(n1=leader.address, n9=joiner.address))
     wait_until(lambda: leader.is_connected_to("n9"))
 
-    leader.transport._framer._address = leader.address  # it is known only now which port it was given
     leader.transport.send([("n9", BEAT)])
     wait_until(lambda: joiner.is_connected_to("n1"))
     joiner.transport.send([("n1", HeartbeatEcho("n9", 1, 1, 0))])
