@@ -36,6 +36,7 @@ class Lane:
         self._addresses: list[Address] = []
         self._changed = Event()
         self._connection: Connection | None = None
+        self._closed = False
         self._greenlet: Any = gevent.spawn(self._keep_connected)
 
     @property
@@ -61,12 +62,13 @@ class Lane:
 
     def close(self) -> None:
         """Close the connection and look for no other."""
+        self._closed = True  # the greenlet may be about to run, before it can be killed
         self._greenlet.kill(block=False)
         self._hang_up()
 
     def _keep_connected(self) -> None:
         attempts = 0
-        while True:
+        while not self._closed:
             self._changed.clear()
             if self._connection is not None and not self._is_wanted(self._connection.route):
                 self._hang_up()
@@ -97,7 +99,7 @@ class Lane:
     def _try_next(self) -> None:
         """Open the route behind the present one, or the same anew: after some errors ZeroMQ does not try again."""
         routes = self._routes()
-        if self.connected or not routes:
+        if self._closed or self.connected or not routes:
             return
         route = routes[0]
         if self._connection is not None and self._connection.route in routes:

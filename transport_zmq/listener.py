@@ -10,7 +10,8 @@ from .address import Address
 from .errors import CannotListen
 from .monitor import ACCEPTED, CONNECTED, HANDSHAKE_FAILED, Monitor
 from .network import Network
-from .refusal import HANDSHAKE
+from .refusal import HANDSHAKE, NOT_OURS
+from .security import source_of
 from .watcher import Watcher
 
 TURN_FRAMES = 64  # so many frames, or so many bytes, are taken before others have their turn
@@ -49,6 +50,7 @@ class Listener:
     ) -> None:
         self._network = network
         self._on_frame = on_frame
+        self._in_parts = False  # whether the next frame is another part of one that was refused
         socket = self._socket = network.context.socket(zmq.PULL)
         for option, value in (
             (zmq.IPV6, ":" in address.host),
@@ -96,7 +98,11 @@ class Listener:
                 frame = self._socket.recv(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
-            self._on_frame(frame)
+            if frame.more or self._in_parts:
+                self._in_parts = frame.more
+                self._network.statistics.refuse(NOT_OURS, "one of several parts", source_of(frame))
+            else:
+                self._on_frame(frame)
             room -= len(frame)
             if room <= 0 or not self._watcher.active:
                 return

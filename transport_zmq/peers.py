@@ -26,6 +26,7 @@ from .listener import Listener
 from .network import Network
 from .peer import Peer
 from .refusal import SENDER, TOO_LARGE, Refusal
+from .security import source_of
 from .statistics import NO_PEER, NODE_DOWN
 
 
@@ -151,7 +152,7 @@ class PeerTransport:
             sender = header.sender
             messages = self._unpacker.unpack(body, header)
         except Refusal as refusal:
-            statistics.refuse(refusal.reason, refusal.detail, sender or str(frame.get("Peer-Address")))
+            statistics.refuse(refusal.reason, refusal.detail, sender or source_of(frame))
             return
         statistics.frames_received += 1
         statistics.bytes_received += len(frame)

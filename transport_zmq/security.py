@@ -19,6 +19,7 @@ from .watcher import Watcher
 
 ZAP = "inproc://zeromq.zap.01"
 USER = "User-Id"
+ADDRESS = "Peer-Address"
 _REQUEST_PARTS = 7  # version, request id, domain, address, identity, mechanism, key
 
 
@@ -52,7 +53,7 @@ class Security:
         Raises:
             Refusal: it is not good for this role, or not any more.
         """
-        grant = self.allow_list.grant(str(frame.get(USER)))
+        grant = self.allow_list.grant(_property(frame, USER))
         if grant is None or role not in grant.roles:
             raise Refusal(REVOKED)
         return grant
@@ -108,3 +109,16 @@ class Authenticator:
         if role not in grant.roles:
             raise Refusal(ROLE, f"{grant.name} is no {role}")
         return key
+
+
+def source_of(frame: zmq.Frame) -> str:
+    """Return the IP address that a frame came from, for the log."""
+    return _property(frame, ADDRESS) or "somebody"
+
+
+def _property(frame: zmq.Frame, name: str) -> str:
+    """Return what ZeroMQ knows of the connection of a frame, empty for nothing: old protocols have no properties."""
+    try:
+        return str(frame.get(name))
+    except zmq.ZMQError:
+        return ""

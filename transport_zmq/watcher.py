@@ -11,6 +11,7 @@ and is called again, after others have had their turn, while there is more.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ class Watcher:
     Args:
         socket: the socket.
         event: for what it shall be ready, `zmq.POLLIN` or `zmq.POLLOUT`.
-        on_ready: does some of what can be done, and must not raise. It may stop the watcher, or close the socket.
+        on_ready: does some of what can be done. It may stop the watcher, or close the socket.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], event: int, on_ready: Callable[[], None]) -> None:
@@ -69,7 +70,11 @@ class Watcher:
 
     def _look(self) -> None:
         if self._is_ready():
-            self._on_ready()
+            try:
+                self._on_ready()
+            except Exception:
+                # The loop would report it too, and watch no more: one bad frame must not close a port.
+                get_hub().handle_error(self, *sys.exc_info())
             if self._is_ready():
                 self._look_soon()
 

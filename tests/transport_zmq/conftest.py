@@ -1,3 +1,5 @@
+from traceback import format_exception
+
 import gevent
 import pykka
 import pytest
@@ -35,7 +37,7 @@ def nothing_left_behind(monkeypatch):
 
     def handle_error(context, kind, value, traceback):
         if not isinstance(value, gevent.GreenletExit):
-            failed.append((context, value))
+            failed.append("".join(format_exception(kind, value, traceback)))
 
     monkeypatch.setattr(hub, "handle_error", handle_error)
     yield

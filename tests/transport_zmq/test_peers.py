@@ -1,5 +1,6 @@
 """Transports and the sockets between them, without nodes."""
 
+import socket
 import time
 
 import gevent
@@ -355,6 +356,52 @@ def test_each_frame_that_is_refused_is_counted_by_its_reason(closing, pair, logg
     wait_until(lambda: n1.messages)
     beat.cluster, beat.incarnation = 7, 1
     assert n1.messages == [beat], "whatever else came, the port goes on"
+
+
+@pytest.mark.contract("C4")
+def test_a_frame_of_several_parts_is_refused_part_by_part(closing):
+    n1 = closing(Port("n1"))
+    stranger = closing(Stranger(n1.address))
+    frame = wire.frame_of(Header(PEER, 0, 0, "n2", "n1"), [Heartbeat("n2", 1, 1)])
+
+    stranger.socket.send_multipart([frame, frame, frame])
+    stranger.send(frame)
+    wait_until(lambda: n1.messages)
+
+    assert n1.messages == [Heartbeat("n2", 1, 1)]
+    assert n1.statistics.refused == {NOT_OURS: 3}
+
+
+@pytest.mark.contract("C4")
+def test_a_frame_that_breaks_something_does_not_close_the_port(closing, monkeypatch):
+    n1 = closing(Port("n1"))
+    stranger = closing(Stranger(n1.address))
+    failed = []
+    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *error: failed.append(error))
+    receive = n1.transport._listener._on_frame
+
+    def break_once(frame):
+        n1.transport._listener._on_frame = receive
+        raise ZeroDivisionError
+
+    n1.transport._listener._on_frame = break_once
+    for round in (1, 2):
+        stranger.send(wire.frame_of(Header(PEER, 0, 0, "n2", "n1"), [Heartbeat("n2", 1, round)]))
+    wait_until(lambda: n1.messages)
+
+    assert n1.messages == [Heartbeat("n2", 1, 2)]
+    assert [error[1] for error in failed] == [ZeroDivisionError]
+
+
+@pytest.mark.contract("C4")
+def test_whoever_speaks_the_oldest_protocol_of_all_is_refused_too(closing):
+    n1 = closing(Port("n1"))
+    host, _, port = n1.address.rpartition(":")
+
+    old = closing(socket.create_connection((host, int(port))))
+    old.sendall(b"\x01\x00" + b"\x08\x00garbage")  # ZMTP 1.0: no greeting, and no properties of the connection
+
+    refused(n1, NOT_OURS)
 
 
 @pytest.mark.contract("C4")
