@@ -19,7 +19,7 @@ from .network import Network
 from .statistics import QUEUE_FULL, UNCONNECTED
 from .watcher import Watcher
 
-ZEROMQ_FRAMES = 8  # what ZeroMQ may hold of one connection
+ZEROMQ_FRAMES = 16  # what ZeroMQ may hold of one connection
 RECONNECT_MS = 100
 MAX_RECONNECT_MS = 2000  # the pause between attempts doubles up to this
 HEARTBEAT_MS = 1000

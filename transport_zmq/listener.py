@@ -16,7 +16,7 @@ from .watcher import Watcher
 
 TURN_FRAMES = 64  # so many frames, or so many bytes, are taken before others have their turn
 TURN_BYTES = 4 * 1024 * 1024
-WAITING_FRAMES = 64  # what ZeroMQ may hold of each connection
+WAITING_FRAMES = 16  # what ZeroMQ may hold of each connection
 HANDSHAKE_MS = 5000  # whoever has not said who he is by then is cut off
 SILENCE_MS = 10_000
 BACKLOG = 256

@@ -12,6 +12,7 @@ from typing import Any
 import zmq
 from pykka import ActorDeadError, ActorRef
 
+from actors.ports import Observer
 from raft.membership import MAX_MEMBERS, Configuration
 from raft.messages import Message
 from raft.observer import ESSENTIAL, ConfigurationChanged
@@ -105,7 +106,7 @@ class PeerTransport:
         for_each: dict[str, list[Message]] = {}
         for receiver, message in messages:
             for_each.setdefault(receiver, []).append(message)
-        self._cluster = messages[-1][1].cluster
+            self._cluster = message.cluster or self._cluster
         self._framer.begin()
         for receiver, to_send in for_each.items():
             peer = self._peers.get(receiver)
@@ -183,18 +184,19 @@ class PeerTransport:
             self._peer(header.sender).hear(header.address)
 
 
-class Follower:
-    """An observer that lets the transport follow the configuration, and passes every event on.
+class RoutingObserver:
+    """An observer that tells the transport of every new configuration; the port `Observer` of `actors.ports`.
 
     Args:
         transport: the transport.
-        observer: the next one; None for nobody.
+        observer: is told all that it wants to know; None for nobody.
     """
 
-    def __init__(self, transport: PeerTransport, observer: Any = None) -> None:
+    def __init__(self, transport: PeerTransport, observer: Observer | None = None) -> None:
         self._transport = transport
-        self._observer = observer
-        self.level = ESSENTIAL if observer is None or observer.level is None else max(ESSENTIAL, observer.level)
+        level = None if observer is None else observer.level
+        self._observer = None if level is None else observer
+        self.level = ESSENTIAL if level is None else level
 
     def observe(self, event: object) -> None:
         """Take note of an event."""

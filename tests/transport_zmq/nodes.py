@@ -18,21 +18,13 @@ from raft.actor import Propose
 from raft.config import Config
 from raft.errors import RaftError
 from raft.membership import Configuration
-from raft.observer import ESSENTIAL
 from transport_zmq.address import resolve
 from transport_zmq.limits import Limits
 from transport_zmq.network import Network
-from transport_zmq.peers import Follower, PeerTransport
+from transport_zmq.peers import PeerTransport, RoutingObserver
 
 T = 30.0
 CONFIG = Config(election_timeout_ms=500, heartbeat_interval_ms=50)
-
-
-class Nobody:
-    level = ESSENTIAL
-
-    def observe(self, event):
-        pass
 
 
 class Node:
@@ -78,7 +70,7 @@ class Node:
             transport=self.transport,
             machine=self.machine,
             limits=SessionLimits(),
-            observer=Follower(self.transport, Nobody()),
+            observer=RoutingObserver(self.transport),
             on_down=lambda error: None,
         )
         self.transport.follow(self.status.configuration)

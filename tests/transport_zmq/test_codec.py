@@ -87,11 +87,21 @@ def test_an_entry_for_several_peers_is_packed_once():
 
 
 @pytest.mark.contract("C4")
-@given(st.binary(max_size=300))
-@settings(max_examples=EXAMPLES)
-def test_random_bytes_are_refused_or_judged_by_the_core(garbage):
-    assert read(garbage) in (NOT_OURS, TRUNCATED)
+def test_random_bytes_are_refused_or_judged_by_the_core():
+    chance = random.Random(1)
+    for _ in range(EXAMPLES):
+        garbage = chance.randbytes(chance.randint(0, 300))
+        assert read(garbage) == NOT_OURS
+        judge(read(HEADER.encode() + garbage))
+        judge(read(HEADER.encode()[:HEAD_BYTES] + garbage))
+
+
+@pytest.mark.contract("C4")
+@given(st.binary(max_size=60))
+@settings(max_examples=EXAMPLES // 10)
+def test_small_bodies_are_refused_or_judged_by_the_core(garbage):
     judge(read(HEADER.encode() + garbage))
+    judge(read(HEADER.encode() + garbage + END))
 
 
 @pytest.mark.contract("C4")

@@ -4,6 +4,7 @@ import socket
 import time
 
 import gevent
+import gevent.socket
 import pytest
 import zmq
 
@@ -14,6 +15,7 @@ from raft.snapshot import Snapshot
 from tests.transport_zmq import wire
 from tests.transport_zmq.nodes import wait_until
 from tests.transport_zmq.ports import LIMITS, Port, Stranger, refused
+from transport_zmq import connection
 from transport_zmq.connection import ZEROMQ_FRAMES
 from transport_zmq.errors import CannotListen, InsecureBind, InvalidAddress
 from transport_zmq.frame import PEER, Header
@@ -223,6 +225,38 @@ def test_a_peer_that_was_away_is_connected_again(closing, pair):
     wait_until(lambda: back.messages)
 
     assert back.messages == [HeartbeatEcho("n1", 1, 1, 1)], "what was sent meanwhile is forgotten"
+
+
+def silent_peer(listening):
+    """Takes one connection as ZeroMQ would, and then neither reads nor writes any more."""
+    connection, _ = listening.accept()
+    connection.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 32))
+    body = b"\x05READY\x0bSocket-Type\x00\x00\x00\x04PULL"
+    connection.sendall(b"\x04" + bytes([len(body)]) + body)
+    return connection
+
+
+@pytest.mark.parametrize("load", [0, 900_000], ids=["idle", "full"])
+def test_a_peer_that_has_gone_silent_is_given_up(closing, monkeypatch, load):
+    monkeypatch.setattr(connection, "HEARTBEAT_MS", 100)
+    monkeypatch.setattr(connection, "SILENCE_MS", 500)
+    n1 = closing(Port("n1"))
+    listening = closing(gevent.socket.socket())
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    accepting = gevent.spawn(silent_peer, listening)
+    n1.transport.follow(configuration(n1=n1.address, n2=f"127.0.0.1:{listening.getsockname()[1]}"))
+    closing(accepting.get())
+    lane = n1.transport._peers["n2"]._lane
+    other = n1.transport._peers["n2"]._snapshot_lane
+    wait_until(lambda: lane.connected or other.connected)
+    given_up = lane if lane.connected else other
+
+    append = Append("n1", 3, 4, 3, 4, (Entry(5, 3, COMMAND, b"x" * load, 9),))
+    for _ in range(50 if load else 0):
+        given_up.send(wire.frame_of(Header(PEER, 0, 0, "n1", "n2"), [append]))
+
+    wait_until(lambda: not given_up.connected, 5)
 
 
 def test_names_are_looked_up_again_when_a_connection_is_lost(closing):
