@@ -50,7 +50,8 @@ from .frame import Header
 from .limits import Limits
 from .refusal import MALFORMED, MESSAGE_KIND, TOO_LARGE, TOO_MANY, TRUNCATED, Refusal
 
-# The numbers of wire version 1. A number is never used again for something else.
+# The numbers of wire version 1. A number is never used again for something else, and a new one makes a new version:
+# whoever does not know it drops the whole frame.
 KINDS: dict[int, type[Any]] = {
     1: PreVoteRequest,
     2: PreVoteReply,
@@ -72,7 +73,6 @@ KINDS: dict[int, type[Any]] = {
 
 END = b"\xc0"  # nil
 MAX_ARRAY_LENGTH = 16  # no message has more fields
-MAX_TEXT_BYTES = 256
 KEPT_BYTES = 64 * 1024  # an unpacker that has held more gives its memory back
 
 Fields = Callable[[Any], tuple[Any, ...]]
@@ -216,7 +216,7 @@ class MessageUnpacker:
             max_array_len=MAX_ARRAY_LENGTH,
             max_map_len=0,
             max_ext_len=0,
-            max_str_len=MAX_TEXT_BYTES,
+            max_str_len=0,
             max_bin_len=limit,
         )
 

@@ -1,5 +1,6 @@
 """Transports and the sockets between them, without nodes."""
 
+import os
 import socket
 import time
 
@@ -11,16 +12,18 @@ import zmq
 from raft.entries import COMMAND, Entry
 from raft.membership import Configuration
 from raft.messages import Append, Heartbeat, HeartbeatEcho, SnapshotChunk
+from raft.observer import DEBUG, ESSENTIAL, ConfigurationChanged
 from raft.snapshot import Snapshot
 from tests.transport_zmq import wire
 from tests.transport_zmq.nodes import wait_until
 from tests.transport_zmq.ports import LIMITS, Port, Stranger, refused
-from transport_zmq import connection
+from transport_zmq import connection, lane
 from transport_zmq.connection import ZEROMQ_FRAMES
 from transport_zmq.errors import CannotListen, InsecureBind, InvalidAddress
 from transport_zmq.frame import PEER, Header
 from transport_zmq.limits import FULL_BYTES
 from transport_zmq.listener import TURN_FRAMES
+from transport_zmq.peers import RoutingObserver
 from transport_zmq.refusal import (
     CLUSTER,
     FRAME_KIND,
@@ -247,10 +250,9 @@ def test_a_peer_that_has_gone_silent_is_given_up(closing, monkeypatch, load):
     accepting = gevent.spawn(silent_peer, listening)
     n1.transport.follow(configuration(n1=n1.address, n2=f"127.0.0.1:{listening.getsockname()[1]}"))
     closing(accepting.get())
-    lane = n1.transport._peers["n2"]._lane
-    other = n1.transport._peers["n2"]._snapshot_lane
-    wait_until(lambda: lane.connected or other.connected)
-    given_up = lane if lane.connected else other
+    peer = n1.transport._peers["n2"]
+    wait_until(lambda: peer._lane.connected or peer._snapshot_lane.connected)
+    given_up = peer._lane if peer._lane.connected else peer._snapshot_lane
 
     append = Append("n1", 3, 4, 3, 4, (Entry(5, 3, COMMAND, b"x" * load, 9),))
     for _ in range(50 if load else 0):
@@ -286,6 +288,65 @@ def test_names_are_looked_up_again_when_a_connection_is_lost(closing):
     wait_until(lambda: n1.is_connected_to("n2"))
     n1.transport.send([("n2", BEAT)])
     wait_until(lambda: second.messages)
+
+
+def test_a_peer_whose_name_leads_elsewhere_is_followed_though_something_answers_at_the_old_place(closing, monkeypatch):
+    monkeypatch.setattr(lane, "LOOK_AGAIN_S", 0.05)
+    where = ["127.0.0.2"]
+    n1 = closing(Port("n1", resolve=lambda host: where))
+    old = closing(Port("n3", listen="127.0.0.2:0"))
+    port = old.address.rpartition(":")[2]
+    n2 = closing(Port("n2", listen=f"127.0.0.3:{port}"))
+    n1.transport.follow(configuration(n1=n1.address, n2=f"n2.example:{port}"))
+    wait_until(lambda: n1.is_connected_to("n2"))
+    n1.transport.send([("n2", BEAT)])
+    refused(old, RECEIVER)
+
+    where[:] = []
+    gevent.sleep(0.2)
+    assert n1.is_connected_to("n2"), "a name server that knows nothing is no reason to hang up"
+    where[:] = ["127.0.0.3"]
+
+    def arrived():
+        n1.transport.send([("n2", BEAT)])
+        gevent.sleep(0.02)
+        return n2.messages
+
+    wait_until(arrived)
+
+
+def test_connections_that_come_and_go_leave_nothing(closing):
+    n1, n2 = closing(Port("n1")), closing(Port("n2"))
+    files = len(os.listdir("/proc/self/fd"))
+
+    for _ in range(30):
+        n1.transport.follow(configuration(n1=n1.address, n2=n2.address, n3="127.0.0.1:1"))
+        wait_until(lambda: n1.is_connected_to("n2"))
+        n1.transport.follow(configuration(n1=n1.address))
+
+    wait_until(lambda: len(os.listdir("/proc/self/fd")) <= files)
+
+
+def test_an_observer_tells_the_transport_of_every_new_configuration_and_passes_all_on(pair):
+    class Watcher:
+        level = DEBUG
+        seen = ()
+
+        def observe(self, event):
+            self.seen += (event,)
+
+    n1, _ = pair
+    watcher = Watcher()
+    observer = RoutingObserver(n1.transport, watcher)
+    changed = ConfigurationChanged("n1", 7, configuration(n1=n1.address, n5="127.0.0.1:1"))
+
+    observer.observe(changed)
+    observer.observe("another")
+
+    assert set(n1.transport.connected) == {"n5"}
+    assert watcher.seen == (changed, "another")
+    assert observer.level == DEBUG
+    assert RoutingObserver(n1.transport).level == ESSENTIAL
 
 
 def test_of_several_addresses_of_a_name_one_that_works_is_found(closing):
