@@ -15,9 +15,7 @@ from .network import Network
 
 FIRST_PATIENCE_S = 1.0  # for so long a route is tried before the next one is, doubled each time
 MAX_PATIENCE_S = 8.0
-LOOK_AGAIN_S = (
-    30.0  # so often the name of a peer that is connected is looked up: its address may be somebody else's now
-)
+LOOK_AGAIN_S = 30.0  # so often the name of a connected peer is looked up: its address may be somebody else's now
 
 
 class Lane:

@@ -185,6 +185,7 @@ def test_a_message_with_too_few_or_too_many_fields_is_refused():
     assert refused(msgpack.packb((8, 1, 1, 0))) == MALFORMED
     assert refused(msgpack.packb((8, 1, 1, 0, 0, 0))) == MALFORMED
     assert refused(msgpack.packb(()) + msgpack.packb(1)) == MALFORMED
+    assert refused(msgpack.packb((12, "a text")) + END) == MALFORMED
     entry = msgpack.packb((1, 1, 1, b""))
     assert refused(msgpack.packb((5, 1, 0, 0, 0, 1)) + entry) == MALFORMED, "an entry without its stamp"
 
