@@ -16,7 +16,7 @@ from raft.observer import DEBUG, ESSENTIAL, ConfigurationChanged
 from raft.snapshot import Snapshot
 from tests.transport_zmq import wire
 from tests.transport_zmq.nodes import wait_until
-from tests.transport_zmq.ports import LIMITS, Port, Stranger, refused
+from tests.transport_zmq.ports import LIMITS, Port, Stranger, refused, reopened
 from transport_zmq import connection, lane
 from transport_zmq.connection import ZEROMQ_FRAMES
 from transport_zmq.errors import CannotListen, InsecureBind, InvalidAddress
@@ -222,7 +222,7 @@ def test_a_peer_that_was_away_is_connected_again(closing, pair):
     wait_until(lambda: not n1.is_connected_to("n2"))
     n1.transport.send([("n2", BEAT)])
 
-    back = closing(Port("n2", listen=address))
+    back = closing(reopened("n2", address))
     wait_until(lambda: n1.is_connected_to("n2"))
     n1.transport.send([("n2", HeartbeatEcho("n1", 1, 1, 1))])
     wait_until(lambda: back.messages)
