@@ -21,7 +21,7 @@ from transport_zmq import connection, lane
 from transport_zmq.connection import ZEROMQ_FRAMES
 from transport_zmq.errors import CannotListen, InsecureBind, InvalidAddress
 from transport_zmq.frame import PEER, Header
-from transport_zmq.limits import FULL_BYTES
+from transport_zmq.limits import FULL_BYTES, FULL_ITEMS
 from transport_zmq.listener import TURN_FRAMES
 from transport_zmq.peers import RoutingObserver
 from transport_zmq.refusal import (
@@ -81,6 +81,10 @@ def test_what_would_make_too_large_a_frame_travels_in_several(pair):
     assert n2.messages == appends
     assert n1.statistics.frames_sent == 4
     assert n1.statistics.bytes_sent < 4 * FULL_BYTES
+
+    n1.transport.send([("n2", BEAT)] * (FULL_ITEMS + 1))
+    wait_until(lambda: n2.messages[-1] == BEAT and len(n2.messages) == len(appends) + FULL_ITEMS + 1)
+    assert n1.statistics.frames_sent == 6
 
 
 def test_a_message_that_no_receiver_would_take_is_not_sent(pair, logged):
