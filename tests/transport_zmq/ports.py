@@ -5,6 +5,7 @@ import time
 import gevent
 import zmq
 
+from raft.membership import Configuration
 from tests.transport_zmq.nodes import wait_until
 from transport_zmq.address import resolve
 from transport_zmq.errors import CannotListen, TransportError
@@ -69,6 +70,11 @@ def reopened(name, address, **settings):
         except CannotListen:
             assert time.monotonic() < deadline, f"{address} is not given back"
             gevent.sleep(0.01)
+
+
+def configuration(**addresses):
+    """The voters of these names, at these addresses; those without one stand nowhere."""
+    return Configuration(tuple(sorted(addresses)), addresses={name: at for name, at in addresses.items() if at})
 
 
 class Stranger:
