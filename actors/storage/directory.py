@@ -54,7 +54,7 @@ class DirectoryStorage:
         policy: when entries are synced.
         first: the configuration of the cluster that it founds with others, if the directory is new; None when it joins.
             Who loses what a directory held, by its policy, founds nothing: it joins.
-        segment_bytes: size of the segments of its log.
+        segment_bytes: size of the segments of its log; an entry that is larger than about half of one never has room.
 
     Attributes:
         directory, policy: see above.

@@ -1,0 +1,128 @@
+"""A lane: the way to one peer for one sort of frames, over whichever route works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from .address import Address
+from .allow_list import PEER
+from .connection import Connection, Route
+from .limits import Limits
+from .network import Network
+
+FIRST_PATIENCE_S = 1.0  # for so long a route is tried before the next one is, doubled each time
+MAX_PATIENCE_S = 8.0
+LOOK_AGAIN_S = 30.0  # so often the name of a connected peer is looked up: its address may be somebody else's now
+
+
+class Lane:
+    """Keeps one connection to a peer. Its greenlet chooses the route and looks names up; it never holds up a sender.
+
+    A name is looked up again whenever the connection was lost or cannot be made, and from time to time while there is
+    one: a pod comes back with another address.
+    When there are several routes, of several addresses or keys, each is tried in turn.
+
+    Args:
+        name: the peer.
+        network: of this node.
+        limits: of this node.
+    """
+
+    def __init__(self, name: str, network: Network, limits: Limits) -> None:
+        self._name = name
+        self._network = network
+        self._limits = limits
+        self._addresses: list[Address] = []
+        self._changed = Event()
+        self._connection: Connection | None = None
+        self._closed = False
+        self._greenlet: Any = gevent.spawn(self._keep_connected)
+
+    @property
+    def connected(self) -> bool:
+        """Whether frames can go."""
+        return self._connection is not None and self._connection.connected
+
+    def lead_to(self, addresses: list[Address]) -> None:
+        """Use these addresses from now on, the first one first."""
+        self._addresses = addresses
+        self._changed.set()
+
+    def reconsider(self) -> None:
+        """Look whether the route is still right: keys may have changed."""
+        self._changed.set()
+
+    def send(self, frame: bytes) -> bool:
+        """Send a frame, or let it go; return whether there is any route."""
+        if self._connection is None:
+            return False
+        self._connection.send(frame)
+        return True
+
+    def close(self) -> None:
+        """Close the connection and look for no other."""
+        self._closed = True  # the greenlet may be about to run, before it can be killed
+        self._greenlet.kill(block=False)
+        self._hang_up()
+
+    def _keep_connected(self) -> None:
+        attempts = 0
+        while not self._closed:
+            self._changed.clear()
+            if self._connection is not None and not self._is_wanted(self._connection.route):
+                self._hang_up()
+            if self.connected:
+                attempts = 0
+                if not self._changed.wait(LOOK_AGAIN_S) and self._has_moved():
+                    self._hang_up()
+                continue
+            if self._connection is None or attempts > 0:
+                self._try_next()
+            attempts += 1
+            self._changed.wait(min(FIRST_PATIENCE_S * 2 ** (attempts - 1), MAX_PATIENCE_S))
+
+    def _is_wanted(self, route: Route) -> bool:
+        return route.address in self._addresses and route.server_key in self._server_keys()
+
+    def _has_moved(self) -> bool:
+        """Whether the name of the peer leads elsewhere now; that it cannot be looked up says nothing."""
+        connection = self._connection
+        if connection is None or connection.route.address.is_literal:
+            return False
+        endpoints = self._endpoints(connection.route.address)
+        return bool(endpoints) and connection is self._connection and connection.route.endpoint not in endpoints
+
+    def _endpoints(self, address: Address) -> list[str]:
+        hosts = [address.host] if address.is_literal else self._network.resolve(address.host)
+        return [Address(host, address.port).endpoint for host in hosts]
+
+    def _server_keys(self) -> list[str | None]:
+        security = self._network.security
+        return [None] if security is None else [*security.allow_list.keys_of(self._name, PEER)]
+
+    def _routes(self) -> list[Route]:
+        return [
+            Route(address, endpoint, key)
+            for address in self._addresses
+            for endpoint in self._endpoints(address)
+            for key in self._server_keys()
+        ]
+
+    def _try_next(self) -> None:
+        """Open the route behind the present one, or the same anew: after some errors ZeroMQ does not try again."""
+        routes = self._routes()
+        if self._closed or self.connected or not routes:
+            return
+        route = routes[0]
+        if self._connection is not None and self._connection.route in routes:
+            route = routes[(routes.index(self._connection.route) + 1) % len(routes)]
+        self._hang_up()
+        self._connection = Connection(self._network, route, self._limits.queue_bytes, self._changed.set)
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

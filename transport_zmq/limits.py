@@ -1,0 +1,37 @@
+"""How large things on the wire may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from raft.config import Config
+
+OVERHEAD_BYTES = 64 * 1024  # header, and what msgpack puts around the largest payload, with much to spare
+FULL_BYTES = 1024 * 1024  # a frame that has grown so large is sent, and the next one begun
+FULL_ITEMS = 4096  # the same for messages and entries
+MIN_ITEMS = 65_536
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds of one node. All members should have the same `Config`, and then agree in these.
+
+    Attributes:
+        frame_bytes: the largest frame that is sent or taken.
+        frame_items: how many messages and entries a frame may bring.
+        queue_bytes: how much may wait to be sent on one lane to one peer; one frame always may.
+    """
+
+    frame_bytes: int
+    frame_items: int
+    queue_bytes: int
+
+    @classmethod
+    def of(cls, config: Config) -> Limits:
+        """Return the limits that leave room for whatever a node with these settings sends."""
+        largest = max(config.max_entry_bytes, config.max_append_bytes, config.snapshot_chunk_bytes)
+        return cls(
+            frame_bytes=FULL_BYTES + largest + OVERHEAD_BYTES,
+            frame_items=max(MIN_ITEMS, FULL_ITEMS + 1 + config.max_append_entries),
+            queue_bytes=2 * config.window_bytes,
+        )

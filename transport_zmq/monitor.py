@@ -1,0 +1,55 @@
+"""What ZeroMQ reports of the connections of a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from .watcher import Watcher
+
+ACCEPTED = zmq.EVENT_ACCEPTED
+CONNECTED = zmq.EVENT_HANDSHAKE_SUCCEEDED
+DISCONNECTED = zmq.EVENT_DISCONNECTED
+HANDSHAKE_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL  # not by ZAP's answer
+
+_numbers = count()
+
+
+class Monitor:
+    """Tells somebody of the events of one socket, until it is closed.
+
+    Args:
+        socket: the socket, not connected or bound yet.
+        events: which.
+        on_event: called with each; must not raise.
+    """
+
+    def __init__(self, socket: zmq.Socket[bytes], events: int, on_event: Callable[[int], None]) -> None:
+        self._socket = socket
+        self._on_event = on_event
+        name = f"inproc://monitor-{next(_numbers)}"
+        socket.monitor(name, events)
+        self._reports = socket.context.socket(zmq.PAIR)
+        # ZeroMQ's own thread writes the reports, and would wait if there were no room.
+        self._reports.set(zmq.RCVHWM, 0)
+        self._reports.set(zmq.LINGER, 0)
+        self._reports.connect(name)
+        self._watcher = Watcher(self._reports, zmq.POLLIN, self._read)
+        self._watcher.start()
+
+    def close(self) -> None:
+        """Report nothing more; must be called before the socket is closed."""
+        self._watcher.stop()
+        self._socket.disable_monitor()
+        self._reports.close()
+
+    def _read(self) -> None:
+        while self._watcher.active:
+            try:
+                report = self._reports.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            self._on_event(parse_monitor_message(report)["event"])
