@@ -37,10 +37,15 @@ class Place(Protocol):
 
     Attributes:
         forgets: whether a node that starts again finds nothing of its last run.
+        may_lose_acknowledged: see `Config`; whether a node that loses power may have lost some of its last run.
     """
 
     @property
     def forgets(self) -> bool:
+        """See above."""
+
+    @property
+    def may_lose_acknowledged(self) -> bool:
         """See above."""
 
     def existing(self) -> list[Founded]:
@@ -66,6 +71,7 @@ class InMemory:
     """Nothing outlives the process; what a node has stored outlives the node."""
 
     forgets = False
+    may_lose_acknowledged = False
 
     def existing(self) -> list[Founded]:
         """Return no nodes."""
@@ -98,6 +104,11 @@ class InDirectory:
     def forgets(self) -> bool:
         """Whether a node that starts again finds nothing of its last run (contract D6)."""
         return self._policy is NEVER
+
+    @property
+    def may_lose_acknowledged(self) -> bool:
+        """See `SyncPolicy`."""
+        return self._policy.may_lose_acknowledged
 
     def existing(self) -> list[Founded]:
         """Return the nodes that have a data directory. Under the policy `never` all have lost it, and there are none.

@@ -4,6 +4,7 @@ import gevent
 import pytest
 
 from actors import LocalCluster
+from actors.cluster import LOCAL_CONFIG
 from actors.errors import Unavailable
 from actors.storage.policy import InvalidPolicy, SyncPolicy
 from actors.storage.real_disk import DirectoryInUse, ReadableDirectory
@@ -170,9 +171,13 @@ def watching(losses):
 
 
 @pytest.mark.contract("D6")
-def test_at_intervals_a_node_that_has_lost_entries_is_caught_up(tmp_path):
+@pytest.mark.parametrize("own", [None, LOCAL_CONFIG])
+def test_at_intervals_a_node_that_has_lost_entries_is_caught_up(tmp_path, own):
     losses = []
     with LocalCluster(3, directory=tmp_path, sync="interval(100)", watch=watching(losses)) as cluster:
+        for node in cluster.members:
+            cluster.stop(node, T)
+            cluster.restart(node, own)
         lose_the_newest_entries(cluster, tmp_path, losses)
 
         wait_until(lambda: level(cluster))
