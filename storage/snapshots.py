@@ -187,6 +187,7 @@ def read_header(disk, name: str) -> "tuple[Snapshot, int]":
     Raises:
         DamagedStorage: it does not begin as one.
         NewerFormat: a newer program has written it.
+        ProgramTooOld: it is of a feature level that this program cannot read.
     """
     first = disk.read(name, 0, _FIRST_BYTES)
     if len(first) < _FIRST_BYTES or first[:8] != MAGIC:
@@ -220,6 +221,7 @@ class SnapshotFile:
     Raises:
         DamagedStorage: its beginning or its end cannot be read.
         NewerFormat: a newer program has written it.
+        ProgramTooOld: it is of a feature level that this program cannot read.
     """
 
     def __init__(self, disk, name: str) -> None:
