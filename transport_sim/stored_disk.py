@@ -206,7 +206,7 @@ class StoredDisk(SimDisk):
             self._scheduler.at(idle_at_us, self._mark_when_idle, power_cycle)
             return
         self._is_idle_awaited = False
-        if not self._batches and not self.opened.is_marked:
+        if not self._batches and self.opened.wants_mark:
             operations, position = self.opened.mark()
             self._worker.do(Job(operations, lambda: self.opened.synced(position)))
 

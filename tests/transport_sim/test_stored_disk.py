@@ -117,9 +117,9 @@ def test_an_idle_disk_says_how_far_it_is_durable():
     node = Node()
     node.write(1, entry(1), term=1)
     node.run(IDLE_US // 2)
-    assert not node.disk.opened.is_marked
+    assert node.disk.opened.wants_mark
     node.run(IDLE_US)
-    assert node.disk.opened.is_marked
+    assert not node.disk.opened.wants_mark
 
 
 @pytest.mark.contract("D3", "D5")
