@@ -32,7 +32,6 @@ from storage.errors import DamagedStorage
 from storage.identity import Identity, read_identity
 from storage.log import SEGMENT_BYTES
 from storage.recovery import Recovered
-from storage.snapshots import Received
 from storage.store import BALLAST, Store
 
 from .policy import ALWAYS, NEVER, SyncPolicy
@@ -87,7 +86,6 @@ class DirectoryStorage:
         self._is_closed = threading.Event()  # the thread need not wait for space any more
         self._reserve: Reserve | None = None
         self._ballast_is_gone = False  # by the thread: whether it was deleted, and not made anew since
-        self._given_up: Received | None = None  # by the thread: the last download for which there was no space
         self._is_full = False  # whether the reserve could not be filled before the start
         self._opening = 0  # counts; what belongs to an earlier one is not reported any more
         self._pending: list[Write] = []
@@ -298,23 +296,17 @@ class DirectoryStorage:
         fits, dropping = self._store.check_received() if chunk.last else (True, [])
         operations += dropping
 
-        def work() -> bool:
-            if self._given_up is received:
-                return False  # an earlier piece of it had no space
-            if carry_out(self._real_disk, operations, self._drop_ballast) < len(operations):
-                self._given_up = received
-            return self._given_up is not received
-
-        def done(is_stored: bool) -> None:
-            if not is_stored and self._store.received is received:
-                self._run(lambda: self._delete(received.part), lambda _: None)
+        def done(number: int) -> None:
+            is_here = self._store.received is received
+            if is_here and number < len(operations):
                 self._store.received_is_gone()
+                self._run(lambda: self._delete(received.part), lambda _: None)
                 self._tell(DownloadChecked(chunk.snapshot, False))
             elif chunk.last:
-                self._tell(DownloadChecked(chunk.snapshot, is_stored and fits))
+                self._tell(DownloadChecked(chunk.snapshot, is_here and fits))
             self._keep_reserve()
 
-        self._run(work, done)
+        self._run(lambda: carry_out(self._real_disk, operations, self._drop_ballast), done)
 
     def read_chunk(self, request: ChunkRequest) -> None:
         """Begin to read a piece of a snapshot; `ChunkRead` follows."""

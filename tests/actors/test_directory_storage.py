@@ -185,9 +185,9 @@ def test_what_was_received_of_a_snapshot_is_found_again(storage):
     assert download.size_bytes == 3 * PIECE_BYTES
     storage.open(mailbox)
     storage.receive_chunk(chunk(download.size_bytes, len(CONTENT)))
+    until(lambda: mailbox.checked == [True])
     storage.write(Write(1, 1, None, (), install=NINE))
     until(lambda: mailbox.persisted == [1])
-    assert mailbox.checked == [True]
     assert b"".join(storage.read_snapshot(NINE)) == CONTENT
 
 
