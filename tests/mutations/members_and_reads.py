@@ -81,11 +81,11 @@ MEMBERS_AND_READS = (
     in_core(
         "witness counted by what it was sent",
         "leader",
-        "            match[follower] = self.progress[follower].match_index\n",
-        "            sent = follower in self.node.configuration.witnesses\n"
+        "            values[follower] = getattr(self.progress[follower], field)\n",
         "            progress = self.progress[follower]\n"
-        "            last = min(log.last_index, progress.next_index - 1)\n"
-        "            match[follower] = last if sent else progress.match_index\n",
+        "            values[follower] = getattr(progress, field)\n"
+        '            if field == "match_index" and follower in self.node.configuration.witnesses:\n'
+        "                values[follower] = min(self.node.log.last_index, progress.next_index - 1)\n",
     ),
     in_core(
         "witness campaigns",

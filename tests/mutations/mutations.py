@@ -21,8 +21,8 @@ MUTATIONS = (
     in_core(
         "vote not persisted",
         "node",
-        "return Write(number, self.term, self.vote, entries, base, install, cluster)",
-        "return Write(number, self.term, None, entries, base, install, cluster)",
+        "(self.term, self.vote) if outbox.stage_ballot(number)",
+        "(self.term, None) if outbox.stage_ballot(number)",
     ),
     in_core(
         "vote taken back on stepping down",
@@ -45,8 +45,8 @@ MUTATIONS = (
     in_core(
         "acknowledgement before it is durable",
         "follower",
-        "node.outbox.send_when_durable(message.sender, AppendAccepted(node.id, node.term, verified))",
-        "node.outbox.send(message.sender, AppendAccepted(node.id, node.term, verified))",
+        "node.outbox.send_when_durable(leader, AppendAccepted(",
+        "node.outbox.send(leader, AppendAccepted(",
     ),
     in_core(
         "duplicate votes counted",
@@ -111,8 +111,8 @@ MUTATIONS = (
     in_core(
         "leader counts its own unsynced entries",
         "leader",
-        "match = {self.node.id: log.durable_index}",
-        "match = {self.node.id: log.last_index}",
+        'self._reached("match_index", log.durable_index)',
+        'self._reached("match_index", log.last_index)',
     ),
     Mutation(
         "match index from heartbeat",
@@ -183,8 +183,8 @@ MUTATIONS = (
     in_core(
         "pending bytes leak on truncation",
         "log",
-        "            self.unsettled_bytes -= entry.size_bytes\n        del",
-        "            pass\n        del",
+        "            self.unsettled_bytes -= entry.size_bytes\n        self._give_back",
+        "            pass\n        self._give_back",
     ),
     in_core(
         "echo reports what is not on the own disk", "follower", "node.log.settled_index,", "node.log.commit_index,"

@@ -58,13 +58,13 @@ STORAGE_AND_CLOCKS = (
     in_storage(
         "directory not synced after a snapshot is renamed",
         "snapshots",
-        "            (RENAME, self._part, name),\n            (SYNC_DIRECTORY,),\n",
-        "            (RENAME, self._part, name),\n",
+        "(RENAME, self.part, self._name), (SYNC_DIRECTORY,)]",
+        "(RENAME, self.part, self._name)]",
     ),
     in_storage(
         "torn tail left where it is",
         "recovery",
-        "            found.repairs.append((WRITE, name, at, bytes(size)))\n",
+        "            found.repairs.append((WRITE, name, at, zeros if size == _ZEROS_BYTES else bytes(size)))\n",
         "",
     ),
     in_storage(

@@ -26,8 +26,8 @@ UPGRADES = (
     in_core(
         "feature level lost in a snapshot",
         "snapshots",
-        "log.configurations.at(entry.index))",
-        "log.configurations.at(entry.index).replaced(feature_level=1))",
+        "log.configurations.at(index))",
+        "log.configurations.at(index).replaced(feature_level=1))",
     ),
     in_core(
         "old program goes on above its level",
