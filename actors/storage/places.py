@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from raft.membership import Configuration
 from storage.errors import NoDataDirectory
 from storage.identity import read_identity
+from storage.log import SEGMENT_BYTES, segment_bytes_for
 
 from ..ports import Storage
 from .directory import DirectoryStorage
@@ -94,11 +95,13 @@ class InDirectory:
     Args:
         directory: where those are; made when it is missing.
         policy: when entries are synced.
+        entry_bytes: how large a command may be.
     """
 
-    def __init__(self, directory: Path, policy: SyncPolicy = ALWAYS) -> None:
+    def __init__(self, directory: Path, policy: SyncPolicy = ALWAYS, entry_bytes: int = 0) -> None:
         self._directory = directory
         self._policy = policy
+        self._segment_bytes = max(SEGMENT_BYTES, segment_bytes_for(entry_bytes))
 
     @property
     def forgets(self) -> bool:
@@ -144,7 +147,7 @@ class InDirectory:
 
     def make(self, id: str, is_witness: bool, first: Configuration | None) -> Storage:
         """Return the storage in the directory of a node."""
-        return DirectoryStorage(self._directory / id, id, is_witness, self._policy, first)
+        return DirectoryStorage(self._directory / id, id, is_witness, self._policy, first, self._segment_bytes)
 
     def discard(self, id: str, storage: Storage) -> None:
         """Delete the directory of a node."""

@@ -210,3 +210,17 @@ def test_what_is_no_policy_is_named(text, tmp_path):
         SyncPolicy.parse(text)
     with pytest.raises(InvalidPolicy):
         LocalCluster(1, directory=tmp_path, sync=text)
+
+
+class Measuring:
+    """Replies how large a command is."""
+
+    def apply(self, command):
+        return len(command)
+
+
+@pytest.mark.contract("R6", "D2")
+def test_a_command_that_is_as_large_as_is_allowed_finds_room(tmp_path):
+    config = LOCAL_CONFIG.replaced(max_entry_bytes=33 << 20)
+    with LocalCluster(1, machine=Measuring, directory=tmp_path, config=config) as cluster:
+        assert cluster.propose(bytes(32 << 20), T) == 32 << 20

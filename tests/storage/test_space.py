@@ -12,6 +12,7 @@ from raft.ready import Write
 from raft.snapshot import Snapshot
 from storage.disk import perform
 from storage.identity import Identity
+from storage.log import segment_bytes_for
 from storage.store import BALLAST, Store, create
 from transport_sim.faulty_disk import FaultyDisk
 
@@ -106,6 +107,16 @@ def test_the_smallest_entries_one_by_one_fill_all_of_it_and_there_is_a_reserve_f
     for _ in range(10):
         member.append(b"", kind=NOOP)
     assert promised > SEGMENT_BYTES // 3
+
+
+@pytest.mark.contract("R6")
+@pytest.mark.parametrize("size", [0, 1_000, 100_000])
+def test_the_largest_entry_finds_room_whatever_was_used_since_the_node_was_told(size):
+    member = Member(segment_bytes_for(size))
+    assert member.store.room_bytes >= 2 * (size + 32)
+    member.fill()
+    member.append(b"x" * size)
+    member.append(b"x" * size)
 
 
 def test_marks_behind_all_entries_leave_room_for_them():
