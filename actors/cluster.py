@@ -106,9 +106,7 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         limits = SessionLimits() if limits is None else limits
         policy = SyncPolicy.parse(sync)
         config = LOCAL_CONFIG if config is None else config
-        if policy.may_lose_acknowledged:
-            config = config.replaced(may_lose_acknowledged=1)
-        place = InMemory() if directory is None else InDirectory(Path(directory), policy)
+        place = InMemory() if directory is None else InDirectory(Path(directory), policy, config.max_entry_bytes)
         existing = place.existing()
         self._nodes = LocalNodes(machine, config, limits, seed, watch, place)
         self._leadership = self._nodes.leadership

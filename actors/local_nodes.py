@@ -226,10 +226,13 @@ class LocalNodes:
 
     def _spawn(self, node: LocalNode, on_down: Callable[[BaseException | None], None]) -> NodeActor:
         machine = None if node.witness else made_by(self._make_machine)
+        config = self._config if node.config is None else node.config
+        if self._place.may_lose_acknowledged:
+            config = config.replaced(may_lose_acknowledged=1)
         actor = NodeActor.spawn(
             node.id,
             node.configuration,
-            self._config if node.config is None else node.config,
+            config,
             self._next_seed,
             clock=self.clock,
             storage=node.storage,

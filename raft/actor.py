@@ -165,11 +165,12 @@ class ChunkRead:
 
 
 class DownloadChecked:
-    """From the storage: all chunks of a leader's snapshot are there.
+    """From the storage: all chunks of a leader's snapshot are there, or will never be.
 
     Args:
         snapshot: which one.
-        fits: whether their content has the fingerprint that they carried. If not, it was dropped.
+        fits: whether their content has the fingerprint that they carried. If not, or if there was no space for one of
+            them, it was dropped.
     """
 
     __slots__ = ("fits", "snapshot")

@@ -118,14 +118,15 @@ class Config:
             )
 
     def replaced(self, **settings: int) -> "Config":
-        """Return these settings with others in place of some.
+        """Return these settings with others in place of some, of the same program.
 
         Raises:
             InvalidConfig: as for the constructor.
         """
         kept = {field[0]: getattr(self, field[0]) for field in _FIELDS}
+        kept["feature_level"] = self.feature_level
         kept.update(settings)
-        return Config(**kept)
+        return type(self)(**kept)
 
     @property
     def retry_ms(self) -> int:

@@ -166,6 +166,8 @@ class Follower(Role):
             self._acknowledge(message.sender, snapshot.index)
             return
         node.features.check(snapshot.configuration)
+        if node.snapshots.rests:
+            return
         size_bytes = node.snapshots.receive(message)
         if node.snapshots.installing is None:
             received = SnapshotReceived(node.id, node.term, snapshot.index, message.offset, size_bytes)

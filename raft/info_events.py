@@ -184,7 +184,9 @@ class DownloadBegun(Event):
 
 
 class DownloadRefused(Event):
-    """What the node has received of a snapshot is not what was sent: it is dropped, and must be sent anew.
+    """What the node has received of a snapshot is dropped, and must be sent anew.
+
+    It is not what was sent, or the disk has no space for it.
 
     Attributes:
         node: id of the node.

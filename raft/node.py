@@ -74,8 +74,7 @@ class Node:
         now: int = 0,
     ) -> None:
         configuration = Configuration.first(id, configuration)
-        if restored is None:
-            restored = Restored()
+        restored = Restored() if restored is None else restored
         self.id = id
         self.watch = Watch(self)
         if type(now) is not int or now < 0:
@@ -292,9 +291,8 @@ class Node:
         base = (self.log.base_index, self.log.base_term)
         install = self.snapshots.stage(number)
         cluster = self.identity.stage()
-        if outbox.stage_ballot(number):
-            return Write(number, self.term, self.vote, entries, base, install, cluster)
-        return Write(number, None, None, entries, base, install, cluster)
+        term, vote = (self.term, self.vote) if outbox.stage_ballot(number) else (None, None)
+        return Write(number, term, vote, entries, base, install, cluster)
 
     # Members
 

@@ -60,6 +60,7 @@ class Storage:
 
         With the last chunk the content is whole: if it has the fingerprint that its chunks carried, put
         `DownloadChecked(snapshot, True)` into the mailbox; else drop it, and put `DownloadChecked(snapshot, False)`.
+        Without space for a chunk drop what was received, too, and put `DownloadChecked(snapshot, False)`.
         The write that installs the snapshot, which comes only after that, makes it durable. Of what is not installed a
         crash may leave any part, from the beginning on: `load` tells how much is intact.
 

@@ -62,21 +62,38 @@ def found_new_cluster_and_lose_what_others_held(
 
 
 def found_new_cluster_with_a_backup(
-    backup: Snapshot, incarnations: "dict[str, int]", addresses: "dict[str, str]", cluster: int
+    backup: Snapshot,
+    incarnations: "dict[str, int]",
+    addresses: "dict[str, str]",
+    cluster: int,
+    supported_level: int = FEATURE_LEVEL,
 ) -> Snapshot:
     """Return the snapshot that every member of a new cluster begins with; its content is that of the backup.
+
+    The content may be such as only programs of the backup's feature level understand: the new cluster begins with it.
 
     Args:
         backup: what the backup is of.
         incarnations: a dict from the id of each member, all of them voters, to the incarnation of its directory.
         addresses: as for `Configuration`.
         cluster: the id of the new cluster, 1 to 2**64 - 1, drawn at random.
+        supported_level: the highest feature level that the program of the new members supports.
 
     Raises:
         InvalidConfig: when the members are none, or the id is out of its bounds or that of the old cluster.
+        ProgramTooOld: when the backup is of a feature level that their program does not support.
     """
-    _check_cluster(cluster, backup.configuration)
-    new = Configuration(tuple(sorted(incarnations)), addresses=addresses, incarnations=incarnations, cluster=cluster)
+    old = backup.configuration
+    _check_cluster(cluster, old)
+    if old.feature_level > supported_level:
+        raise ProgramTooOld(old.feature_level, supported_level)
+    new = Configuration(
+        tuple(sorted(incarnations)),
+        addresses=addresses,
+        incarnations=incarnations,
+        cluster=cluster,
+        feature_level=old.feature_level,
+    )
     return Snapshot(backup.index + SKIPPED, backup.term + SKIPPED, backup.stamp_ms, new)
 
 

@@ -50,6 +50,7 @@ class Snapshots:
         self.chunks: "list[SnapshotChunk]" = []
         self.requests: "list[ChunkRequest]" = []
         self._source: "str | None" = None  # the leader that the download has gone on with last
+        self._rests_until_ms = 0  # no download begins before
         self._is_checked = False  # whether what is to be installed has its fingerprint
         self._install_write = 0  # the write that installs: 0 before it is handed out, -1 once it is durable
         self._restore: "Snapshot | None" = None  # installed, and to be handed out for the state machine
@@ -161,15 +162,22 @@ class Snapshots:
     def checked(self, snapshot: Snapshot, fits: bool) -> None:
         """Note whether all that was received of a snapshot has its fingerprint.
 
-        When it has not, the storage has dropped it, and it must be sent anew: the leader, which repeats what is not
-        answered, is told so then.
+        When it has not, or there was no space for it, the storage has dropped it, and it must be sent anew. The leader
+        repeats what is not answered, and is told so after an election timeout: what was wrong may last.
         """
-        if snapshot != self.installing:
+        is_whole = snapshot == self.installing
+        if is_whole:
+            self._is_checked = fits
+        if fits or not (is_whole or (self.download is not None and self.download.snapshot == snapshot)):
             return
-        self._is_checked = fits
-        if not fits:
-            self.installing = None
-            self._node.watch.download_refused(snapshot)
+        self.download = self.installing = None
+        self._rests_until_ms = self._node.now + self._node.config.election_timeout_ms
+        self._node.watch.download_refused(snapshot)
+
+    @property
+    def rests(self) -> bool:
+        """Whether a download has just failed, so that it is too early for the next."""
+        return self._node.now < self._rests_until_ms
 
     @property
     def have_unstaged(self) -> bool:

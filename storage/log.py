@@ -32,6 +32,15 @@ SPARE = "spare"
 _MOST_KEPT_BACK_BYTES = 1 << 16
 
 
+def segment_bytes_for(entry_bytes: int) -> int:
+    """Return how large segments must be at least so that an entry of this payload always finds room in the end.
+
+    A node hears of room again when half of what it knows of is used: each half must do. See `Log.room_bytes`.
+    """
+    room_bytes = 2 * (entry_bytes + OVERHEAD_BYTES)
+    return HEADER_BYTES + _MOST_KEPT_BACK_BYTES + -(-room_bytes * (RECORD_BYTES + BATCH_BYTES) // OVERHEAD_BYTES)
+
+
 class Segment:
     """A segment that is full, or the one that is written to.
 

@@ -118,6 +118,7 @@ def recover(disk) -> Recovered:
     Raises:
         NoDataDirectory: it is none.
         NewerFormat: a newer program has written it.
+        ProgramTooOld: it is of a feature level that this program cannot read.
         DamagedStorage: no node may start from it.
     """
     identity = read_identity(disk)

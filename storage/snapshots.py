@@ -81,6 +81,7 @@ class SnapshotWriter:
         self._offset = 0
         self._number = 0
         self._rest = b""
+        self._is_complete = False
 
     def begin(self) -> "Operations":
         """Return the operations that begin the file."""
@@ -101,18 +102,20 @@ class SnapshotWriter:
         self._rest = data[at:]
         return operations
 
-    def finish(self) -> "Operations":
-        """Return the operations that write the rest, make all of it durable, and give the file its name."""
+    def complete(self) -> "Operations":
+        """Return the operations that write what is left of it; the second time nothing is."""
+        if self._is_complete:
+            return []
+        self._is_complete = True
         operations = [self._piece(self._rest)] if self._rest else []
         self._rest = b""
         body = struct.pack(_END, _END_SIZE, self.size, self.fingerprint)
         end = struct.pack("<I", crc32(body, self._number)) + body
-        return operations + [
-            (WRITE, self.part, self._offset, end),
-            (SYNC, self.part),
-            (RENAME, self.part, self._name),
-            (SYNC_DIRECTORY,),
-        ]
+        return operations + [(WRITE, self.part, self._offset, end)]
+
+    def finish(self) -> "Operations":
+        """Return the operations that write the rest, make all of it durable, and give the file its name."""
+        return self.complete() + [(SYNC, self.part), (RENAME, self.part, self._name), (SYNC_DIRECTORY,)]
 
     def _piece(self, data: bytes) -> "tuple[object, ...]":
         header = struct.pack(_PIECE, crc32(data, self._number), len(data))
@@ -187,6 +190,7 @@ def read_header(disk, name: str) -> "tuple[Snapshot, int]":
     Raises:
         DamagedStorage: it does not begin as one.
         NewerFormat: a newer program has written it.
+        ProgramTooOld: it is of a feature level that this program cannot read.
     """
     first = disk.read(name, 0, _FIRST_BYTES)
     if len(first) < _FIRST_BYTES or first[:8] != MAGIC:
@@ -220,6 +224,7 @@ class SnapshotFile:
     Raises:
         DamagedStorage: its beginning or its end cannot be read.
         NewerFormat: a newer program has written it.
+        ProgramTooOld: it is of a feature level that this program cannot read.
     """
 
     def __init__(self, disk, name: str) -> None:

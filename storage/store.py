@@ -156,9 +156,12 @@ class Store:
         return operations, self._log.position
 
     @property
-    def is_marked(self) -> bool:
-        """Whether a header names the present end of the log as durable."""
-        return self._log.is_marked
+    def wants_mark(self) -> bool:
+        """Whether no header names the present end of the log as durable, and there is room for one.
+
+        Without the space of another segment all room may be promised, and marks have none of their own.
+        """
+        return not self._log.is_marked and self._log.has_spare
 
     def synced(self, position: "tuple[int, int]") -> None:
         """Take note that the log is durable up to a position."""
@@ -249,19 +252,32 @@ class Store:
         return writer.finish() + self._keep(writer)
 
     def receive_chunk(self, chunk: "SnapshotChunk") -> "Operations":
-        """Return the operations that store a `SnapshotChunk`; one with offset 0 begins a new snapshot."""
+        """Return the operations that store a `SnapshotChunk`; one with offset 0 begins a new snapshot.
+
+        Once the last one is stored, its installation needs no more space.
+        """
         operations: "Operations" = []
         if chunk.offset == 0:
             operations += self._drop_received()
             self._received = Received(chunk.snapshot, chunk.fingerprint)
             operations += self._received.begin()
         assert self._received is not None and self._received.size == chunk.offset, "a chunk comes out of order"
-        return operations + self._received.add(chunk.data)
+        operations += self._received.add(chunk.data)
+        return operations + self._received.complete() if chunk.last else operations
 
     def check_received(self) -> "tuple[bool, Operations]":
         """Return whether the whole snapshot received is what was sent, and the operations that drop it if it is not."""
         assert self._received is not None, "no snapshot was received"
         return (True, []) if self._received.fits else (False, self._drop_received())
+
+    @property
+    def received(self) -> "Received | None":
+        """What is being received, or None."""
+        return self._received
+
+    def received_is_gone(self) -> None:
+        """Take note that what was received was deleted, because there was no space for all of it."""
+        self._received = None
 
     def _drop_received(self) -> "Operations":
         received, self._received = self._received, None

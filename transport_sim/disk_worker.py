@@ -31,6 +31,7 @@ class Job:
         writes: what they store, in order.
         saved: the snapshot that they make the newest, and its content; or None.
         delay_us: how long it takes beside its operations.
+        give_up: called when there is no space for it, which is then not waited for; None when it is.
     """
 
     operations: Operations
@@ -38,10 +39,11 @@ class Job:
     writes: Sequence[Write] = ()
     saved: tuple[Snapshot, bytes] | None = None
     delay_us: int = 0
+    give_up: Callable[[], None] | None = None
 
 
 class DiskWorker:
-    """Does one job after the other. What has no space is tried again, and all that follows it waits.
+    """Does one job after the other. What has no space is tried again, and all that follows it waits, or is given up.
 
     The operations of a job are carried out when it ends, or when the power fails: until then nobody looks at the disk.
 
@@ -135,16 +137,22 @@ class DiskWorker:
             while self._due_us:
                 self._next()
         except OSError as error:
-            if error.errno == errno.ENOSPC:
-                self._scheduler.after(RETRY_US, self._end, job)
-            else:
+            if error.errno != errno.ENOSPC:
                 self._has_failed = True
                 self._failed(error)
+            elif job.give_up is None:
+                self._scheduler.after(RETRY_US, self._end, job)
+            else:
+                self._due_us.clear()
+                self._leave(job.give_up)
             return
+        self._leave(job.done)
+
+    def _leave(self, report: Callable[[], None]) -> None:
         self.jobs.popleft()
         if self.jobs:
             self._begin()
-        job.done()
+        report()
 
     def _next(self) -> None:
         operations = self.jobs[0].operations

@@ -19,7 +19,7 @@ from raft.messages import SnapshotChunk
 from raft.ready import Restored, Write
 from raft.snapshot import ChunkRequest, Snapshot
 from storage import store
-from storage.disk import SYNC, SYNC_DIRECTORY, WRITE, perform
+from storage.disk import DELETE, SYNC, SYNC_DIRECTORY, WRITE, perform
 from storage.errors import StorageError
 from storage.fingerprint import EMPTY, extended
 from storage.identity import Identity
@@ -206,7 +206,7 @@ class StoredDisk(SimDisk):
             self._scheduler.at(idle_at_us, self._mark_when_idle, power_cycle)
             return
         self._is_idle_awaited = False
-        if not self._batches and not self.opened.is_marked:
+        if not self._batches and self.opened.wants_mark:
             operations, position = self.opened.mark()
             self._worker.do(Job(operations, lambda: self.opened.synced(position)))
 
@@ -234,17 +234,32 @@ class StoredDisk(SimDisk):
 
     def receive_chunk(self, chunk: SnapshotChunk) -> None:
         """Store a piece of a snapshot."""
+        if chunk.offset and self.opened.received is None:
+            return  # it was given up, which the node is about to learn
         self._receive(chunk)
         if len(self._received) > len(self._contents.get(chunk.fingerprint, b"")):
             self._contents[chunk.fingerprint] = self._received
         operations = self.opened.receive_chunk(chunk)
-        if not chunk.last:
-            self._worker.do(Job(operations))
-            return
-        fits, dropping = self.opened.check_received()
+        received = self.opened.received
+        assert received is not None
+        fits, dropping = self.opened.check_received() if chunk.last else (True, [])
         if not fits:
             self._drop_download()
-        self._worker.do(Job(operations + dropping, lambda: self._tell(DownloadChecked(chunk.snapshot, fits))))
+
+        def done() -> None:
+            if chunk.last:
+                self._tell(DownloadChecked(chunk.snapshot, fits and self.opened.received is received))
+
+        def give_up() -> None:
+            if self.opened.received is received:
+                self.opened.received_is_gone()
+                self._drop_download()
+                self._worker.do(Job([(DELETE, received.part)]))
+                self._tell(DownloadChecked(chunk.snapshot, False))
+            else:
+                done()
+
+        self._worker.do(Job(operations + dropping, done, give_up=give_up))
 
     def read_chunk(self, request: ChunkRequest) -> None:
         """Read a piece of a snapshot; it takes as long as a sync."""

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from raft.errors import InvalidConfig
+from raft.errors import InvalidConfig, ProgramTooOld
 from storage.errors import DamagedStorage, NewerFormat, NoDataDirectory, StorageError, WrongOwner
 from storage.snapshots import PART
 
@@ -35,7 +35,7 @@ def opened(directory: Path) -> Iterator[ReadableDirectory]:
     disk = ReadableDirectory(directory)
     try:
         yield disk
-    except (NoDataDirectory, NewerFormat, WrongOwner) as error:
+    except (NoDataDirectory, NewerFormat, ProgramTooOld, WrongOwner) as error:
         end(UNUSABLE, f"{directory}: {error}")
     except BrokenPipeError:
         # Whoever read has seen enough; what is still buffered goes nowhere.
@@ -61,7 +61,7 @@ def ended_by_errors(source: Path, target: Path) -> Iterator[None]:
         end(DAMAGED, str(error))
     except DamagedStorage as error:
         end(DAMAGED, f"{source}: {error}")
-    except (NoDataDirectory, NewerFormat) as error:
+    except (NoDataDirectory, NewerFormat, ProgramTooOld) as error:
         end(UNUSABLE, f"{source}: {error}")
     except (StorageError, InvalidConfig) as error:
         end(UNUSABLE, str(error))

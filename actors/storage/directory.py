@@ -2,7 +2,8 @@
 
 Operations wait in a queue and are carried out by the thread, in order. So a sync never holds up the loop, the next
 batch is put together while the last one is synced, and whatever is written meanwhile becomes one batch with one sync.
-What has no space waits in the thread, and all that follows it; a snapshot of the own state machine waits alone.
+What has no space waits in the thread, and all that follows it. Only snapshots ask for space that was not reserved: one
+of the own state machine waits alone, and the download of another is given up.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from raft.messages import SnapshotChunk
 from raft.ready import Restored, Write
 from raft.snapshot import ChunkRequest, Snapshot
 from storage import store
+from storage.disk import CREATE
 from storage.errors import DamagedStorage
 from storage.identity import Identity, read_identity
 from storage.log import SEGMENT_BYTES
@@ -83,7 +85,7 @@ class DirectoryStorage:
         self._has_failed = False
         self._is_closed = threading.Event()  # the thread need not wait for space any more
         self._reserve: Reserve | None = None
-        self._ballast_is_gone = False  # told by the thread
+        self._ballast_is_gone = False  # by the thread: whether it was deleted, and not made anew since
         self._is_full = False  # whether the reserve could not be filled before the start
         self._opening = 0  # counts; what belongs to an earlier one is not reported any more
         self._pending: list[Write] = []
@@ -126,10 +128,11 @@ class DirectoryStorage:
             incarnation = 1 + secrets.randbelow(LARGEST_INCARNATION)
             store.create(disk, Identity(self._node, incarnation, self._is_witness, self._first), self._segment_bytes)
         self.store = Store(disk, self._segment_bytes)
+        self._ballast_is_gone = False
         wanted = self.store.reserve()
-        self._is_full = carry_out(disk, wanted) < len(wanted)
-        if not self._is_full:
-            self.store.reserved(wanted)
+        number = carry_out(disk, wanted)
+        self.store.reserved(wanted[:number])
+        self._is_full = number < len(wanted)
         self._report(self.store.recovered)
         return self.store.restored
 
@@ -151,7 +154,7 @@ class DirectoryStorage:
         """Report to `mailbox` from now on."""
         self._mailbox = mailbox
         self._opening += 1
-        self._reserve = Reserve(self._store, self._try, self._tell)
+        self._reserve = Reserve(self._store, self._fill_reserve, self._tell)
         self._reserve.begin(self._is_full)
 
     def close(self) -> None:
@@ -242,7 +245,7 @@ class DirectoryStorage:
 
     def _mark(self) -> None:
         self._alarm = None
-        if not self._pending and not self._batches and not self._store.is_marked:
+        if not self._pending and not self._batches and self._store.wants_mark:
             operations, position = self._store.mark()
             self._do(operations, lambda: self._store.synced(position))
 
@@ -281,18 +284,29 @@ class DirectoryStorage:
         return carried_out
 
     def receive_chunk(self, chunk: SnapshotChunk) -> None:
-        """Store a piece of a leader's snapshot, which a later write installs."""
+        """Store a piece of a leader's snapshot, which a later write installs.
+
+        Without space for it, what was received before is deleted: to wait would hold up terms and votes.
+        """
+        if chunk.offset and self._store.received is None:
+            return  # it was given up, which the node is about to learn
         operations = self._store.receive_chunk(chunk)
-        if not chunk.last:
-            self._do(operations, self._keep_reserve, self._drop_ballast)
-            return
-        fits, dropping = self._store.check_received()
+        received = self._store.received
+        assert received is not None
+        fits, dropping = self._store.check_received() if chunk.last else (True, [])
+        operations += dropping
 
-        def done() -> None:
+        def done(number: int) -> None:
+            is_here = self._store.received is received
+            if is_here and number < len(operations):
+                self._store.received_is_gone()
+                self._run(lambda: self._delete(received.part), lambda _: None)
+                self._tell(DownloadChecked(chunk.snapshot, False))
+            elif chunk.last:
+                self._tell(DownloadChecked(chunk.snapshot, is_here and fits))
             self._keep_reserve()
-            self._tell(DownloadChecked(chunk.snapshot, fits))
 
-        self._do(operations + dropping, done, self._drop_ballast)
+        self._run(lambda: carry_out(self._real_disk, operations, self._drop_ballast), done)
 
     def read_chunk(self, request: ChunkRequest) -> None:
         """Begin to read a piece of a snapshot; `ChunkRead` follows."""
@@ -321,25 +335,27 @@ class DirectoryStorage:
 
     # The thread
 
-    def _do(
-        self,
-        operations: Operations,
-        done: Callable[[], object] = lambda: None,
-        make_space: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def _do(self, operations: Operations, done: Callable[[], object]) -> None:
         """Carry out operations in the thread, behind all that waits there, and call `done` in the loop."""
 
         def work() -> None:
             left = operations
-            while left := left[carry_out(self._real_disk, left, make_space) :]:
+            while left := left[carry_out(self._real_disk, left) :]:
                 if self._is_closed.wait(RETRY_S):
                     raise OSError(errno.ENOSPC, "no space is left, and the node stops")
 
         self._run(work, lambda _: done())
 
-    def _try(self, operations: Operations, done: Callable[[bool], None]) -> None:
-        """Carry out operations in the thread as far as there is space; tell in the loop whether all were."""
-        self._run(lambda: carry_out(self._real_disk, operations) == len(operations), done)
+    def _fill_reserve(self, operations: Operations, done: Callable[[int], None]) -> None:
+        """Carry out operations in the thread as far as there is space; tell in the loop how many were."""
+
+        def work() -> int:
+            number = carry_out(self._real_disk, operations)
+            if (CREATE, BALLAST) in [operation[:2] for operation in operations[:number]]:
+                self._ballast_is_gone = False
+            return number
+
+        self._run(work, done)
 
     @property
     def _real_disk(self) -> RealDisk:
@@ -348,15 +364,20 @@ class DirectoryStorage:
 
     def _drop_ballast(self) -> bool:
         """Make space for a snapshot, in the thread; return whether there was anything to give up."""
-        if BALLAST not in self._real_disk.names():
+        is_there = self._delete(BALLAST)
+        if is_there:
+            self._ballast_is_gone = True
+        return is_there
+
+    def _delete(self, name: str) -> bool:
+        """Delete a file, in the thread; return whether it was there."""
+        if name not in self._real_disk.names():
             return False
-        self._real_disk.delete(BALLAST)
-        self._ballast_is_gone = True
+        self._real_disk.delete(name)
         return True
 
     def _keep_reserve(self) -> None:
         if self._ballast_is_gone:
-            self._ballast_is_gone = False
             self._store.ballast_is_gone()
         if self._reserve is not None:
             self._reserve.keep()

@@ -73,7 +73,7 @@ def import_snapshot(file: Path, directory: Path, node: str, told: Told = lambda 
     Raises:
         NotImportable: the id is that of a member already, or it is not known which cluster the state is of.
         DirectoryInTheWay: the directory is not empty.
-        DamagedBackup, NewerFormat: the file cannot be used.
+        DamagedBackup, NewerFormat, ProgramTooOld: the file cannot be used.
         InvalidConfig: the id is none.
         OSError: the disk fails, is full, or must not be written to.
     """
@@ -115,7 +115,7 @@ def restore(file: Path, directory: Path, members: Mapping[str, str], told: Told 
 
     Raises:
         DirectoryInTheWay: the directory is not empty.
-        DamagedBackup, NewerFormat: the file cannot be used.
+        DamagedBackup, NewerFormat, ProgramTooOld: the file cannot be used.
         InvalidConfig: what is said of the members is out of bounds.
         OSError: the disk fails, is full, or must not be written to.
     """

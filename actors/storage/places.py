@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from raft.membership import Configuration
 from storage.errors import NoDataDirectory
 from storage.identity import read_identity
+from storage.log import SEGMENT_BYTES, segment_bytes_for
 
 from ..ports import Storage
 from .directory import DirectoryStorage
@@ -37,10 +38,15 @@ class Place(Protocol):
 
     Attributes:
         forgets: whether a node that starts again finds nothing of its last run.
+        may_lose_acknowledged: see `Config`; whether a node that loses power may have lost some of its last run.
     """
 
     @property
     def forgets(self) -> bool:
+        """See above."""
+
+    @property
+    def may_lose_acknowledged(self) -> bool:
         """See above."""
 
     def existing(self) -> list[Founded]:
@@ -66,6 +72,7 @@ class InMemory:
     """Nothing outlives the process; what a node has stored outlives the node."""
 
     forgets = False
+    may_lose_acknowledged = False
 
     def existing(self) -> list[Founded]:
         """Return no nodes."""
@@ -88,16 +95,23 @@ class InDirectory:
     Args:
         directory: where those are; made when it is missing.
         policy: when entries are synced.
+        entry_bytes: how large a command may be.
     """
 
-    def __init__(self, directory: Path, policy: SyncPolicy = ALWAYS) -> None:
+    def __init__(self, directory: Path, policy: SyncPolicy = ALWAYS, entry_bytes: int = 0) -> None:
         self._directory = directory
         self._policy = policy
+        self._segment_bytes = max(SEGMENT_BYTES, segment_bytes_for(entry_bytes))
 
     @property
     def forgets(self) -> bool:
         """Whether a node that starts again finds nothing of its last run (contract D6)."""
         return self._policy is NEVER
+
+    @property
+    def may_lose_acknowledged(self) -> bool:
+        """See `SyncPolicy`."""
+        return self._policy.may_lose_acknowledged
 
     def existing(self) -> list[Founded]:
         """Return the nodes that have a data directory. Under the policy `never` all have lost it, and there are none.
@@ -133,7 +147,7 @@ class InDirectory:
 
     def make(self, id: str, is_witness: bool, first: Configuration | None) -> Storage:
         """Return the storage in the directory of a node."""
-        return DirectoryStorage(self._directory / id, id, is_witness, self._policy, first)
+        return DirectoryStorage(self._directory / id, id, is_witness, self._policy, first, self._segment_bytes)
 
     def discard(self, id: str, storage: Storage) -> None:
         """Delete the directory of a node."""

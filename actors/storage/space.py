@@ -1,7 +1,7 @@
 """What happens when the disk is full: nothing is lost, nothing fails, all goes on when there is space (contract D2).
 
 The log is never short of space: what is promised to the node was reserved before. A snapshot that finds none takes that
-of the ballast, and then waits.
+of the ballast. Then one of the own state machine waits, and the download of another is given up and begun anew.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Reserve:
     Args:
         store: whose reserve it is.
         run: run(operations, done): carries out operations in the thread as far as there is space, then calls
-            done(whether all were) in the loop.
+            done(how many were) in the loop.
         tell: puts a message in the mailbox of the node.
 
     Attributes:
@@ -74,7 +74,7 @@ class Reserve:
     def __init__(
         self,
         store: Store,
-        run: Callable[[Operations, Callable[[bool], None]], None],
+        run: Callable[[Operations, Callable[[int], None]], None],
         tell: Callable[[object], None],
     ) -> None:
         self.is_full = False
@@ -111,14 +111,13 @@ class Reserve:
         if not self._is_filling:
             self._is_filling = True
             wanted = self._store.reserve()
-            self._run(wanted, lambda has_all: self._filled(wanted, has_all))
+            self._run(wanted, lambda number: self._filled(wanted, number))
 
-    def _filled(self, wanted: Operations, has_all: bool) -> None:
+    def _filled(self, wanted: Operations, number: int) -> None:
         self._is_filling = False
-        self.is_full = not has_all
-        if has_all:
-            self._store.reserved(wanted)
-        else:
+        self._store.reserved(wanted[:number])
+        self.is_full = number < len(wanted)
+        if self.is_full:
             self._try_later()
         self._tell_limit()
 

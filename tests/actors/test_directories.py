@@ -4,6 +4,7 @@ import gevent
 import pytest
 
 from actors import LocalCluster
+from actors.cluster import LOCAL_CONFIG
 from actors.errors import Unavailable
 from actors.storage.policy import InvalidPolicy, SyncPolicy
 from actors.storage.real_disk import DirectoryInUse, ReadableDirectory
@@ -170,9 +171,13 @@ def watching(losses):
 
 
 @pytest.mark.contract("D6")
-def test_at_intervals_a_node_that_has_lost_entries_is_caught_up(tmp_path):
+@pytest.mark.parametrize("own", [None, LOCAL_CONFIG])
+def test_at_intervals_a_node_that_has_lost_entries_is_caught_up(tmp_path, own):
     losses = []
     with LocalCluster(3, directory=tmp_path, sync="interval(100)", watch=watching(losses)) as cluster:
+        for node in cluster.members:
+            cluster.stop(node, T)
+            cluster.restart(node, own)
         lose_the_newest_entries(cluster, tmp_path, losses)
 
         wait_until(lambda: level(cluster))
@@ -205,3 +210,17 @@ def test_what_is_no_policy_is_named(text, tmp_path):
         SyncPolicy.parse(text)
     with pytest.raises(InvalidPolicy):
         LocalCluster(1, directory=tmp_path, sync=text)
+
+
+class Measuring:
+    """Replies how large a command is."""
+
+    def apply(self, command):
+        return len(command)
+
+
+@pytest.mark.contract("R6", "D2")
+def test_a_command_that_is_as_large_as_is_allowed_finds_room(tmp_path):
+    config = LOCAL_CONFIG.replaced(max_entry_bytes=33 << 20)
+    with LocalCluster(1, machine=Measuring, directory=tmp_path, config=config) as cluster:
+        assert cluster.propose(bytes(32 << 20), T) == 32 << 20

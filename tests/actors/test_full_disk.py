@@ -10,11 +10,14 @@ import pytest
 
 from actors.storage import space
 from actors.storage.directory import DirectoryStorage
-from raft.actor import Persisted, RoomLeft, SnapshotSaved
+from raft.actor import DownloadChecked, Persisted, RoomLeft, SnapshotSaved
 from raft.entries import COMMAND, Entry
 from raft.membership import Configuration
+from raft.messages import SnapshotChunk
 from raft.ready import Write
 from raft.snapshot import Snapshot
+from storage.fingerprint import EMPTY, extended
+from storage.log import SPARE
 from storage.store import BALLAST
 from tests.actors.test_directory_storage import until
 
@@ -54,11 +57,12 @@ class Small:
 
     def __init__(self, folder, monkeypatch):
         self.is_full = False
+        self.most_bytes = 1 << 30  # for larger files there is no space
         self.received = []
         allocate, write = os.posix_fallocate, os.pwrite
 
         def fallocate(file, offset, size):
-            self._demand()
+            self._demand(size)
             return allocate(file, offset, size)
 
         def pwrite(file, data, offset):
@@ -73,8 +77,8 @@ class Small:
         self.storage = DirectoryStorage(folder, "n1", segment_bytes=20_000)
         self.number = self.last = 0
 
-    def _demand(self):
-        if self.is_full:
+    def _demand(self, size=0):
+        if self.is_full or size > self.most_bytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def start(self):
@@ -164,6 +168,71 @@ def test_a_snapshot_waits_for_space_while_everything_else_goes_on(small):
     until(lambda: SnapshotSaved in map(type, small.received))
     until(lambda: (small.storage.directory / BALLAST).exists() and not small.room[1])
     assert b"".join(small.storage.read_snapshot(snapshot)) == b"s" * 200_000
+
+
+SENT = Snapshot(50, 3, 0, Configuration(("n1",)))
+
+
+def chunks(content, size):
+    """The content of a leader's snapshot in pieces."""
+    fingerprint = extended(EMPTY, content)
+    for at in range(0, len(content), size):
+        data = content[at : at + size]
+        yield SnapshotChunk("n2", 3, SENT, fingerprint, at, data, at + size >= len(content))
+
+
+def checked(small):
+    return [message.fits for message in small.received if isinstance(message, DownloadChecked)]
+
+
+@pytest.mark.contract("N2")
+@pytest.mark.parametrize("sent", [2, 3, 4])
+def test_a_vote_does_not_wait_for_the_space_of_a_download_which_begins_anew(small, sent):
+    content = b"s" * 400_000
+    small.write()
+    small.is_full = True
+    for chunk in list(chunks(content, 100_000))[:sent]:
+        small.storage.receive_chunk(chunk)
+    until(lambda: checked(small))
+    small.number += 1
+    small.storage.write(Write(small.number, 4, "n3", ()))
+    until(lambda: small.persisted == small.number)
+    assert not any(checked(small))
+    assert not list(small.storage.directory.glob("*.part"))
+    small.storage.receive_chunk(list(chunks(content, 100_000))[-1])  # the node does not know yet
+
+    small.is_full = False
+    for chunk in chunks(content, 100_000):
+        small.storage.receive_chunk(chunk)
+    until(lambda: checked(small)[-1])
+    small.number += 1
+    small.storage.write(Write(small.number, None, None, (), install=SENT))
+    until(lambda: small.persisted == small.number)
+    assert b"".join(small.storage.read_snapshot(SENT)) == content
+    restored = small.storage.load()
+    assert (restored.term, restored.vote, restored.snapshot) == (4, "n3", SENT)
+
+
+def test_what_was_received_needs_no_more_space_to_be_installed(small):
+    small.write()
+    for chunk in chunks(b"s" * 4000, 3000):
+        small.storage.receive_chunk(chunk)
+    until(lambda: checked(small) == [True])
+    small.is_full = True
+    small.number += 1
+    small.storage.write(Write(small.number, None, None, (), install=SENT))
+    until(lambda: small.persisted == small.number)
+
+
+def test_a_part_of_the_reserve_is_room_too(small):
+    small.write()
+    before = small.room
+    small.storage.save_snapshot(Snapshot(1, 1, 0, Configuration(("n1",))), [b"s" * 200_000])
+    small.most_bytes = 100_000
+    while not small.room[1]:
+        small.write()
+    assert (small.storage.directory / SPARE).exists()
+    assert small.room[0] - 432 * small.number >= before[0] - 432, "all of the next segment"
 
 
 def test_what_exceeds_the_reserve_waits_until_there_is_space_or_the_node_stops(small):

@@ -82,9 +82,10 @@ MEMBERS_AND_READS = (
         "witness counted by what it was sent",
         "leader",
         "            values[follower] = getattr(self.progress[follower], field)\n",
-        "            values[follower] = getattr(self.progress[follower], field)\n"
-        "            if field == 'match_index' and follower in self.node.configuration.witnesses:\n"
-        "                values[follower] = min(own, self.progress[follower].next_index - 1)\n",
+        "            progress = self.progress[follower]\n"
+        "            values[follower] = getattr(progress, field)\n"
+        '            if field == "match_index" and follower in self.node.configuration.witnesses:\n'
+        "                values[follower] = min(self.node.log.last_index, progress.next_index - 1)\n",
     ),
     in_core(
         "witness campaigns",

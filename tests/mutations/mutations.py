@@ -21,8 +21,8 @@ MUTATIONS = (
     in_core(
         "vote not persisted",
         "node",
-        "return Write(number, self.term, self.vote, entries, base, install, cluster)",
-        "return Write(number, self.term, None, entries, base, install, cluster)",
+        "(self.term, self.vote) if outbox.stage_ballot(number)",
+        "(self.term, None) if outbox.stage_ballot(number)",
     ),
     in_core(
         "vote taken back on stepping down",
@@ -183,8 +183,8 @@ MUTATIONS = (
     in_core(
         "pending bytes leak on truncation",
         "log",
-        "            self.unsettled_bytes -= entry.size_bytes\n        self._give_back(first)\n",
-        "            pass\n        self._give_back(first)\n",
+        "            self.unsettled_bytes -= entry.size_bytes\n        self._give_back",
+        "            pass\n        self._give_back",
     ),
     in_core(
         "echo reports what is not on the own disk", "follower", "node.log.settled_index,", "node.log.commit_index,"

@@ -58,8 +58,8 @@ STORAGE_AND_CLOCKS = (
     in_storage(
         "directory not synced after a snapshot is renamed",
         "snapshots",
-        "            (RENAME, self.part, self._name),\n            (SYNC_DIRECTORY,),\n",
-        "            (RENAME, self.part, self._name),\n",
+        "(RENAME, self.part, self._name), (SYNC_DIRECTORY,)]",
+        "(RENAME, self.part, self._name)]",
     ),
     in_storage(
         "torn tail left where it is",

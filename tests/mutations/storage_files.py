@@ -38,7 +38,10 @@ STORAGE_FILES = (
         "                continue\n",
     ),
     in_storage(
-        "a new name is not made durable", "snapshots", "            (SYNC_DIRECTORY,),\n        ]\n", "        ]\n"
+        "a new name is not made durable",
+        "snapshots",
+        "(RENAME, self.part, self._name), (SYNC_DIRECTORY,)]",
+        "(RENAME, self.part, self._name)]",
     ),
     in_storage(
         "a batch says that it is durable itself",

@@ -3,6 +3,7 @@ import pytest
 from raft.config import Config
 from raft.errors import InvalidConfig
 from raft.features import BASE_LEVEL, FEATURE_LEVEL
+from tests.raft.member import ProgramToCome
 
 LIMIT = 2**30 - 1
 
@@ -112,3 +113,10 @@ def test_settings_can_be_had_with_others_in_place_of_some():
     assert vars(replaced) == {**vars(config), "may_lose_acknowledged": 1, "heartbeat_interval_ms": 50}
     with pytest.raises(InvalidConfig):
         config.replaced(election_timeout_ms=200)
+
+
+@pytest.mark.contract("M10")
+def test_settings_with_others_in_place_of_some_are_of_the_same_program_and_hold_the_level_down():
+    replaced = ProgramToCome(feature_level=3).replaced(may_lose_acknowledged=1)
+
+    assert (type(replaced), replaced.feature_level) == (ProgramToCome, 3)

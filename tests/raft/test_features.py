@@ -12,7 +12,7 @@ from raft.messages import Append, AppendAccepted, Heartbeat, HeartbeatEcho, Snap
 from raft.node import Node
 from raft.observer import FeatureLevelRaised
 from raft.ready import Restored
-from raft.recovery import found_new_cluster_and_lose_what_others_held
+from raft.recovery import found_new_cluster_and_lose_what_others_held, found_new_cluster_with_a_backup
 from raft.snapshot import Snapshot
 from tests.raft.cluster import Cluster
 from tests.raft.keeper import Keeper
@@ -331,7 +331,7 @@ def test_a_node_stops_before_it_stores_a_snapshot_that_its_program_does_not_supp
     snapshot = Snapshot(9, 2, 0, at_level(3))
 
     with pytest.raises(ProgramTooOld):
-        member.hear(SnapshotChunk("b", 2, snapshot, 5, 0, b"state", True))
+        member.hear(SnapshotChunk("b", 2, snapshot, 0, 0, b"state", True))
 
     assert member.node.snapshots.chunks == []
     assert member.node.snapshots.installing is None
@@ -367,7 +367,7 @@ def test_a_snapshot_brings_the_level_with_it():
     snapshot = Snapshot(9, 2, 0, at_level(2))
     member.stored[snapshot] = b"state"
 
-    member.hear(SnapshotChunk("b", 2, snapshot, 5, 0, b"state", True))
+    member.hear(SnapshotChunk("b", 2, snapshot, 0, 0, b"state", True))
     member.hear(Heartbeat("b", 2, 2))
     assert (member.node.features.level, member.node.configuration.feature_level) == (2, 2)
 
@@ -394,6 +394,15 @@ def test_a_survivor_keeps_the_level_and_is_not_founded_anew_by_an_older_program(
     assert Configuration.decode(write.entries[0].data).feature_level == 2
     with pytest.raises(ProgramTooOld):
         found_new_cluster_and_lose_what_others_held("a", at_level(1), before, 77)
+
+
+@pytest.mark.contract("M9")
+def test_a_cluster_made_of_a_backup_keeps_the_level_and_is_not_founded_by_an_older_program():
+    backup = Snapshot(9, 2, 0, at_level(2))
+
+    assert found_new_cluster_with_a_backup(backup, {"x": 5}, {}, 77, 2).configuration.feature_level == 2
+    with pytest.raises(ProgramTooOld, match="level 2, and this program supports levels up to 1"):
+        found_new_cluster_with_a_backup(backup, {"x": 5}, {}, 77)
 
 
 # Whole clusters

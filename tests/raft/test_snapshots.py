@@ -16,7 +16,7 @@ from raft.ready import Restored
 from raft.snapshot import ChunkRequest, Download, Snapshot
 from raft.snapshots import FIRST_CHUNK_BYTES, PATIENCE
 from tests.raft.keeper import Keeper
-from tests.raft.member import entries, only, terms
+from tests.raft.member import ELECTION_TIMEOUT_MS, entries, only, terms
 
 ABC = Configuration(("a", "b", "c"))
 
@@ -442,9 +442,29 @@ def test_what_has_another_content_than_was_sent_is_not_installed_but_sent_anew()
     assert (member.installs, member.node.snapshots.installing, member.node.snapshots.download) == ([], None, None)
 
     member.fits = True
+    assert member.hear(chunk(3, b"de", last=True)) == [], "the next one may not fit either: that takes its time"
+    member.now += ELECTION_TIMEOUT_MS
     assert member.hear(chunk(3, b"de", last=True)) == [("b", SnapshotReceived("a", 2, 9, 3, 0))]
     assert member.hear(chunk(0, b"abcde", last=True)) == [("b", AppendAccepted("a", 2, 9))]
     assert member.state == [b"abcde"]
+
+
+@pytest.mark.contract("N2", "D2")
+def test_a_download_without_space_is_dropped_and_begins_anew_later():
+    member = follower()
+    member.hear(chunk(0, b"abc"))
+    member.node.snapshots.checked(Snapshot(12, 2, 33, ABC), False)
+    assert member.node.snapshots.download is not None, "that was another one"
+
+    member.node.snapshots.checked(NINE, False)
+    assert member.node.snapshots.download is None
+    assert member.hear(chunk(3, b"de"), chunk(0, b"abc")) == []
+    assert member.hear(Heartbeat("b", 2, 1)) == [("b", HeartbeatEcho("a", 2, 1, 2))]
+    assert member.hear(Append("b", 2, 3, 1, 3, entries(2, first=4))) == [("b", AppendAccepted("a", 2, 4, round=1))]
+
+    member.now += ELECTION_TIMEOUT_MS
+    assert member.hear(chunk(3, b"de")) == [("b", SnapshotReceived("a", 2, 9, 3, 0))]
+    assert member.hear(chunk(0, b"abcde", last=True)) == [("b", AppendAccepted("a", 2, 9, round=1))]
 
 
 @pytest.mark.contract("N2", "N3")

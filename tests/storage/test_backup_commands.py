@@ -14,8 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from actors import Config, LocalCluster
-from actors.storage.backup_file import opened_backup
+from actors.storage.backup_file import opened_backup, write_backup
 from quorate import cli
+from raft.snapshot import Snapshot
 from storage.segment import HEADER_BYTES
 from tests.actors.clusters import T, level, wait_until
 
@@ -233,6 +234,35 @@ def test_what_is_not_there_or_no_backup_is_named(made, tmp_path):
         ran = run("restore", made / "cluster.backup", tmp_path / "new", "--members", members)
         assert (ran.exit_code, ran.stdout) == (2, "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["text"]
+
+
+class ConfigurationToCome:
+    """Of a program of a later level, which writes behind that level what this one cannot read."""
+
+    cluster = 1
+
+    def encode(self):
+        return b"8:level 77" + b"whatever"
+
+
+@pytest.mark.contract("M10")
+def test_what_only_a_later_program_can_read_is_told(made, tmp_path):
+    file, member = tmp_path / "backup", tmp_path / "n1"
+    write_backup(file, Snapshot(10**9, 10**9, 0, ConfigurationToCome()), [b"state"])
+    shutil.copytree(made / "data" / "n1", member)
+    shutil.copy(file, member / f"{10**9:020d}-{10**9:020d}.snap")
+
+    problem = "the cluster is at feature level 77, and this program supports levels up to"
+    for source, *command in (
+        (file, "restore", file, tmp_path / "new", "--members", "n1"),
+        (file, "snapshot", "import", file, tmp_path / "n9"),
+        (member, "backup", member, tmp_path / "other", *STORE),
+        (member, "snapshot", "export", member, tmp_path / "other"),
+        (member, "snapshot", "ls", member),
+        (member, "snapshot", "verify", member),
+        (member, "wal", "verify", member, "--json"),
+    ):
+        refused(run(*command), 2, f"{source}: {problem}")
 
 
 def test_every_flipped_byte_is_exit_code_1_or_a_newer_version(tmp_path):

@@ -12,6 +12,7 @@ from raft.ready import Write
 from raft.snapshot import Snapshot
 from storage.disk import perform
 from storage.identity import Identity
+from storage.log import segment_bytes_for
 from storage.store import BALLAST, Store, create
 from transport_sim.faulty_disk import FaultyDisk
 
@@ -41,6 +42,11 @@ class Member:
 
     def fill(self):
         self.disk.capacity = sum(self.disk.size(name) for name in self.disk.names())
+
+    def mark(self):
+        operations, position = self.store.mark()
+        perform(self.disk, operations)
+        self.store.synced(position)
 
     def append(self, *payloads, kind=COMMAND, **write):
         entries = [Entry(self.last + 1 + i, 1, kind, payload) for i, payload in enumerate(payloads)]
@@ -86,7 +92,7 @@ def test_all_that_was_promised_room_for_can_be_written(before, after, refills):
         promised = member.store.limit_bytes
     # And what nobody asks room for: a new term, its no-op, a mark.
     member.append(b"", kind=NOOP, term=9, vote="b")
-    perform(member.disk, member.store.mark()[0])
+    member.mark()
     member.open()
     assert member.store.restored.entries[-1].index == member.last
     assert member.store.restored.term == 9
@@ -101,6 +107,30 @@ def test_the_smallest_entries_one_by_one_fill_all_of_it_and_there_is_a_reserve_f
     for _ in range(10):
         member.append(b"", kind=NOOP)
     assert promised > SEGMENT_BYTES // 3
+
+
+@pytest.mark.contract("R6")
+@pytest.mark.parametrize("size", [0, 1_000, 100_000])
+def test_the_largest_entry_finds_room_whatever_was_used_since_the_node_was_told(size):
+    member = Member(segment_bytes_for(size))
+    assert member.store.room_bytes >= 2 * (size + 32)
+    member.fill()
+    member.append(b"x" * size)
+    member.append(b"x" * size)
+
+
+def test_marks_behind_all_entries_leave_room_for_them():
+    member = Member(16_000)
+    while not member.store.is_short:
+        member.append(b"x" * 100)
+    member.fill()
+    promised = member.store.limit_bytes
+    while member.store.limit_bytes - member.store.room_bytes + 32 <= promised:
+        member.append(b"")
+        if member.store.wants_mark:  # whoever writes one entry now and then is idle behind each
+            member.mark()
+    for _ in range(10):
+        member.append(b"", kind=NOOP)
 
 
 def test_a_full_disk_is_told_by_what_cannot_be_reserved_and_recovers():

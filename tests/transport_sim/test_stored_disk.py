@@ -117,9 +117,9 @@ def test_an_idle_disk_says_how_far_it_is_durable():
     node = Node()
     node.write(1, entry(1), term=1)
     node.run(IDLE_US // 2)
-    assert not node.disk.opened.is_marked
+    assert node.disk.opened.wants_mark
     node.run(IDLE_US)
-    assert node.disk.opened.is_marked
+    assert not node.disk.opened.wants_mark
 
 
 @pytest.mark.contract("D3", "D5")
@@ -395,6 +395,31 @@ def test_a_cluster_whose_power_fails_everywhere_goes_on_where_it_was():
             cluster.restart("n1", "n2", "n3")
             cluster.elect()
         assert all(cluster.host(id).disk.snapshots for id in ("n1", "n2", "n3"))
+
+
+@pytest.mark.contract("D2", "N2")
+@pytest.mark.parametrize("seed", range(5))
+def test_a_member_without_space_for_a_snapshot_votes_and_receives_it_when_there_is_space(seed, monkeypatch):
+    monkeypatch.setattr("storage.store._LEAST_BALLAST_BYTES", 0)
+    with Scenario(3, storage="real", seed=seed, snapshot_entries=10, snapshot_tail_entries=0) as cluster:
+        leader = cluster.elect("n1")
+        cluster.isolate("n3")
+        for _ in range(25):
+            cluster.expect_success(cluster.propose(size=200))
+        cluster.fill_disk("n3")
+        cluster.heal()
+        refused = []
+        watch = cluster.node("n3").watch
+        refuse = watch.download_refused
+        watch.download_refused = lambda snapshot: (refused.append(snapshot), refuse(snapshot))
+        cluster.run(20 * cluster.election_timeout_ms)
+        assert 2 < len(refused) <= 20, "again and again, and not all the time"
+        cluster.crash(leader)
+        cluster.run_until(lambda: cluster.leader() == "n2", what="n3 has voted for n2")
+
+        cluster.make_space("n3")
+        assert cluster.elect(without=["n1"]) == "n2"
+        cluster.expect_success(cluster.propose(at="n2", size=200))
 
 
 @pytest.mark.contract("M6")
