@@ -7,6 +7,7 @@ from actors import LocalCluster
 from actors.errors import Unavailable
 from actors.storage.policy import InvalidPolicy, SyncPolicy
 from actors.storage.real_disk import DirectoryInUse, ReadableDirectory
+from raft.config import Config
 from raft.observer import AcknowledgedLost
 from storage.errors import DamagedStorage, WrongOwner
 from storage.identity import read_identity
@@ -40,8 +41,6 @@ def test_members_and_witnesses_are_found_again(tmp_path):
 
 
 def test_a_long_history_is_found_again_from_a_snapshot(tmp_path):
-    from raft.config import Config
-
     config = Config(election_timeout_ms=300, heartbeat_interval_ms=50, snapshot_entries=20, snapshot_tail_entries=2)
     for life in range(3):
         with LocalCluster(3, directory=tmp_path, config=config) as cluster:
@@ -49,6 +48,38 @@ def test_a_long_history_is_found_again_from_a_snapshot(tmp_path):
             for number in range(100):
                 cluster.put(str(number), str(number) * 50)
     assert list((tmp_path / "n1").glob("*.snap"))
+
+
+@pytest.mark.contract("D1")
+@pytest.mark.parametrize("gone", [False, True])
+def test_where_every_snapshot_is_lost_the_whole_log_takes_their_place(gone, tmp_path):
+    config = Config(election_timeout_ms=300, heartbeat_interval_ms=50, snapshot_entries=20, snapshot_tail_entries=2)
+    with LocalCluster(1, directory=tmp_path, config=config) as cluster:
+        for number in range(70):
+            cluster.put(str(number), str(number))
+    lost = list((tmp_path / "n1").glob("*.snap"))
+    assert len(lost) == 2
+    for file in lost:
+        if gone:
+            file.unlink()
+        else:
+            file.write_bytes(file.read_bytes()[:-1] + b"?")
+    for _ in range(2):
+        with LocalCluster(1, directory=tmp_path, config=config) as cluster:
+            assert [cluster.get(str(number)) for number in range(70)] == [b"%d" % number for number in range(70)]
+            for number in range(30):
+                cluster.put("more", str(number))
+
+
+def test_a_copy_of_a_snapshot_in_the_directory_is_not_taken_for_the_newest(tmp_path):
+    config = Config(election_timeout_ms=300, heartbeat_interval_ms=50, snapshot_entries=20, snapshot_tail_entries=2)
+    for life in range(3):
+        with LocalCluster(1, directory=tmp_path, config=config) as cluster:
+            assert cluster.get("69") == (b"69" if life else None)
+            for number in range(70):
+                cluster.put(str(number), str(number))
+        newest = sorted((tmp_path / "n1").glob("0*.snap"))[-1]
+        (tmp_path / "n1" / "copy.snap").write_bytes(newest.read_bytes())
 
 
 @pytest.mark.contract("M6")
