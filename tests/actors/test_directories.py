@@ -71,17 +71,6 @@ def test_where_every_snapshot_is_lost_the_whole_log_takes_their_place(gone, tmp_
                 cluster.put("more", str(number))
 
 
-def test_a_copy_of_a_snapshot_in_the_directory_is_not_taken_for_the_newest(tmp_path):
-    config = Config(election_timeout_ms=300, heartbeat_interval_ms=50, snapshot_entries=20, snapshot_tail_entries=2)
-    for life in range(3):
-        with LocalCluster(1, directory=tmp_path, config=config) as cluster:
-            assert cluster.get("69") == (b"69" if life else None)
-            for number in range(70):
-                cluster.put(str(number), str(number))
-        newest = sorted((tmp_path / "n1").glob("0*.snap"))[-1]
-        (tmp_path / "n1" / "copy.snap").write_bytes(newest.read_bytes())
-
-
 @pytest.mark.contract("M6")
 def test_two_clusters_cannot_have_one_directory(tmp_path):
     with LocalCluster(1, directory=tmp_path), pytest.raises(DirectoryInUse, match="in use by another node"):

@@ -11,7 +11,8 @@ from actors.storage.real_disk import RealDisk
 from storage.errors import DamagedStorage
 from storage.segment import BATCH_BYTES
 from storage.snapshots import SnapshotFile
-from tests.storage.life import Life
+from storage.store import Store
+from tests.storage.life import SEGMENT_BYTES, Life
 
 
 @pytest.fixture
@@ -181,6 +182,22 @@ def test_what_a_running_member_is_in_the_middle_of_is_read_again(lived):
 
     with pytest.raises(DamagedStorage, match="stays so"):
         read_steadily(folder, fail)
+
+
+def test_a_file_that_somebody_else_has_put_there_is_no_snapshot(lived):
+    folder, life = lived
+    oldest = sorted(folder.glob("*.snap"))[0]
+    (folder / "copy.snap").write_bytes(oldest.read_bytes())
+    (folder / "notes.snap").write_text("mine")
+
+    assert verify(folder)[0] == 0
+    ran = CliRunner().invoke(snapshot.command, ["export", str(folder), str(folder.parent / "x"), "--json"])
+    assert (ran.exit_code, json.loads(ran.stdout)["index"]) == (0, life.acknowledged.snapshots[-1][0].index)
+    disk = RealDisk(folder)
+    try:
+        assert Store(disk, SEGMENT_BYTES).restored.snapshot == life.acknowledged.snapshots[-1][0]
+    finally:
+        disk.close()
 
 
 def test_a_directory_without_snapshots_is_said_to_have_none(tmp_path):
