@@ -34,7 +34,7 @@ _FIELDS = ("file", "index", "term", "bytes", "members")
 _COLUMNS = "{:<46}  {:>10}  {:>10}  {:>12}  {}"  # a name is never cut: it is to be copied
 
 
-@click.group("snapshot")
+@click.group("snapshot", short_help="Look at snapshots, and carry them elsewhere.")
 def command() -> None:
     """Look at the snapshots of a data directory, and carry them elsewhere.
 
@@ -113,7 +113,7 @@ def verify(directory: Path) -> None:
     _end(directory, damage)
 
 
-@command.command()
+@command.command(short_help="Copy the newest snapshot to a file.")
 @click.argument("directory", type=DIRECTORY)
 @click.argument("file", type=FILE)
 @FORCE
@@ -142,7 +142,7 @@ def export(directory: Path, file: Path, force: bool, as_json: bool) -> None:
         click.echo(f"{file}: entry {written.snapshot.index:,}, {written.size_bytes:,} bytes", err=True)
 
 
-@command.command("import")
+@command.command("import", short_help="Begin a new member with a snapshot.")
 @click.argument("file", type=FILE)
 @click.argument("directory", type=DIRECTORY)
 @click.option("--node", help="The id of the new member; the name of DIRECTORY by default.")

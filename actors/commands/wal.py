@@ -27,7 +27,7 @@ from .opened import DAMAGED, DIRECTORY, ended_by_reading, opened
 
 KINDS = {NOOP: "noop", COMMAND: "command", CONFIGURATION: "configuration", BASE: "base", RESET: "reset"}
 """What each kind of a record is called. `base`: the log begins behind this entry; `reset`: and is empty."""
-_COLUMNS = "{:<20}  {:>10}  {:<13}  {:>12}  {:>8}  {:>10}  {:>8}"
+_COLUMNS = "{:<20} {:>8} {:<13} {:>9} {:>9} {:>7} {:>8}"  # 80 characters
 
 
 @click.group("wal")
@@ -41,7 +41,7 @@ def command() -> None:
     """
 
 
-@command.command()
+@command.command(short_help="Check that the log and the snapshots are intact.")
 @click.argument("directory", type=DIRECTORY)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify(directory: Path, as_json: bool) -> None:
@@ -109,7 +109,7 @@ def _print_verdict(answer: dict[str, Any]) -> None:
         console.print(damage["reason"] + ".", "The node starts without it." if starts else REPLACE_MEMBER + ".")
 
 
-@command.command()
+@command.command(short_help="Show every record of the log as a table.")
 @click.argument("directory", type=DIRECTORY)
 def inspect(directory: Path) -> None:
     """Show every record of the log of DIRECTORY as a table, a page at a time.
@@ -137,7 +137,7 @@ def inspect(directory: Path) -> None:
         _end_by_damage(directory)
 
 
-@command.command()
+@command.command(short_help="Print every record of the log as JSON.")
 @click.argument("directory", type=DIRECTORY)
 @click.option("--json", "as_json", is_flag=True, required=True, help="One JSON object a line; the only form there is.")
 def dump(directory: Path, as_json: bool) -> None:
