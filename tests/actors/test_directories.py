@@ -8,6 +8,7 @@ from actors.errors import Unavailable
 from actors.storage.policy import InvalidPolicy, SyncPolicy
 from actors.storage.real_disk import DirectoryInUse, ReadableDirectory
 from raft.config import Config
+from raft.errors import InvalidConfig
 from raft.observer import AcknowledgedLost
 from storage.errors import DamagedStorage, WrongOwner
 from storage.identity import read_identity
@@ -218,10 +219,15 @@ def test_a_node_that_has_lost_what_it_has_synced_must_be_replaced(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "sometimes", "interval", "interval()", "interval(0)", "interval(60001)", "interval(1"]
+    "text", ["", "sometimes", "interval", "interval()", "interval(0)", "interval(60001)", "interval(1", None, 100]
 )
 def test_what_is_no_policy_is_named(text, tmp_path):
     with pytest.raises(InvalidPolicy, match="use always, never, or interval"):
         SyncPolicy.parse(text)
     with pytest.raises(InvalidPolicy):
         LocalCluster(1, directory=tmp_path, sync=text)
+
+
+def test_what_is_no_path_is_named():
+    with pytest.raises(InvalidConfig, match="directory is 5; it must be a path or None"):
+        LocalCluster(1, directory=5)
