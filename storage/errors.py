@@ -48,7 +48,7 @@ class NewerFormat(StorageError):
 
     def __init__(self, file: str, version: int, known: int) -> None:
         super().__init__(
-            f"{file} has format version {version}, and this program reads versions up to {known}: use a newer one"
+            f"{file} has format version {version}, and this program reads versions up to {known}: start a newer one"
         )
         self.file = file
         self.version = version
