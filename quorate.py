@@ -39,7 +39,7 @@ def _shadowed_package() -> str | None:
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         found = Path(spec.origin).resolve() if spec is not None and spec.origin is not None else None
-        if found != home / name / "__init__.py" or 'DISTRIBUTION = "quorate"' not in found.read_text():
+        if found != home / name / "__init__.py" or 'DISTRIBUTION = "quorate"' not in found.read_text(encoding="utf-8"):
             return (
                 f"the package {name!r} that Python finds is not quorate's: {found} shadows the one in {home}.\n"
                 "Rename or move that file, or take its folder off PYTHONPATH. If another distribution brought it,\n"

@@ -218,4 +218,6 @@ class Client:
         }
         if all(isinstance(answers.get(member), NodeStopped) for member in self._members()):
             return Unavailable(what, deadline.timeout_s, attempts, "restart a majority of them")
+        if any(isinstance(answer, NoSpace) for answer in answers.values()):
+            return Unavailable(what, deadline.timeout_s, attempts, "it is taken as soon as the leader's disk has space")
         return Unavailable(what, deadline.timeout_s, attempts)

@@ -103,6 +103,8 @@ class LocalCluster(KeyValueCalls, MemberCalls):
             raise InvalidConfig("limits", limits, "a SessionLimits or None")
         if watch is not None and not callable(watch):
             raise InvalidConfig("watch", watch, "a function of one event, or None")
+        if directory is not None and not isinstance(directory, (str, Path)):
+            raise InvalidConfig("directory", directory, "a path or None")
         limits = SessionLimits() if limits is None else limits
         policy = SyncPolicy.parse(sync)
         config = LOCAL_CONFIG if config is None else config

@@ -1,5 +1,10 @@
 """What can be wrong with a data directory."""
 
+REPLACE_MEMBER = (
+    "The node must not start from it: remove the member from the cluster, and add it again with an empty directory"
+)
+"""What can be done about a node whose storage is damaged."""
+
 
 class StorageError(Exception):
     """A data directory that no node may start from; the message says what is wrong and what can be done."""
@@ -13,7 +18,7 @@ class NoDataDirectory(StorageError):
     """
 
     def __init__(self, problem: str) -> None:
-        super().__init__(problem + ": this is no data directory of a node; name one, or create it")
+        super().__init__(problem + ": this is no data directory of a node; name one")
 
 
 class DamagedStorage(StorageError):
@@ -26,10 +31,7 @@ class DamagedStorage(StorageError):
     """
 
     def __init__(self, file: str, offset: int, reason: str) -> None:
-        super().__init__(
-            f"{file} is damaged at offset {offset}: {reason}. The node must not start from it: remove the member from "
-            "the cluster, and add it again with an empty directory"
-        )
+        super().__init__(f"{file} is damaged at offset {offset}: {reason}. {REPLACE_MEMBER}")
         self.file = file
         self.offset = offset
         self.reason = reason

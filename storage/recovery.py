@@ -16,7 +16,7 @@ from .disk import DELETE, SYNC, SYNC_DIRECTORY, WRITE
 from .errors import DamagedStorage
 from .identity import read_identity
 from .log import Segment
-from .scan import SegmentScan, Window, look_behind
+from .scan import SegmentScan, was_never_begun
 from .segment import BASE, HEADER_BYTES, RESET, damaged, file_name, number_of, read_header
 
 _ZEROS_BYTES = 1 << 16
@@ -139,9 +139,9 @@ def recover(disk) -> Recovered:
         log.entries = []
         found.base = (newest.index, newest.term)
         found.is_cut_short = True
-    elif newest is not None and newest.index < log.base[0]:
-        # The snapshot that the log was cut for is damaged, and an older one has taken its place.
-        found.base = (newest.index, newest.term)
+    elif (newest.index if newest is not None else 0) < log.base[0]:
+        # The snapshot that the log was cut for is damaged or gone, and an older one or all of the log takes its place.
+        found.base = (newest.index, newest.term) if newest is not None else (0, 0)
     first = log.entries[0].index if log.entries else found.base[0] + 1
     entries = log.entries[max(found.base[0] + 1 - first, 0) :]
     found.last = entries[-1].index if entries else found.base[0]
@@ -168,7 +168,7 @@ def _replay(disk, found: Recovered) -> Replayed:
     numbers = sorted([number for number in [number_of(name) for name in disk.names()] if number is not None])
     incarnation = found.identity.incarnation
     headers = [_header(disk, number, incarnation) for number in numbers]
-    if len(numbers) > 1 and headers[-1] is None and _was_never_begun(disk, numbers[-1], incarnation):
+    if len(numbers) > 1 and headers[-1] is None and was_never_begun(disk, numbers[-1], incarnation):
         found.repairs += [(DELETE, file_name(numbers.pop())), (SYNC_DIRECTORY,)]
         headers.pop()
     if not numbers:
@@ -217,16 +217,11 @@ def _header(disk, number: int, incarnation: int):
     return header if header is not None and header.number == number and header.incarnation == incarnation else None
 
 
-def _was_never_begun(disk, number: int, incarnation: int) -> bool:
-    """Whether a segment without a header holds nothing: the header is durable before the first batch."""
-    return look_behind(Window(disk, file_name(number)), number, incarnation, 0)[0] == 0
-
-
 def _snapshots(disk, found: Recovered, log: Replayed):
     """Find the newest snapshot that is intact and, with the log, whole; and what of others is unfinished.
 
-    A damaged one is passed over only when an older one has all the entries that lie between: else nothing is lost by
-    stopping, and much by going on (contract D1).
+    A damaged one is passed over only when the log has all the entries behind an older one, or behind none: else nothing
+    is lost by stopping, and much by going on (contract D1).
     """
     damage = None
     newest = None

@@ -103,6 +103,11 @@ class SegmentScan:
             raise damaged(self._number, problem_at, "it does not hold what was written, and was known to be durable")
 
 
+def was_never_begun(disk, number: int, incarnation: int) -> bool:
+    """Whether a segment without a header holds nothing: the header is durable before the first batch."""
+    return look_behind(Window(disk, file_name(number)), number, incarnation, 0)[0] == 0
+
+
 def look_behind(window: Window, number: int, incarnation: int, end: int) -> "tuple[int, int]":
     """Look for intact headers behind the end of what is intact.
 

@@ -49,8 +49,9 @@ def file_name(index: int, term: int) -> str:
 
 
 def is_snapshot(name: str) -> bool:
-    """Whether a file is a snapshot that was written to its end."""
-    return name.endswith(SUFFIX)
+    """Whether a file is a snapshot that was written to its end; a copy under another name is none of the node's."""
+    numbers = name[: -len(SUFFIX)].split("-")
+    return name.endswith(SUFFIX) and [len(number) for number in numbers] == [20, 20] and "".join(numbers).isdigit()
 
 
 def received_part(snapshot: Snapshot, fingerprint: int) -> str:

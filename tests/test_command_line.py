@@ -42,9 +42,9 @@ KEYS = [
 ]
 
 
-def quorate(*arguments, folder=ROOT):
+def quorate(*arguments, folder=ROOT, **environment):
     """Run the command with the sources in a folder."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "120"}
+    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "120", **environment}
     command = [sys.executable, "-P", "-m", "quorate", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -56,6 +56,17 @@ def broken(tmp_path_factory):
     apply(next(mutation for mutation in MUTATIONS if mutation.name == "vote reply before it is durable"), folder)
     shutil.copy(ROOT / "quorate.py", folder)
     return folder
+
+
+def test_a_terminal_without_utf_8_will_do(tmp_path):
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    for arguments in (
+        ("restore", "--help"),
+        ("wal", "verify", str(ROOT / "tests" / "golden" / "version_1" / "member")),
+    ):
+        ran = quorate(*arguments, **plain)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        assert ran.stdout
 
 
 def test_a_history_is_written_and_the_command_that_checks_it_is_told(tmp_path):

@@ -35,7 +35,7 @@ def _machine(context: click.Context, option: click.Parameter, text: str | None) 
     return made
 
 
-@click.command("backup")
+@click.command("backup", short_help="Write what one member has stored to a file.")
 @click.argument("directory", type=DIRECTORY)
 @click.argument("file", type=FILE)
 @click.option(

@@ -15,6 +15,7 @@ from rich.progress import Progress
 
 from raft.errors import InvalidConfig, ProgramTooOld
 from storage.errors import DamagedStorage, NewerFormat, NoDataDirectory, StorageError, WrongOwner
+from storage.identity import FILE as IDENTITY
 from storage.snapshots import PART
 
 from ..storage.backup_file import DamagedBackup
@@ -31,20 +32,34 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obje
 
 @contextmanager
 def opened(directory: Path) -> Iterator[ReadableDirectory]:
-    """Open a data directory to read it, and end the command where it is none, with exit code 2."""
+    """Open a data directory to read it; errors end the command as in `ended_by_reading`."""
     disk = ReadableDirectory(directory)
     try:
-        yield disk
-    except (NoDataDirectory, NewerFormat, ProgramTooOld, WrongOwner) as error:
+        with ended_by_reading(directory):
+            yield disk
+    finally:
+        disk.close()
+
+
+@contextmanager
+def ended_by_reading(directory: Path) -> Iterator[None]:
+    """End the command where a directory is none of a node or cannot be read: exit code 1 for damage, 2 for all else."""
+    try:
+        yield
+    except DamagedStorage as error:
+        end(DAMAGED, f"{directory}: {error}")
+    except NewerFormat as error:
+        end(UNUSABLE, _newer(directory / error.file, error))
+    except (ProgramTooOld, WrongOwner) as error:
         end(UNUSABLE, f"{directory}: {error}")
+    except (NoDataDirectory, FileNotFoundError, NotADirectoryError) as error:
+        end(UNUSABLE, _no_data_directory(directory, error))
     except BrokenPipeError:
         # Whoever read has seen enough; what is still buffered goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(PIPE_CLOSED)
     except OSError as error:
         end(UNUSABLE, f"{error.filename or directory}: {error.strerror or error}")
-    finally:
-        disk.close()
 
 
 @contextmanager
@@ -61,14 +76,34 @@ def ended_by_errors(source: Path, target: Path) -> Iterator[None]:
         end(DAMAGED, str(error))
     except DamagedStorage as error:
         end(DAMAGED, f"{source}: {error}")
-    except (NoDataDirectory, NewerFormat, ProgramTooOld) as error:
+    except NewerFormat as error:
+        end(UNUSABLE, _newer(source if source.name == error.file else source / error.file, error))
+    except ProgramTooOld as error:
         end(UNUSABLE, f"{source}: {error}")
+    except NoDataDirectory as error:
+        end(UNUSABLE, _no_data_directory(source, error))
     except (StorageError, InvalidConfig) as error:
         end(UNUSABLE, str(error))
     except OSError as error:
         # The system says which file it could not open, and not which one it could not write to.
         place = Path(error.filename or target)
         end(UNUSABLE, f"{place.parent if place.name.endswith(PART) else place}: {error.strerror or error}")
+
+
+def _newer(file: Path, error: NewerFormat) -> str:
+    return str(NewerFormat(str(file), error.version, error.known))
+
+
+def _no_data_directory(directory: Path, error: Exception) -> str:
+    """Say that this is no data directory, and which ones lie in it: who names that of a cluster wants one of them."""
+    members = sorted(file.parent for file in directory.glob(f"*/{IDENTITY}")) if directory.is_dir() else []
+    if members:
+        return f"{directory} is no data directory of a node, but holds some: name one of them, as in {members[0]}"
+    if isinstance(error, OSError):
+        if directory.is_dir():
+            return f"{error.filename}: {error.strerror}"
+        return f"{directory}: {error.strerror}; name the data directory of a node, as in data/n1"
+    return f"{directory}: {error}"
 
 
 def end(code: int, problem: str) -> NoReturn:

@@ -24,7 +24,7 @@ def _members(context: click.Context, option: click.Parameter, text: str) -> dict
     return members
 
 
-@click.command("restore")
+@click.command("restore", short_help="Make a new cluster from a backup.")
 @click.argument("file", type=FILE)
 @click.argument("directory", type=DIRECTORY)
 @click.option(

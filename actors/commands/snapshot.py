@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from storage import snapshots
 from storage.errors import DamagedStorage
@@ -17,11 +14,27 @@ from storage.snapshots import SnapshotFile
 
 from ..storage.backup_file import write_backup
 from ..storage.founding import import_snapshot
+from ..storage.reading import read_steadily
 from ..storage.real_disk import ReadableDirectory
-from .opened import DAMAGED, DIRECTORY, FILE, FORCE, JSON, UNUSABLE, end, ended_by_errors, opened, progress
+from .opened import (
+    DAMAGED,
+    DIRECTORY,
+    FILE,
+    FORCE,
+    JSON,
+    UNUSABLE,
+    end,
+    ended_by_errors,
+    ended_by_reading,
+    opened,
+    progress,
+)
+
+_FIELDS = ("file", "index", "term", "bytes", "members")
+_COLUMNS = "{:<46}  {:>10}  {:>10}  {:>12}  {}"  # a name is never cut: it is to be copied
 
 
-@click.group("snapshot")
+@click.group("snapshot", short_help="Look at snapshots, and carry them elsewhere.")
 def command() -> None:
     """Look at the snapshots of a data directory, and carry them elsewhere.
 
@@ -40,28 +53,34 @@ def ls(directory: Path, as_json: bool) -> None:
 
     Exit code 0, or 1 when one cannot be read, or 2 when DIRECTORY is no data directory.
     """
-    rows = []
-    damage: list[DamagedStorage] = []
-    with opened(directory) as disk:
+
+    def read(disk: ReadableDirectory) -> tuple[list[SnapshotFile], list[DamagedStorage]]:
+        found: list[SnapshotFile] = []
+        damage: list[DamagedStorage] = []
         read_identity(disk)
         for name in _names(disk):
             try:
-                file = SnapshotFile(disk, name)
+                found.append(SnapshotFile(disk, name))
             except DamagedStorage as error:
                 damage.append(error)
-                continue
+        return found, damage
+
+    with ended_by_reading(directory):
+        disk, (found, damage) = read_steadily(directory, read)
+        disk.close()
+        if found and not as_json:
+            click.echo(_COLUMNS.format(*_FIELDS))
+        for file in found:
             taken = file.snapshot
-            rows.append((name, taken.index, taken.term, file.size, ",".join(taken.configuration.members)))
-    fields = ("file", "index", "term", "bytes", "members")
-    if as_json:
-        for row in rows:
-            click.echo(json.dumps(dict(zip(fields, row, strict=True))))
-    else:
-        table = Table(*fields, min_width=46)
-        for row in rows:
-            table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row))
-        Console(highlight=False).print(table)
-    _end(damage)
+            members = list(taken.configuration.members)
+            if as_json:
+                row = (file.name, taken.index, taken.term, file.size, members)
+                click.echo(json.dumps(dict(zip(_FIELDS, row, strict=True))))
+            else:
+                click.echo(_COLUMNS.format(file.name, taken.index, taken.term, file.size, ",".join(members)))
+        if not found and not damage:
+            click.echo(f"{directory} holds no snapshot yet", err=True)
+    _end(directory, damage)
 
 
 @command.command()
@@ -71,22 +90,30 @@ def verify(directory: Path) -> None:
 
     Exit code 0 when all are intact, 1 when one is not, 2 when DIRECTORY is no data directory.
     """
-    damage: list[DamagedStorage] = []
-    count = 0
-    with opened(directory) as disk:
+
+    def read(disk: ReadableDirectory) -> tuple[int, list[DamagedStorage]]:
+        damage: list[DamagedStorage] = []
         read_identity(disk)
-        for name in _names(disk):
-            count += 1
+        names = _names(disk)
+        for name in names:
             try:
                 for _ in SnapshotFile(disk, name).pieces():
                     pass
             except DamagedStorage as error:
                 damage.append(error)
-    click.echo(f"{count - len(damage)} of {count} snapshots are intact", err=True)
-    _end(damage)
+        return len(names), damage
+
+    with ended_by_reading(directory):
+        disk, (count, damage) = read_steadily(directory, read)
+        disk.close()
+    if count:
+        click.echo(f"{count - len(damage)} of {count} snapshots are intact", err=True)
+    else:
+        click.echo(f"{directory} holds no snapshot yet", err=True)
+    _end(directory, damage)
 
 
-@command.command()
+@command.command(short_help="Copy the newest snapshot to a file.")
 @click.argument("directory", type=DIRECTORY)
 @click.argument("file", type=FILE)
 @FORCE
@@ -103,15 +130,19 @@ def export(directory: Path, file: Path, force: bool, as_json: bool) -> None:
         names = _names(disk)
         if not names:
             end(UNUSABLE, f"{directory} holds no snapshot yet")
-        newest = SnapshotFile(disk, names[-1])
-        written = write_backup(file, newest.snapshot, newest.counted(told), force=force)
+        try:
+            newest = SnapshotFile(disk, names[-1])
+            written = write_backup(file, newest.snapshot, newest.counted(told), force=force)
+        except DamagedStorage as damage:
+            way_out = f"quorate backup {directory} can do without it, if quorate wal verify says that the node starts"
+            end(DAMAGED, f"{_described(directory, damage)}; {way_out}")
     if as_json:
         click.echo(json.dumps(written.as_object()))
     else:
         click.echo(f"{file}: entry {written.snapshot.index:,}, {written.size_bytes:,} bytes", err=True)
 
 
-@command.command("import")
+@command.command("import", short_help="Begin a new member with a snapshot.")
 @click.argument("file", type=FILE)
 @click.argument("directory", type=DIRECTORY)
 @click.option("--node", help="The id of the new member; the name of DIRECTORY by default.")
@@ -142,7 +173,13 @@ def _names(disk: ReadableDirectory) -> list[str]:
     return [name for name in disk.names() if snapshots.is_snapshot(name)]
 
 
-def _end(damage: list[DamagedStorage]) -> None:
+def _described(directory: Path, damage: DamagedStorage) -> str:
+    return f"{directory / damage.file} is damaged at offset {damage.offset}: {damage.reason}"
+
+
+def _end(directory: Path, damage: list[DamagedStorage]) -> None:
+    """End the command. Damage of a snapshot need not keep the node from its start, so it is not said to."""
     for error in damage:
-        click.echo(f"quorate: {error}", err=True)
-    sys.exit(DAMAGED if damage else 0)
+        click.echo(f"quorate: {_described(directory, error)}", err=True)
+    if damage:
+        end(DAMAGED, f"whether the node can start without it is told by quorate wal verify {directory}")

@@ -14,17 +14,20 @@ from rich.console import Console
 from rich.table import Table
 
 from raft.entries import COMMAND, CONFIGURATION, NOOP
-from storage.errors import DamagedStorage
+from storage.errors import REPLACE_MEMBER, DamagedStorage
+from storage.identity import read_identity
 from storage.recovery import Recovered, recover
 from storage.segment import BASE, RESET, Record
 from storage.snapshots import SnapshotFile
 from storage.walk import walk
 
-from .opened import DAMAGED, DIRECTORY, opened
+from ..storage.reading import read_steadily
+from ..storage.real_disk import ReadableDirectory
+from .opened import DAMAGED, DIRECTORY, ended_by_reading, opened
 
 KINDS = {NOOP: "noop", COMMAND: "command", CONFIGURATION: "configuration", BASE: "base", RESET: "reset"}
 """What each kind of a record is called. `base`: the log begins behind this entry; `reset`: and is empty."""
-_COLUMNS = "{:<20}  {:>10}  {:<13}  {:>12}  {:>8}  {:>10}  {:>8}"
+_COLUMNS = "{:<20} {:>8} {:<13} {:>9} {:>9} {:>7} {:>8}"  # 80 characters
 
 
 @click.group("wal")
@@ -34,33 +37,40 @@ def command() -> None:
     \b
       quorate wal verify data/n1
       quorate wal inspect data/n1
+      quorate wal dump --json data/n1 | head
     """
 
 
-@command.command()
+@command.command(short_help="Check that the log and the snapshots are intact.")
 @click.argument("directory", type=DIRECTORY)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify(directory: Path, as_json: bool) -> None:
     """Check everything that a node would read from DIRECTORY at its start, and every snapshot.
 
-    Nothing is changed. A torn tail is what a crash leaves of a write that nobody was told of; the node cuts it off.
-    A damaged snapshot counts as damage, also where an older one could take its place.
+    Nothing is changed, and the member may run meanwhile. A torn tail is what a crash leaves of a write that nobody was
+    told of; the node cuts it off. A damaged snapshot counts as damage, also where an older one could take its place.
 
     Exit code 0 when all is intact (a torn tail is), 1 when something is damaged, 2 when DIRECTORY is no data directory
     or a newer program has written it.
     """
     damage: DamagedStorage | None = None
     found: Recovered | None = None
-    with opened(directory) as disk:
+
+    def check(disk: ReadableDirectory) -> None:
+        nonlocal found
+        found = None
+        found = recover(disk)
+        for name in found.snapshots:
+            for _ in SnapshotFile(disk, name).pieces():
+                pass
+        if found.passed_over:
+            raise found.passed_over[0]
+
+    with ended_by_reading(directory):
         try:
-            found = recover(disk)
-            for name in found.snapshots:
-                for _ in SnapshotFile(disk, name).pieces():
-                    pass
+            read_steadily(directory, check)[0].close()
         except DamagedStorage as error:
             damage = error
-    if damage is None and found is not None and found.passed_over:
-        damage = found.passed_over[0]
     answer = _verdict(found, damage)
     if as_json:
         click.echo(json.dumps(answer))
@@ -92,22 +102,24 @@ def _print_verdict(answer: dict[str, Any]) -> None:
     )
     table.add_row("damage", "none" if damage is None else f"{damage['file']}:{damage['offset']}")
     table.add_row("ok", "yes" if answer["ok"] else "no", style="green" if answer["ok"] else "bold red")
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(table)
     if damage is not None:
-        console.print(damage["reason"], markup=False)
+        starts = answer["records"] is not None
+        console.print(damage["reason"] + ".", "The node starts without it." if starts else REPLACE_MEMBER + ".")
 
 
-@command.command()
+@command.command(short_help="Show every record of the log as a table.")
 @click.argument("directory", type=DIRECTORY)
 def inspect(directory: Path) -> None:
     """Show every record of the log of DIRECTORY as a table, a page at a time.
 
     Exit code 0, or 1 when it ends with something that is damaged, or 2 when DIRECTORY is no data directory.
     """
-    damage: list[DamagedStorage] = []
+    is_damaged = False
 
     def lines() -> Iterator[str]:
+        nonlocal is_damaged
         yield _COLUMNS.format("segment", "offset", "kind", "index", "term", "size", "crc") + "\n"
         try:
             for name, record in walk(disk):
@@ -115,16 +127,17 @@ def inspect(directory: Path) -> None:
                     name, record.offset, _kind(record), record.index, record.term, len(record.data),
                     f"{record.checksum:08x}",
                 ) + "\n"  # fmt: skip
-        except DamagedStorage as error:
-            damage.append(error)
+        except DamagedStorage:
+            is_damaged = True
 
     with opened(directory) as disk:
-        disk.names()
+        read_identity(disk)
         click.echo_via_pager(lines())
-    _end(damage)
+    if is_damaged:
+        _end_by_damage(directory)
 
 
-@command.command()
+@command.command(short_help="Print every record of the log as JSON.")
 @click.argument("directory", type=DIRECTORY)
 @click.option("--json", "as_json", is_flag=True, required=True, help="One JSON object a line; the only form there is.")
 def dump(directory: Path, as_json: bool) -> None:
@@ -132,14 +145,15 @@ def dump(directory: Path, as_json: bool) -> None:
 
     Exit code 0, or 1 when it ends with something that is damaged, or 2 when DIRECTORY is no data directory.
     """
-    damage: list[DamagedStorage] = []
+    is_damaged = False
     with opened(directory) as disk:
         try:
             for name, record in walk(disk):
                 click.echo(json.dumps(_as_object(name, record)))
-        except DamagedStorage as error:
-            damage.append(error)
-    _end(damage)
+        except DamagedStorage:
+            is_damaged = True
+    if is_damaged:
+        _end_by_damage(directory)
 
 
 def _as_object(name: str, record: Record) -> dict[str, Any]:
@@ -159,7 +173,12 @@ def _kind(record: Record) -> str:
     return KINDS.get(record.kind, str(record.kind))
 
 
-def _end(damage: list[DamagedStorage]) -> None:
-    for error in damage:
-        click.echo(f"quorate: {error}", err=True)
-    sys.exit(DAMAGED if damage else 0)
+def _end_by_damage(directory: Path) -> None:
+    """End the command if the log is damaged, and not only looked so while its member was in the middle of a write."""
+
+    def check(disk: ReadableDirectory) -> None:
+        for _ in walk(disk):
+            pass
+
+    with ended_by_reading(directory):
+        read_steadily(directory, check)[0].close()

@@ -34,6 +34,18 @@ class FileIsThere(StorageError):
         self.file = file
 
 
+class NoOrdinaryFile(StorageError):
+    """A backup would have taken the place of a device, a pipe or a directory; nothing was written.
+
+    Attributes:
+        file: where it was to be written.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(f"{file} is no ordinary file, and is never replaced: name another one")
+        self.file = file
+
+
 class DamagedBackup(StorageError):
     """A file is no backup, or not as it was written.
 
@@ -81,7 +93,10 @@ def check_is_free(file: Path, force: bool) -> None:
 
     Raises:
         FileIsThere: it may not.
+        NoOrdinaryFile: something else has its name.
     """
+    if file.exists() and not file.is_file():
+        raise NoOrdinaryFile(file)
     if not force and (file.exists() or file.is_symlink()):
         raise FileIsThere(file)
 
@@ -100,6 +115,7 @@ def write_backup(
 
     Raises:
         FileIsThere: and it may not be replaced.
+        NoOrdinaryFile: something else has its name.
         OSError: the disk fails, is full, or must not be written to.
         Exception: whatever the chunks raise.
     """

@@ -146,7 +146,7 @@ class DirectoryStorage:
             )  # fmt: skip
         for damage in recovered.passed_over:
             logger.error(
-                "node {}: {} is damaged at offset {:,} ({}); an older snapshot takes its place",
+                "node {}: {} is damaged at offset {:,} ({}); an older snapshot, or the log, takes its place",
                 self._node, self.directory / damage.file, damage.offset, damage.reason,
             )  # fmt: skip
 

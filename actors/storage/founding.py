@@ -7,6 +7,7 @@ would start from.
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import shutil
 import tempfile
@@ -168,6 +169,8 @@ def _complete_or_absent(directory: Path) -> Iterator[Path]:
 
 def _make_parents(folder: Path) -> None:
     if not folder.is_dir():
+        if folder.exists():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
         _make_parents(folder.parent)
         folder.mkdir(mode=0o700)
         sync_directory(folder.parent)

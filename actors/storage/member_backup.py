@@ -6,7 +6,6 @@ also where the cluster has never agreed on it. Such a file can found a new clust
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,10 +26,7 @@ from ..session_table import SessionLimits
 from ..sessions import SnapshotSessionMachine
 from .backup_file import BackupFile, check_is_free, write_backup
 from .founding import Told
-from .real_disk import ReadableDirectory
-
-ATTEMPTS = 5  # a member that runs may delete a file, or be in the middle of a write, while it is read
-PAUSE_S = 0.1
+from .reading import read_steadily
 
 
 class NothingToBackUp(StorageError):
@@ -93,7 +89,7 @@ def backup_directory(
         OSError: the disk fails, is full, or must not be written to.
     """
     check_is_free(file, force)
-    disk, found = _read(directory)
+    disk, found = read_steadily(directory, recover)
     try:
         if found.identity.is_witness:
             raise NothingToBackUp(f"{found.identity.node!r} is a witness and stores no commands: name another member's")
@@ -109,23 +105,6 @@ def backup_directory(
         return write_backup(file, snapshot, _content(core, stored, entries, told), force=force)
     finally:
         disk.close()
-
-
-def _read(directory: Path) -> tuple[ReadableDirectory, Recovered]:
-    """Return what a directory holds, and the directory with every file open that is needed further on."""
-    for attempt in range(ATTEMPTS):
-        disk = ReadableDirectory(directory)
-        try:
-            return disk, recover(disk)
-        except (DamagedStorage, FileNotFoundError):
-            disk.close()
-            if attempt == ATTEMPTS - 1 or not directory.is_dir():
-                raise
-        except BaseException:
-            disk.close()
-            raise
-        time.sleep(PAUSE_S)
-    raise AssertionError("the last attempt returns or raises")
 
 
 def _described(found: Recovered) -> Snapshot:

@@ -59,12 +59,14 @@ class SyncPolicy:
         return bool(self.interval_ms)
 
     @classmethod
-    def parse(cls, text: str) -> SyncPolicy:
+    def parse(cls, text: object) -> SyncPolicy:
         """Return the policy that is written so.
 
         Raises:
             InvalidPolicy: none is.
         """
+        if not isinstance(text, str):
+            raise InvalidPolicy(text)
         if text == "always":
             return ALWAYS
         if text == "never":

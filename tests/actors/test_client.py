@@ -16,6 +16,7 @@ from raft.errors import (
     InvalidCommand,
     InvalidConfig,
     LastVoter,
+    NoSpace,
     NotLeader,
     OutcomeUnknown,
     Overloaded,
@@ -61,6 +62,16 @@ def test_the_leader_answers(leadership):
 
     assert Client(lambda: MEMBERS, members.submit, leadership).call(b"", 10) == "done"
     assert members.asked == ["n1"]
+
+
+@pytest.mark.contract("D2")
+def test_a_leader_without_space_is_named_and_nobody_is_sent_to_look_at_the_network(leadership):
+    members = Members(n1=[NoSpace(400, 30)])
+
+    with pytest.raises(Unavailable) as caught:
+        Client(lambda: MEMBERS, members.submit, leadership).call(b"", 0.2)
+    assert "n1: the disk of the leader is full" in str(caught.value)
+    assert str(caught.value).endswith("; it is taken as soon as the leader's disk has space")
 
 
 def test_a_hint_is_followed_and_the_leader_remembered(leadership):

@@ -8,6 +8,8 @@ from actors.cluster import LOCAL_CONFIG
 from actors.errors import Unavailable
 from actors.storage.policy import InvalidPolicy, SyncPolicy
 from actors.storage.real_disk import DirectoryInUse, ReadableDirectory
+from raft.config import Config
+from raft.errors import InvalidConfig
 from raft.observer import AcknowledgedLost
 from storage.errors import DamagedStorage, WrongOwner
 from storage.identity import read_identity
@@ -41,8 +43,6 @@ def test_members_and_witnesses_are_found_again(tmp_path):
 
 
 def test_a_long_history_is_found_again_from_a_snapshot(tmp_path):
-    from raft.config import Config
-
     config = Config(election_timeout_ms=300, heartbeat_interval_ms=50, snapshot_entries=20, snapshot_tail_entries=2)
     for life in range(3):
         with LocalCluster(3, directory=tmp_path, config=config) as cluster:
@@ -50,6 +50,27 @@ def test_a_long_history_is_found_again_from_a_snapshot(tmp_path):
             for number in range(100):
                 cluster.put(str(number), str(number) * 50)
     assert list((tmp_path / "n1").glob("*.snap"))
+
+
+@pytest.mark.contract("D1")
+@pytest.mark.parametrize("gone", [False, True])
+def test_where_every_snapshot_is_lost_the_whole_log_takes_their_place(gone, tmp_path):
+    config = Config(election_timeout_ms=300, heartbeat_interval_ms=50, snapshot_entries=20, snapshot_tail_entries=2)
+    with LocalCluster(1, directory=tmp_path, config=config) as cluster:
+        for number in range(70):
+            cluster.put(str(number), str(number))
+    lost = list((tmp_path / "n1").glob("*.snap"))
+    assert len(lost) == 2
+    for file in lost:
+        if gone:
+            file.unlink()
+        else:
+            file.write_bytes(file.read_bytes()[:-1] + b"?")
+    for _ in range(2):
+        with LocalCluster(1, directory=tmp_path, config=config) as cluster:
+            assert [cluster.get(str(number)) for number in range(70)] == [b"%d" % number for number in range(70)]
+            for number in range(30):
+                cluster.put("more", str(number))
 
 
 @pytest.mark.contract("M6")
@@ -203,7 +224,7 @@ def test_a_node_that_has_lost_what_it_has_synced_must_be_replaced(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "sometimes", "interval", "interval()", "interval(0)", "interval(60001)", "interval(1"]
+    "text", ["", "sometimes", "interval", "interval()", "interval(0)", "interval(60001)", "interval(1", None, 100]
 )
 def test_what_is_no_policy_is_named(text, tmp_path):
     with pytest.raises(InvalidPolicy, match="use always, never, or interval"):
@@ -224,3 +245,8 @@ def test_a_command_that_is_as_large_as_is_allowed_finds_room(tmp_path):
     config = LOCAL_CONFIG.replaced(max_entry_bytes=33 << 20)
     with LocalCluster(1, machine=Measuring, directory=tmp_path, config=config) as cluster:
         assert cluster.propose(bytes(32 << 20), T) == 32 << 20
+
+
+def test_what_is_no_path_is_named():
+    with pytest.raises(InvalidConfig, match="directory is 5; it must be a path or None"):
+        LocalCluster(1, directory=5)

@@ -212,6 +212,20 @@ def test_nothing_is_overwritten(made, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken"]
 
 
+def test_what_is_no_ordinary_file_is_never_replaced(made, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    for place in (pipe, tmp_path / "link"):
+        for command in (
+            ("backup", made / "data" / "n1", place, *STORE),
+            ("snapshot", "export", made / "data" / "n1", place),
+        ):
+            refused(run(*command, "--force"), 2, f"{place} is no ordinary file, and is never replaced")
+    assert pipe.is_fifo()
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_what_is_not_there_or_no_backup_is_named(made, tmp_path):
     nothing, text = tmp_path / "nothing", tmp_path / "text"
     text.write_text("this is no backup, but a text that is long enough for one")
