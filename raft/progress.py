@@ -42,7 +42,8 @@ class Progress:
         heard_ms: when that round was *sent*; at first the moment of election.
         promised_until_ms: by the leader's clock, how long at least it elects nobody else (contract L2).
         no_room: whether the last thing it said of entries is that its disk has no room for them (contract D2).
-        advanced_ms: when match_index last rose, or a chunk arrived, or the follower last had all there was.
+        advanced_ms: when match_index last rose, or more of the snapshot was there than ever before, or the follower
+            last had all there was.
         snapshot: the snapshot on its way, or None.
         snapshot_offset: how many bytes of it have arrived.
     """
@@ -51,6 +52,7 @@ class Progress:
         "_flights",
         "_flying_bytes",
         "_latency_ms",
+        "_most_bytes",
         "_probe_is_repeat",
         "_probe_repeats",
         "_probe_sent_ms",
@@ -87,6 +89,7 @@ class Progress:
         self.advanced_ms = now
         self.snapshot: "Snapshot | None" = None
         self.snapshot_offset = 0
+        self._most_bytes = 0  # of that snapshot: how many had arrived at any time
         self._probe_sent_ms: "int | None" = None  # when the one outstanding probe, or chunk, was last sent
         self._probe_is_repeat = False  # whether it was sent before: what its answer took tells nothing
         self._probe_repeats = 0  # how often one was sent again since an answer could be measured
@@ -140,7 +143,7 @@ class Progress:
         """Send a snapshot instead of entries, from its beginning."""
         self.state = SNAPSHOT
         self.snapshot = snapshot
-        self.snapshot_offset = 0
+        self.snapshot_offset = self._most_bytes = 0
         self._begin_probing()
         self._flights = []
         self._flying_bytes = 0
@@ -156,7 +159,9 @@ class Progress:
         """
         if self.snapshot is None or self.snapshot.index != index or self.snapshot_offset != offset:
             return
-        if size_bytes > offset:
+        if size_bytes > self._most_bytes:
+            # What is sent again and again, because it finds no space, gets nobody further.
+            self._most_bytes = size_bytes
             self.advanced_ms = now
         self.snapshot_offset = size_bytes
         self._probe_is_answered(now)

@@ -132,7 +132,7 @@ def test_a_snapshot_that_raises_stops_the_node_and_says_so():
 @pytest.mark.parametrize("on_disk", [True, False], ids=["directory", "memory"])
 def test_a_member_that_is_killed_in_the_middle_of_a_download_goes_on_where_it_was(on_disk, tmp_path):
     events = []
-    config = Config(election_timeout_ms=500, snapshot_entries=60, snapshot_tail_entries=0, snapshot_chunk_bytes=50_000)
+    config = Config(election_timeout_ms=500, snapshot_entries=60, snapshot_tail_entries=0, snapshot_chunk_bytes=5_000)
     with LocalCluster(3, config=config, directory=tmp_path if on_disk else None, watch=events.append) as cluster:
         leader = cluster.wait_for_leader(T)
         away = others(cluster, leader)[0]

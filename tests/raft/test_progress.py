@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raft.config import Config
+from raft.membership import Configuration
 from raft.progress import PROBE, REPLICATE, Progress
+from raft.snapshot import Snapshot
 
 WINDOW = Config(window_messages=3, window_bytes=100)
 RETRY_MS = 200
@@ -279,6 +281,20 @@ def test_a_follower_is_stuck_when_it_lacks_entries_and_none_arrives():
     progress.sent(11, 1, 0, 1900)
     progress.accepted(11, 1950, 0)
     assert not progress.is_stuck(2949, 1000)
+
+
+@pytest.mark.contract("R8", "M4")
+def test_a_snapshot_that_is_sent_again_and_again_gets_nobody_further():
+    progress = Progress(1, 0)
+    progress.begin_snapshot(Snapshot(9, 1, 0, Configuration(("a",))))
+    for now in range(0, 10_000, 1_000):
+        for offset, size_bytes in ((0, 10), (10, 500), (500, 0)):  # the last piece has no space
+            progress.chunk_sent(now)
+            progress.chunk_received(9, offset, size_bytes, now)
+    assert progress.is_stuck(10_000, 9_999)
+
+    progress.chunk_received(9, 0, 501, 10_000)
+    assert not progress.is_stuck(10_000, 9_999)
 
 
 EVENTS = st.lists(
