@@ -69,6 +69,7 @@ class NodeActor(GeventActor):
         self.id = id
         self._storage = storage
         self._transport = transport
+        self._clock = clock
         self._timer = GeventTimer(self.actor_ref, clock)
         self._on_down = on_down
         self._failure: str | None = None
@@ -79,6 +80,10 @@ class NodeActor(GeventActor):
     def status(self) -> Status:
         """Return a picture of the node. It is whole at any time, since a turn does not let others run."""
         return self._node.status()
+
+    def staleness_ms(self) -> int | None:
+        """Return how long ago its state machine was last known to have all that was committed; None for never."""
+        return self._node.staleness_ms(self._clock.now_ms())
 
     def on_start(self) -> None:
         """Open the ports on this mailbox and set the first alarm."""

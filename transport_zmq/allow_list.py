@@ -82,6 +82,11 @@ class AllowList:
             grants[key] = Grant(name, roles)
         self._grants = grants
 
+    @property
+    def grants(self) -> dict[str, Grant]:
+        """What every key on the list is good for, by key, in the order of the file."""
+        return dict(self._grants)
+
     def grant(self, key: str) -> Grant | None:
         """Return what a public key is good for, None when it is good for nothing."""
         return self._grants.get(key)

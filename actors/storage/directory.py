@@ -130,6 +130,21 @@ class DirectoryStorage:
             self._saving.kill(block=False)
             self._saving = None
 
+    def settle(self) -> None:
+        """Make durable all that was handed on, whatever the policy, and let the log say so; called when closed.
+
+        Raises:
+            OSError: the disk fails.
+        """
+        self._worker.join()
+        if self.store is None or self._disk is None or self._has_failed:
+            return
+        operations, position = self.store.sync()
+        perform(self._disk, operations)
+        self.store.synced(position)
+        if not self.store.is_marked:
+            perform(self._disk, self.store.mark()[0])
+
     def release(self) -> None:
         """Let others have the directory; it can be loaded again."""
         self.close()

@@ -1,0 +1,144 @@
+"""The life of a daemon: it starts or says in one line why not, serves, and ends in good order when it is asked to."""
+
+from __future__ import annotations
+
+import gevent
+from gevent.event import Event
+from loguru import logger
+
+from actors.client import Deadline
+from actors.handing_over import hand_over
+from actors.runtime import describe
+from actors.storage.real_disk import DirectoryInUse
+from raft.errors import RaftError
+from storage.errors import StorageError
+
+from ..errors import CannotListen, InsecureBind, TransportError
+from . import signals, systemd
+from .errors import CANNOT_LISTEN, FAILED, STOPPED, UNUSABLE_DIRECTORY, WRONG_SETTINGS, SettingsError
+from .member import Member
+from .settings import Settings
+
+LOOK_S = 0.05  # how often it is looked whether the member can serve, until it can
+
+_INSECURE = (
+    "{} can be reached from other machines and there are no keys, so anybody could pose as a member; give every member "
+    "keys (quorate keys --help), listen on 127.0.0.1, or say --insecure-bind if you trust every machine in the network"
+)
+
+
+class CannotStart(Exception):
+    """A daemon does not start.
+
+    Attributes:
+        code: the exit code.
+    """
+
+    def __init__(self, problem: str, code: int) -> None:
+        super().__init__(problem)
+        self.code = code
+
+
+class Service:
+    """Runs one member until it fails or is asked to end.
+
+    Args:
+        settings: of the daemon.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._over = Event()  # the member is to end, or has gone down
+        self._failure: BaseException | None = None
+        self._signal = ""
+        self._member: Member | None = None
+
+    def run(self) -> int:
+        """Start, serve, end; return the exit code.
+
+        Raises:
+            CannotStart: it does not start; nothing is left open.
+        """
+        member = self._member = self._started()
+        signals.listen(self._ask_to_end, member.reload_keys)
+        watcher = gevent.spawn(self._tell_when_ready, member)
+        self._over.wait()
+        watcher.kill()
+        if self._failure is None:
+            self._end(member)
+        return self._closed(member)
+
+    # Beginning
+
+    def _started(self) -> Member:
+        directory = self._settings.data_dir
+        member = None
+        try:
+            member = Member(self._settings, self._went_down)
+            member.listen()
+            member.start()
+        except BaseException as error:
+            if member is not None:
+                member.release()
+            if isinstance(error, SettingsError):
+                raise CannotStart(str(error), WRONG_SETTINGS) from error
+            if isinstance(error, InsecureBind):
+                raise CannotStart(_INSECURE.format(error.address), WRONG_SETTINGS) from error
+            if isinstance(error, TransportError):
+                code = CANNOT_LISTEN if isinstance(error, CannotListen) else WRONG_SETTINGS
+                raise CannotStart(str(error), code) from error
+            if isinstance(error, DirectoryInUse):
+                raise CannotStart(str(error), UNUSABLE_DIRECTORY) from error
+            if isinstance(error, (StorageError, RaftError)):
+                raise CannotStart(f"{directory}: {error}", UNUSABLE_DIRECTORY) from error
+            if isinstance(error, OSError):
+                why = f"{error.filename or directory}: {error.strerror or error}; name another --data-dir, or mend it"
+                raise CannotStart(why, UNUSABLE_DIRECTORY) from error
+            raise
+        return member
+
+    def _tell_when_ready(self, member: Member) -> None:
+        """Tell systemd, and the log, once the member can serve; one that joins is ready when it can be added."""
+        while (why_not := member.state.why_not_ready()) and not member.state.waits_to_be_added:
+            systemd.notify(f"STATUS=not ready: {why_not}")
+            gevent.sleep(LOOK_S)
+        said = why_not or "serving"
+        systemd.notify(f"READY=1\nSTATUS={said}")
+        logger.info("ready: {}", said)
+
+    # The end
+
+    def _went_down(self, error: BaseException | None) -> None:
+        self._failure = error
+        self._over.set()
+
+    def _ask_to_end(self, name: str) -> None:
+        self._signal = name
+        self._over.set()
+
+    def _end(self, member: Member) -> None:
+        """Hand leadership over, answer what is under way, and take the node down."""
+        deadline = Deadline(self._settings.stop_timeout_ms / 1000)
+        logger.info(
+            "{}: ending in good order, within {:g} s; a second one ends it at once", self._signal, deadline.timeout_s
+        )
+        member.state.ending = "it is about to end"
+        systemd.notify("STOPPING=1\nSTATUS=ending in good order")
+        hand_over(member.supervisor, deadline)
+        if not member.clients.drain(deadline.left_s):
+            logger.warning("some clients were not answered within {:g} s", deadline.timeout_s)
+        if member.supervisor.running:
+            member.supervisor.stop()
+
+    def _closed(self, member: Member) -> int:
+        try:
+            member.release()
+        except OSError as error:
+            self._failure = self._failure or error
+        signals.ignore()
+        if self._failure is None:
+            logger.info("ended")
+            return STOPPED
+        logger.error("the node has failed and the daemon ends: {}", describe(self._failure))
+        systemd.notify("STATUS=failed")
+        return UNUSABLE_DIRECTORY if isinstance(self._failure, StorageError) else FAILED
