@@ -80,6 +80,16 @@ class NodeActor(GeventActor):
         """Return a picture of the node. It is whole at any time, since a turn does not let others run."""
         return self._node.status()
 
+    @property
+    def cluster(self) -> int:
+        """The id of the cluster once it is known to be committed, else 0 (contract M9)."""
+        return self._node.identity.cluster
+
+    @property
+    def incarnation(self) -> int:
+        """The incarnation of this member's storage, 0 for none (contract M6)."""
+        return self._node.identity.incarnation
+
     def on_start(self) -> None:
         """Open the ports on this mailbox and set the first alarm."""
         self._storage.open(self.actor_ref)
