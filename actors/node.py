@@ -85,6 +85,16 @@ class NodeActor(GeventActor):
         """Return how long ago its state machine was last known to have all that was committed; None for never."""
         return self._node.staleness_ms(self._clock.now_ms())
 
+    @property
+    def cluster(self) -> int:
+        """The id of the cluster once it is known to be committed, else 0 (contract M9)."""
+        return self._node.identity.cluster
+
+    @property
+    def incarnation(self) -> int:
+        """The incarnation of this member's storage, 0 for none (contract M6)."""
+        return self._node.identity.incarnation
+
     def on_start(self) -> None:
         """Open the ports on this mailbox and set the first alarm."""
         self._storage.open(self.actor_ref)

@@ -90,8 +90,9 @@ def codec(repeats: int) -> dict[str, float]:
     batch = [append()]
 
     def pack(messages: list[Message], *receivers: str) -> list[bytes]:
-        framer.begin()
-        return [frame for receiver in receivers for frame in framer.frames(receiver, messages)]
+        frames = [frame for receiver in receivers for frame in framer.frames(receiver, messages)]
+        framer.forget()
+        return frames
 
     def unpack(frame: bytes) -> list[Message]:
         header, body = split(frame)

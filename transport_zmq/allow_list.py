@@ -37,6 +37,10 @@ class Grant(NamedTuple):
     name: str
     roles: frozenset[str]
 
+    def may_act_as(self, role: str) -> bool:
+        """Whether it is good for a role; an admin may do all that a client may."""
+        return role in self.roles or (role == CLIENT and ADMIN in self.roles)
+
 
 class AllowList:
     """The keys that are taken. It shows public keys only, for there are no others in it.

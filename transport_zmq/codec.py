@@ -93,20 +93,20 @@ _ENTRY_FIELDS = attrgetter("index", "term", "kind", "data", "stamp_ms")
 
 
 class MessagePacker:
-    """Makes bytes of the messages of one turn. Use one for each turn: it remembers the entries by who they are."""
+    """Makes bytes of the messages of one turn. It remembers the entries by who they are, until it is told to forget."""
 
     def __init__(self) -> None:
         self._pack = msgpack.Packer(autoreset=True).pack
         self._entries: dict[int, bytes] = {}
 
-    def begin(self) -> None:
-        """Forget the entries of the turn before."""
+    def forget(self) -> None:
+        """Forget the entries; the turn is over, and they may not live any longer."""
         self._entries.clear()
 
     def pack(self, message: Message) -> list[bytes]:
         """Return the message as pieces of a body, one for itself and one for each of its entries.
 
-        The message must live until the next `begin`.
+        The message must live until the next `forget`.
         """
         kind = type(message)
         if kind is Append:
@@ -230,12 +230,10 @@ def _count(value: object, room: int) -> int:
 
 
 def _entries(items: Iterator[Any], count: int) -> tuple[Entry, ...]:
-    entries = tuple(
+    """Return the next entries; if there are fewer, the end is missing too."""
+    return tuple(
         [Entry(index, term, kind, data, stamp_ms) for index, term, kind, data, stamp_ms in islice(items, count)]
     )
-    if len(entries) < count:
-        raise Refusal(TRUNCATED, f"{len(entries)} of {count} entries")
-    return entries
 
 
 def _snapshot(index: Any, term: Any, stamp_ms: Any, configuration: object) -> Snapshot:

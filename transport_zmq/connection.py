@@ -24,7 +24,7 @@ RECONNECT_MS = 100
 MAX_RECONNECT_MS = 2000  # the pause between attempts doubles up to this
 HEARTBEAT_MS = 1000
 ANSWER_BYTES = 4096  # room for a handshake and heartbeats; nothing else comes back
-SILENCE_MS = 5000  # a connection on which nothing comes back for so long is dead
+SILENCE_MS = 5000  # a connection on which no heartbeat is answered for so long is dead, however much waits on it
 
 
 class Route(NamedTuple):
@@ -83,7 +83,6 @@ class Connection:
             (zmq.HANDSHAKE_IVL, SILENCE_MS),
             (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
             (zmq.HEARTBEAT_TIMEOUT, SILENCE_MS),
-            (zmq.TCP_MAXRT, SILENCE_MS),  # a peer that reads nothing stops the heartbeats too; the kernel notices
         ):
             socket.set(option, value)
         if network.security is not None:

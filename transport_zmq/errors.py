@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from raft.errors import Overloaded, ProposalRefused, RaftError
+
 
 class TransportError(Exception):
     """The base of all of them."""
@@ -74,3 +76,71 @@ class InvalidAllowList(KeyFileError):
         super().__init__(
             path, f"line {line}: {why}; a line is: name roles key, for instance: n1 peer,admin <40 letters>"
         )
+
+
+# What clients meet. These are of the families of `raft.errors`, so that callers can treat them alike.
+
+
+class Unauthorized(ProposalRefused):
+    """The key of a client is not good for what it asked; nothing was done.
+
+    Attributes:
+        name: whose key it is.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the key of {name} has not the role admin, which this needs; use a key that has it, or add the role to "
+            "its line on the allow-list of every node"
+        )
+        self.name = name
+
+
+class PortOverloaded(Overloaded):
+    """Too much is under way at the client port of one node; nothing was done.
+
+    Attributes:
+        pending: how many requests, or bytes of requests, are under way.
+        limit: how many may be.
+    """
+
+    def __init__(self, what: str, pending: int, limit: int) -> None:
+        ProposalRefused.__init__(
+            self, f"{pending} {what} are under way at this node, and the limit is {limit}; back off and try again"
+        )
+        self.pending = self.pending_bytes = pending
+        self.limit = self.limit_bytes = limit
+
+
+class AnotherCluster(ProposalRefused):
+    """The node belongs to another cluster than the one that the client has spoken to; nothing was done."""
+
+    def __init__(self) -> None:
+        super().__init__("this node belongs to another cluster; check the endpoints, then make a new client")
+
+
+class NotAnswerable(RaftError):
+    """The state machine has raised for a query, or what it answered has no encoding; nothing has changed."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the query cannot be answered: {problem}")
+
+
+class NotConnected(ProposalRefused):
+    """A node cannot be reached at the moment, so it was asked nothing.
+
+    Attributes:
+        endpoint: where it should be.
+    """
+
+    def __init__(self, endpoint: str, why: str) -> None:
+        super().__init__(f"{endpoint} cannot be reached: {why}")
+        self.endpoint = endpoint
+        self.why = why
+
+
+class ClientClosed(RaftError):
+    """The client has been closed."""
+
+    def __init__(self) -> None:
+        super().__init__("the client is closed; make a new one")

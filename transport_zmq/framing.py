@@ -27,14 +27,14 @@ class Framer:
         self._packer = MessagePacker()
         self._headers: dict[tuple[str, int, int], bytes] = {}
 
-    def begin(self) -> None:
-        """Begin another turn. An entry that goes to several peers in one turn is packed once."""
-        self._packer.begin()
+    def forget(self) -> None:
+        """End the turn: an entry that went to several peers in it was packed once."""
+        self._packer.forget()
 
     def frames(self, receiver: str, messages: list[Message]) -> Iterator[bytes]:
         """Yield the frames that bring these messages to a receiver, in their order.
 
-        The messages must live until the next `begin`.
+        The messages must live until the next `forget`.
         """
         pieces: list[bytes] = []
         size = items = 0

@@ -107,13 +107,15 @@ class PeerTransport:
         for receiver, message in messages:
             for_each.setdefault(receiver, []).append(message)
             self._cluster = message.cluster or self._cluster
-        self._framer.begin()
-        for receiver, to_send in for_each.items():
-            peer = self._peers.get(receiver)
-            if peer is None:
-                self._network.statistics.dropped[NO_PEER] += 1
-            else:
-                peer.send(self._framer, to_send)
+        try:
+            for receiver, to_send in for_each.items():
+                peer = self._peers.get(receiver)
+                if peer is None:
+                    self._network.statistics.dropped[NO_PEER] += 1
+                else:
+                    peer.send(self._framer, to_send)
+        finally:
+            self._framer.forget()
 
     def keys_changed(self) -> None:
         """Give up connections to peers whose keys are not on the allow-list any more; called after its `reload`."""

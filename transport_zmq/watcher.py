@@ -60,6 +60,11 @@ class Watcher:
             self._next.stop()
             self._next = None
 
+    def look_again(self) -> None:
+        """Take note that the socket was used by somebody else than `on_ready`, which may have used up a signal."""
+        if self._io is not None:
+            self._look_soon()
+
     def _look_soon(self) -> None:
         if self._next is None:
             self._next = self._loop.run_callback(self._look_now)

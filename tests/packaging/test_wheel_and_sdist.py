@@ -87,7 +87,7 @@ def contents(artifacts):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_package_is_in_and_says_that_it_is_typed(contents, packages, kind):
-    assert packages >= {"raft", "actors", "transport_sim"}
+    assert packages >= {"raft", "storage", "actors", "transport_sim", "transport_zmq"}
     assert {file.parts[0] for file in contents[kind] if file.name == "py.typed"} == packages
     assert PurePosixPath("quorate.py") in contents[kind]
 

@@ -82,7 +82,7 @@ def test_an_entry_for_several_peers_is_packed_once():
     assert [id(piece) for piece in second[1:]] == [id(piece) for piece in first[2:]]
     witness = packer.pack(Append("n1", 3, 0, 0, 0, tuple([entry.without_payload() for entry in entries])))
     assert witness[1:] != first[1:], "a witness gets other bytes for entries of the same index and term"
-    packer.begin()
+    packer.forget()
     assert packer.pack(Append("n1", 3, 0, 0, 0, entries))[1] is not first[1]
 
 

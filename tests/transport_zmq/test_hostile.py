@@ -127,6 +127,28 @@ def test_hundreds_of_half_open_connections_and_garbage(request, kind, closing):
     )
 
 
+def test_a_member_that_takes_its_messages_and_never_reads_them_holds_up_nobody(tmp_path, closing):
+    nodes = [closing(Node(id, tmp_path)) for id in IDS]
+    deaf = closing(Stranger("127.0.0.1:1", kind=zmq.PULL)).socket
+    deaf.set(zmq.RCVHWM, 1)
+    addresses = {node.id: node.transport.address for node in nodes}
+    addresses["n4"] = f"127.0.0.1:{deaf.bind_to_random_port('tcp://127.0.0.1')}"
+    for node in nodes:
+        node.start(Configuration((*IDS, "n4"), addresses=addresses))
+    put(nodes, b"k", b"1")
+    leader = leader_of(nodes)
+    before = resident_bytes()
+
+    started = time.monotonic()
+    for number in range(60):
+        put(nodes, b"k", b"%d" % number + bytes(500_000))
+
+    assert time.monotonic() - started < 20
+    assert leader.statistics.bytes_sent > 2 * 60 * 500_000
+    assert resident_bytes() - before < 200 * MEBIBYTE, "60 MB of log in three nodes, and what is sent"
+    wait_until(lambda: have(nodes, b"k", b"59" + bytes(500_000)))
+
+
 def bad_frames(chance, cluster, receiver):
     """Frames that are refused."""
     good = Header(PEER, cluster, 0, "n2" if receiver != "n2" else "n3", receiver)

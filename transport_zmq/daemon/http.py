@@ -142,4 +142,3 @@ class _Bounded:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
-
