@@ -21,8 +21,15 @@ class NotOnList(KeyFileError):
         super().__init__(path, f"neither a name nor a key on it is {who!r}; on it are {known}")
 
 
+class KeyOfAnother(KeyFileError):
+    """The key is on the list under another name."""
+
+    def __init__(self, path: object, owner: str, name: str) -> None:
+        super().__init__(path, f"this key is {owner}'s; revoke it first if it is to be {name}'s")
+
+
 def allow(path: Path, name: str, roles: Iterable[str], key: str) -> None:
-    """Put a key on a list, which is made if there is none; one that is on it gets this name and these roles.
+    """Put a key on a list, which is made if there is none; one that is on it under this name gets these roles.
 
     Args:
         path: the file.
@@ -31,6 +38,7 @@ def allow(path: Path, name: str, roles: Iterable[str], key: str) -> None:
         key: the public key.
 
     Raises:
+        KeyOfAnother: it is on the list under another name.
         KeyFileError: the file cannot be read or written.
         InvalidAllowList: the list would not be one: it says why, and nothing was changed.
     """
@@ -38,6 +46,9 @@ def allow(path: Path, name: str, roles: Iterable[str], key: str) -> None:
     line = f"{name} {','.join(roles)} {key}"
     places = [number for number, old in enumerate(lines) if _key(old) == key]
     if places:
+        owner = _name(lines[places[0]])
+        if owner != name:
+            raise KeyOfAnother(path, owner, name)
         lines[places[0]] = line
     else:
         lines.append(line)

@@ -53,6 +53,8 @@ def generate(file: Path, as_json: bool) -> None:
     FILE must not be there yet: a key is never overwritten. Exit code 0, or 2 when FILE cannot be written.
     """
     pair = KeyPair.generate()
+    if file.exists():
+        refuse(f"{file} is there already, and a key is never overwritten; name another file")
     with _told():
         pair.save(file)
     if as_json:
@@ -108,8 +110,8 @@ def show(file: Path, as_json: bool) -> None:
 def allow(allowed: Path, name: str, roles: tuple[str, ...], key: str | None, key_file: Path | None) -> None:
     """Put a public key on LIST under NAME; LIST is made if there is none.
 
-    A name may have several keys, which is how a key is replaced. A key that is on LIST already gets this name and these
-    roles. LIST is replaced as a whole: who reads it finds the old one or the new one.
+    A name may have several keys, which is how a key is replaced. A key that is on LIST already, under the same name,
+    gets these roles. LIST is replaced as a whole: who reads it finds the old one or the new one.
 
     Exit code 0, or 2 when LIST or the key cannot be used; nothing was changed then.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from http.client import HTTPException
 from typing import Any, cast
 
 import gevent
@@ -29,12 +30,17 @@ class HttpServer:
 
     Args:
         address: where; port 0 for any that is free.
-        state: what it tells.
+        state: whether the member lives, and can serve.
+        status: returns all that can be told of it, as values that JSON has.
+
+    Attributes:
+        address: where it listens, with the port that was chosen.
     """
 
-    def __init__(self, address: Address, state: State) -> None:
+    def __init__(self, address: Address, state: State, status: Callable[[], dict[str, Any]]) -> None:
         self.address = address
         self._state = state
+        self._tell = status
         self._server: Any = None
         self._pages: dict[str, Callable[[], Answer]] = {
             "/livez": self._livez,
@@ -61,7 +67,7 @@ class HttpServer:
         except OSError as error:
             raise CannotListen(str(self.address), error.strerror or str(error)) from error
         self._server = server
-        self.address = self.address._replace(port=server.server_port)
+        self.address = self.address._replace(port=int(server.server_port or 0))
 
     def close(self) -> None:
         """Close the port and all connections; may be called when it is not open."""
@@ -96,7 +102,7 @@ class HttpServer:
         return "200 OK", _TEXT, "ready\n"
 
     def _status(self) -> Answer:
-        return "200 OK", "application/json", json.dumps(self._state.status()) + "\n"
+        return "200 OK", "application/json", json.dumps(self._tell()) + "\n"
 
 
 class _Handler(WSGIHandler):
@@ -112,7 +118,10 @@ class _Handler(WSGIHandler):
             super().handle()
 
     def read_request(self, raw_requestline: str) -> Any:
-        read = super().read_request(raw_requestline)
+        try:
+            read = super().read_request(raw_requestline)
+        except HTTPException as error:
+            raise ValueError(str(error)) from None  # as the server knows what is wrong with a request
         self._bounded.begin()
         return read
 

@@ -20,7 +20,8 @@ from raft.membership import Configuration
 from storage.errors import NoDataDirectory
 from storage.identity import Identity, read_identity
 
-from ..allow_list import AllowList
+from ..address import Address
+from ..allow_list import PEER, AllowList
 from ..client_port import ClientPort
 from ..errors import KeyFileError
 from ..keys import KeyPair
@@ -73,14 +74,14 @@ class Member:
             str(settings.client_listen),
             ClientLimits.of(settings.config),
             LIMITS,
-            settings.client_peers,
+            _client_addresses(settings),
         )
         first = self._configuration
         self._storage = DirectoryStorage(settings.data_dir, settings.name, policy=settings.sync, first=first)
         self.supervisor = Supervisor(settings.name, self._spawn, lambda id: None)
         self.state = State(settings, self._network.statistics, self._transport)
         self.clients.facts = self.state.facts
-        self._http = None if settings.http is None else HttpServer(settings.http, self.state)
+        self._http = None if settings.http is None else HttpServer(settings.http, self.state, self.clients.status)
 
     def listen(self) -> None:
         """Open all ports.
@@ -173,7 +174,15 @@ class _Observers:
 def _security(settings: Settings) -> Security | None:
     if settings.key_file is None or settings.allow_list is None:
         return None
-    return Security(KeyPair.load(settings.key_file), AllowList(settings.allow_list))
+    keys, allow_list = KeyPair.load(settings.key_file), AllowList(settings.allow_list)
+    if keys.public not in allow_list.keys_of(settings.name, PEER):
+        logger.warning(
+            "{} does not allow {} as a peer with the key of {}, so the other members will not listen to this one",
+            settings.allow_list,
+            settings.name,
+            settings.key_file,
+        )
+    return Security(keys, allow_list)
 
 
 def _beginning(settings: Settings) -> Configuration | None:
@@ -209,6 +218,14 @@ def _identity(directory: Path) -> Identity | None:
 def _own_address(settings: Settings, configuration: Configuration | None) -> str:
     """Return where others reach this member: one that is asked to join by a leader must be told where that is."""
     told = settings.peers if configuration is None else configuration.addresses
-    listen = settings.listen
-    usable = listen.host not in ("0.0.0.0", "::")
-    return str(told.get(settings.name) or (listen if usable else ""))
+    return str(told.get(settings.name) or _reachable(settings.listen))
+
+
+def _client_addresses(settings: Settings) -> dict[str, str]:
+    """Return where clients reach the members, as far as known."""
+    return {settings.name: _reachable(settings.client_listen)} | settings.client_peers
+
+
+def _reachable(address: Address) -> str:
+    """Return an address to listen on as one to connect to; empty when it is none."""
+    return "" if address.host in ("0.0.0.0", "::") or address.port == 0 else str(address)

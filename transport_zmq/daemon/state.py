@@ -1,4 +1,4 @@
-"""What can be told of a daemon: whether it lives, whether it can serve, and all the numbers."""
+"""What can be told of a daemon: whether it lives, whether it can serve, and numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from actors.node import NodeActor
 from actors.supervisor import Supervisor
 
 from ..peers import PeerTransport
-from ..report import report
 from ..statistics import Statistics
 from .settings import Settings
 
@@ -100,8 +99,3 @@ class State:
                 "refused": dict(statistics.refused),
             },
         }
-
-    def status(self) -> dict[str, Any]:
-        """Return the status of the node, and the facts."""
-        told = {"id": self._settings.name} if self._actor is None else report(self._actor.status())
-        return told | self.facts()
