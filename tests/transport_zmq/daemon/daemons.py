@@ -11,6 +11,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import gevent
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 T = 60.0
 CALM = {name: text for name, text in os.environ.items() if not name.startswith("QUORATE_")}
@@ -83,9 +85,14 @@ class Daemon:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def wait(self, timeout=T):
-        """The exit code."""
-        return self.process.wait(timeout)
+    @property
+    def runs(self):
+        return self.process is not None and self.process.poll() is None
+
+    def wait(self):
+        """The exit code; greenlets run meanwhile."""
+        until(lambda: not self.runs, f"has {self.id} ended")
+        return self.process.returncode
 
     def kill(self):
         self.process.kill()
@@ -100,7 +107,7 @@ class Daemon:
         return self.log.read_text(encoding="utf-8")
 
     def close(self):
-        if self.process is not None and self.process.poll() is None:
+        if self.runs:
             self.kill()
 
 
@@ -116,12 +123,12 @@ def until(condition, what="", timeout=T):
     deadline = time.monotonic() + timeout
     while not (result := condition()):
         assert time.monotonic() < deadline, f"not within {timeout} s {what}"
-        time.sleep(0.02)
+        gevent.sleep(0.02)
     return result
 
 
 def leader_of(daemons):
     """Who leads, as far as those who run say."""
-    statuses = [(daemon.status, daemon) for daemon in daemons if daemon.process.poll() is None]
+    statuses = [(daemon.status, daemon) for daemon in daemons if daemon.runs]
     leaders = [(status["term"], daemon.id, daemon) for status, daemon in statuses if status.get("role") == "leader"]
     return max(leaders)[2] if leaders else None
