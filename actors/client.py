@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 from pykka import Future, Timeout
@@ -30,7 +30,6 @@ from raft.errors import (
 
 from .arguments import checked_timeout
 from .errors import NodeStopped, Unavailable
-from .leadership import Leadership
 
 BACK_OFF_S = 0.01  # first pause after a refusal that time alone will mend, doubled each time
 MAX_BACK_OFF_S = 0.5  # where the load may be to blame
@@ -82,6 +81,20 @@ class Pause:
         now_s = self._next_s
         self._next_s = min(2 * now_s, self._longest_s)
         return min(now_s, self._deadline.left_s)
+
+
+class Leadership(Protocol):
+    """Who leads, as far as is known here."""
+
+    @property
+    def version(self) -> int:
+        """Counts up whenever it is worth asking again."""
+
+    def leader(self) -> str | None:
+        """Return who leads, or None."""
+
+    def wait(self, seen: int, timeout: float) -> bool:
+        """Wait until the version is another one than `seen`, `timeout` seconds at most; return whether it is."""
 
 
 class Client:
@@ -215,6 +228,8 @@ class Client:
             member: answer.state if isinstance(answer, NodeStopped) else str(answer)
             for member, answer in answers.items()
         }
-        if all(isinstance(answers.get(member), NodeStopped) for member in self._members()):
-            return Unavailable(what, deadline.timeout_s, attempts, "restart a majority of them")
+        members = self._members()
+        stopped = [answer for member in members if isinstance(answer := answers.get(member), NodeStopped)]
+        if len(stopped) == len(members):
+            return Unavailable(what, deadline.timeout_s, attempts, stopped[0].advice)
         return Unavailable(what, deadline.timeout_s, attempts)

@@ -86,6 +86,11 @@ class NodeActor(GeventActor):
         return self._node.staleness_ms(self._clock.now_ms())
 
     @property
+    def leader(self) -> str | None:
+        """Who leads in this node's term, as far as it knows."""
+        return self._node.role.leader
+
+    @property
     def cluster(self) -> int:
         """The id of the cluster once it is known to be committed, else 0 (contract M9)."""
         return self._node.identity.cluster

@@ -46,14 +46,14 @@ class AllowList:
     """The keys that are taken. It shows public keys only, for there are no others in it.
 
     Args:
-        path: the file, which is read at once.
+        path: the file, which is read at once. None for a list that allows nobody: to a client nobody connects.
 
     Raises:
         KeyFileError: it cannot be read.
         InvalidAllowList: it holds something else.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.path = path
         self._grants: dict[str, Grant] = {}
         self.reload()
@@ -65,6 +65,8 @@ class AllowList:
             KeyFileError: it cannot be read.
             InvalidAllowList: it holds something else.
         """
+        if self.path is None:
+            return
         try:
             text = self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

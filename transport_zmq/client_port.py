@@ -390,13 +390,14 @@ class ClientPort:
 
     def _hello(self) -> dict[str, Any]:
         security = self._network.security
+        actor = self._actor
         return {
             "member": self._member,
-            "machine": type(self._machine).__name__,
+            "leader": None if actor is None or self._draining else actor.leader,
+            "machine": None if self._machine is None else type(self._machine).__name__,
             "window": self._session_limits.window,
             "timeout_ms": self._session_limits.timeout_ms,
             "frame_bytes": self._limits.frame_bytes,
-            "requests": self._limits.requests,
             "addresses": dict(self._addresses),
             "keys": {} if security is None else {
                 member: security.allow_list.keys_of(member, PEER) for member in self._addresses

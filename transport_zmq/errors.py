@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actors.errors import NodeStopped
 from raft.errors import Overloaded, ProposalRefused, RaftError
 
 
@@ -126,17 +127,35 @@ class NotAnswerable(RaftError):
         super().__init__(f"the query cannot be answered: {problem}")
 
 
-class NotConnected(ProposalRefused):
-    """A node cannot be reached at the moment, so it was asked nothing.
+class NotConnected(NodeStopped):
+    """A node cannot be asked at the moment, so it was asked nothing.
 
     Attributes:
-        endpoint: where it should be.
+        node: its id, or its endpoint while that is not known.
+        state: that it cannot be reached, and why.
     """
 
-    def __init__(self, endpoint: str, why: str) -> None:
-        super().__init__(f"{endpoint} cannot be reached: {why}")
-        self.endpoint = endpoint
-        self.why = why
+    advice = "see that they run, and that endpoints and keys are right"
+
+    def __init__(self, node: str, why: str) -> None:
+        super().__init__(node)
+        self.state = f"not reached: {why}"
+        self.args = (f"{node} is {self.state}; {self.advice}",)
+
+
+class WrongMachine(RaftError):
+    """The cluster replicates another state machine than the client was made for; nothing was done.
+
+    Attributes:
+        machine: name of the class of the cluster's.
+    """
+
+    def __init__(self, machine: str, wanted: str) -> None:
+        super().__init__(
+            f"the cluster replicates {machine}, and this client was made for {wanted}; say Client(..., machine=...) "
+            "with the class that the nodes were given"
+        )
+        self.machine = machine
 
 
 class ClientClosed(RaftError):

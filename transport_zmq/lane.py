@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
-from .address import Address
-from .allow_list import PEER
+from .address import Address, Resolve
 from .connection import Connection, Route
-from .limits import Limits
-from .network import Network
 
 FIRST_PATIENCE_S = 1.0  # for so long a route is tried before the next one is, doubled each time
 MAX_PATIENCE_S = 8.0
@@ -24,15 +22,21 @@ class Lane:
     When there are several routes, of several addresses or keys, each is tried in turn.
 
     Args:
-        name: the peer.
-        network: of this node.
-        limits: of this node.
+        resolve: looks names up.
+        server_keys: returns the keys that the peer may have now, only None without CURVE.
+        connect: opens a connection over a route, which calls what it is given when it was connected, or is not any
+            more.
     """
 
-    def __init__(self, name: str, network: Network, limits: Limits) -> None:
-        self._name = name
-        self._network = network
-        self._limits = limits
+    def __init__(
+        self,
+        resolve: Resolve,
+        server_keys: Callable[[], list[str | None]],
+        connect: Callable[[Route, Callable[[], None]], Connection],
+    ) -> None:
+        self._resolve = resolve
+        self._server_keys = server_keys
+        self._connect = connect
         self._addresses: list[Address] = []
         self._changed = Event()
         self._connection: Connection | None = None
@@ -84,15 +88,11 @@ class Lane:
     def _is_wanted(self, route: Route) -> bool:
         return route.address in self._addresses and route.server_key in self._server_keys()
 
-    def _server_keys(self) -> list[str | None]:
-        security = self._network.security
-        return [None] if security is None else [*security.allow_list.keys_of(self._name, PEER)]
-
     def _routes(self) -> list[Route]:
         endpoints = [
             (address, Address(host, address.port).endpoint)
             for address in self._addresses
-            for host in ([address.host] if address.is_literal else self._network.resolve(address.host))
+            for host in ([address.host] if address.is_literal else self._resolve(address.host))
         ]
         return [Route(*endpoint, key) for endpoint in endpoints for key in self._server_keys()]
 
@@ -105,7 +105,7 @@ class Lane:
         if self._connection is not None and self._connection.route in routes:
             route = routes[(routes.index(self._connection.route) + 1) % len(routes)]
         self._hang_up()
-        self._connection = Connection(self._network, route, self._limits.queue_bytes, self._changed.set)
+        self._connection = self._connect(route, self._changed.set)
 
     def _hang_up(self) -> None:
         if self._connection is not None:

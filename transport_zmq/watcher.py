@@ -38,6 +38,11 @@ class Watcher:
         self._io: Any = None
         self._next: Any = None  # the look that is on its way
 
+    def watch_for(self, event: int) -> None:
+        """Let it be another event from now on."""
+        self._event = event
+        self.look_again()
+
     @property
     def active(self) -> bool:
         """Whether it watches."""

@@ -1,0 +1,51 @@
+"""Real nodes with a port for clients."""
+
+from tests.transport_zmq.nodes import CONFIG, Node, configuration_of, wait_until
+from transport_zmq.client import Client
+from transport_zmq.client_port import ClientPort
+from transport_zmq.limits import ClientLimits
+from actors.session_table import SessionLimits
+
+
+class ServedNode(Node):
+    """One member with both ports.
+
+    Args:
+        addresses: by member, where clients reach it; shared by the nodes of a test, each of which adds itself.
+    """
+
+    def __init__(self, id, folder, addresses, *, limits=None, listen_to_clients="127.0.0.1:0", **settings):
+        super().__init__(id, folder, **settings)
+        limits = ClientLimits.of(CONFIG) if limits is None else limits
+        self.port = ClientPort(self.network, id, listen_to_clients, limits, SessionLimits(), addresses)
+        self.port.listen()
+        addresses[id] = self.port.address
+
+    def start(self, configuration):
+        super().start(configuration)
+        self.port.open(self.actor, self.machine)
+
+    def stop(self):
+        self.port.close()
+        super().stop()
+
+    def close(self):
+        self.stop()
+        self.port.release()
+        super().close()
+
+
+def cluster(closing, folder, *, ids=("n1", "n2", "n3"), ring=None, **settings):
+    """Nodes that run as one cluster."""
+    addresses = {}
+    nodes = [
+        closing(ServedNode(id, folder, addresses, security=ring and ring.security(id), **settings)) for id in ids
+    ]
+    everybody = configuration_of(nodes)
+    for node in nodes:
+        node.start(everybody)
+    return nodes
+
+
+def endpoints_of(nodes):
+    return [node.port.address for node in nodes]
