@@ -1,17 +1,13 @@
 """Three daemons, started by the command that users type: they serve, survive kill -9, and end in good order."""
 
-import json
 import signal
-import socket
 import time
 
 import gevent
 import pytest
 
-from tests.transport_zmq.daemon.daemons import Daemon, free_ports, leader_of, trio, until
-from transport_zmq import Client
-from transport_zmq.allow_list_file import allow, revoke
-from transport_zmq.keys import KeyPair
+from tests.transport_zmq.daemon.daemons import leader_of, trio, until
+from transport_zmq.client import Client
 
 T = 30.0
 
