@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
-PACKAGES = ("raft", "storage", "actors", "transport_sim")
+PACKAGES = ("raft", "storage", "actors", "transport_sim", "transport_zmq")
 STORAGE_COMMANDS = ("snapshot", "wal")
+CLUSTER_COMMANDS = ("cas", "delete", "get", "member", "put", "status", "transfer")
 SIM_COMMANDS = ("check", "convert", "explain", "explore", "replay", "run", "shrink", "soak")
 INTERRUPTED = 130  # the exit code of whatever ends by Ctrl-C, as shells have it
 
@@ -50,29 +51,27 @@ def _shadowed_package() -> str | None:
 
 
 class _Subcommands(click.Group):
-    """A group some of whose commands stand in a package, one module each, imported when they are needed."""
+    """A group some of whose commands stand in packages, one module each, imported when they are needed."""
 
-    def __init__(self, package: str, names: tuple[str, ...], **settings: Any) -> None:
+    def __init__(self, packages: dict[str, tuple[str, ...]], **settings: Any) -> None:
         super().__init__(**settings)
-        self._package = package
-        self._names = names
+        self._modules = {name: f"{package}.{name}" for package, names in packages.items() for name in names}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted([*super().list_commands(ctx), *self._names])
+        return sorted([*super().list_commands(ctx), *self._modules])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Return a command, or None when there is none of this name."""
-        if name not in self._names:
+        if name not in self._modules:
             return super().get_command(ctx, name)
-        command: click.Command = importlib.import_module(f"{self._package}.{name}").command
+        command: click.Command = importlib.import_module(self._modules[name]).command
         return command
 
 
 @click.group(
     cls=_Subcommands,
-    package="actors.commands",
-    names=STORAGE_COMMANDS,
+    packages={"actors.commands": STORAGE_COMMANDS, "transport_zmq.commands": CLUSTER_COMMANDS},
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(importlib.metadata.version("quorate"), prog_name="quorate")
@@ -101,7 +100,7 @@ def demo() -> None:
     sys.exit(0 if run(Console()) else 1)
 
 
-@cli.group(cls=_Subcommands, package="transport_sim.commands", names=SIM_COMMANDS)
+@cli.group(cls=_Subcommands, packages={"transport_sim.commands": SIM_COMMANDS})
 def sim() -> None:
     """Run clusters in a deterministic simulator, under faults."""
 

@@ -1,10 +1,9 @@
 """Real nodes with a port for clients."""
 
-from tests.transport_zmq.nodes import CONFIG, Node, configuration_of, wait_until
-from transport_zmq.client import Client
+from actors.session_table import SessionLimits
+from tests.transport_zmq.nodes import CONFIG, Node, configuration_of
 from transport_zmq.client_port import ClientPort
 from transport_zmq.limits import ClientLimits
-from actors.session_table import SessionLimits
 
 
 class ServedNode(Node):
@@ -38,9 +37,7 @@ class ServedNode(Node):
 def cluster(closing, folder, *, ids=("n1", "n2", "n3"), ring=None, **settings):
     """Nodes that run as one cluster."""
     addresses = {}
-    nodes = [
-        closing(ServedNode(id, folder, addresses, security=ring and ring.security(id), **settings)) for id in ids
-    ]
+    nodes = [closing(ServedNode(id, folder, addresses, security=ring and ring.security(id), **settings)) for id in ids]
     everybody = configuration_of(nodes)
     for node in nodes:
         node.start(everybody)
