@@ -83,6 +83,7 @@ class Client(KeyValueCalls, AdminCalls):
     ) -> None:
         addresses = _addresses(endpoints)
         ways = list(zip(addresses, _keys_for(addresses, keys, server_keys), strict=True))
+        self._keys = keys
         self._machine = None if machine is None else machine()
         self._network = Network(None if keys is None else Security(keys, AllowList(None)))
         self._links = Links(self._network, ways)
@@ -211,6 +212,23 @@ class Client(KeyValueCalls, AdminCalls):
                 problem = link.problem or ("no answer" if isinstance(error, Timeout) else str(error))
                 found.append(EndpointStatus(str(link.address), None, problem))
         return found
+
+    def status_of(self, endpoint: str, timeout: float = 5.0, *, server_key: str | None = None) -> EndpointStatus:
+        """Return what the node behind another endpoint says of itself: one that waits to be added, for instance.
+
+        Args:
+            endpoint: its "host:port" for clients.
+            timeout: seconds to wait at most, 0 or more.
+            server_key: its public key; None in a cluster without keys.
+
+        Raises:
+            InvalidAddress, InvalidConfig, ClientClosed: nothing was asked.
+        """
+        self._check_open()
+        with Client(
+            endpoint, machine=None, keys=self._keys, server_keys=() if server_key is None else server_key
+        ) as one:
+            return one.status(timeout)[0]
 
     # Internals
 
