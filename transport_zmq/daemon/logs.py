@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from raft.membership import Configuration
 from raft.observer import DEBUG, ESSENTIAL, INFO, TRACE, FollowerHealth, Refused, StorageFault
 
 if TYPE_CHECKING:
@@ -63,9 +64,8 @@ class EventLog:
         fields = {name: getattr(event, name) for name in getattr(kind, "FIELDS", ()) if name != "node"}
         what = _WORDS.sub(" ", kind.__name__).lower()
         told = ", ".join(f"{name} {_shown(value)}" for name, value in fields.items())
-        logger.bind(event=kind.__name__, **{name: str(value) for name, value in fields.items()}).log(
-            _severity(event), "{}: {}", what, told
-        )
+        extra = {name: value if isinstance(value, int) else _shown(value) for name, value in fields.items()}
+        logger.bind(event=kind.__name__, **extra).log(_severity(event), "{}: {}", what, told)
 
 
 def _severity(event: object) -> str:
@@ -78,6 +78,9 @@ def _severity(event: object) -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, Configuration):
+        parts = [(part, getattr(value, part)) for part in ("voters", "outgoing", "learners", "witnesses")]
+        return ", ".join(f"{part} {' '.join(ids)}" for part, ids in parts if ids)
     if isinstance(value, tuple):
         return " ".join(str(part) for part in value) or "none"
     return "none" if value is None else str(value)

@@ -79,7 +79,7 @@ class Member:
         first = self._configuration
         self._storage = DirectoryStorage(settings.data_dir, settings.name, policy=settings.sync, first=first)
         self.supervisor = Supervisor(settings.name, self._spawn, lambda id: None)
-        self.state = State(settings, self._network.statistics, self._transport)
+        self.state = State(settings, self._network.statistics, self._transport, advertise)
         self.clients.facts = self.state.facts
         self._http = None if settings.http is None else HttpServer(settings.http, self.state, self.clients.status)
 

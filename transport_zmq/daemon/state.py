@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 from actors.node import NodeActor
@@ -13,6 +15,7 @@ from ..peers import PeerTransport
 from ..statistics import Statistics
 from .settings import Settings
 
+BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system
 VERSION = importlib.metadata.version("quorate")
 
 
@@ -23,16 +26,18 @@ class State:
         settings: of the daemon.
         statistics: of its network.
         transport: to its peers.
+        address: where other members reach it; empty when it does not know.
 
     Attributes:
         ending: why the daemon comes to its end, in a few words; empty as long as it does not.
     """
 
-    def __init__(self, settings: Settings, statistics: Statistics, transport: PeerTransport) -> None:
+    def __init__(self, settings: Settings, statistics: Statistics, transport: PeerTransport, address: str) -> None:
         self.ending = ""
         self._settings = settings
         self._statistics = statistics
         self._transport = transport
+        self._address = address
         self._actor: NodeActor | None = None
         self._supervisor: Supervisor | None = None
         self._began_s = time.monotonic()
@@ -81,6 +86,8 @@ class State:
             "uptime_s": round(time.monotonic() - self._began_s, 3),
             "ready": not why_not,
             "why_not_ready": why_not or None,
+            "address": self._address or None,
+            "disk_bytes": _bytes_in(self._settings.data_dir),
             "refused_by": None if refused is None else refused.by,
             "staleness_ms": None if self._actor is None else self._actor.staleness_ms(),
             "sync": self._settings.sync.text,
@@ -99,3 +106,11 @@ class State:
                 "refused": dict(statistics.refused),
             },
         }
+
+
+def _bytes_in(directory: Path) -> int | None:
+    """Return how much space the files of a directory take, None when that cannot be told."""
+    try:
+        return sum(entry.stat().st_blocks * BLOCK_BYTES for entry in os.scandir(directory))
+    except OSError:  # it is not there yet, or a file went meanwhile
+        return None

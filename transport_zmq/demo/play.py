@@ -13,6 +13,7 @@ from typing import Any
 
 import gevent
 from gevent import get_hub
+from gevent.pool import Pool
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +24,7 @@ from ..client import Client
 from .processes import DaemonProcess, three
 
 WRITES = 200  # before the crash, and again after the return of the killed one
+READERS = 32  # that read at once in the end
 PATIENCE_S = 30.0  # how long anything may take before the demonstration counts it as failed
 STATUS_S = 1.0
 TERMINATED = 143  # as shells have it
@@ -161,7 +163,8 @@ class _Play:
     def _read_back(self) -> None:
         wanted = self._acknowledged
         self._step("Everything is read back", "Each read asks a majority whether its answer is the newest.")
-        lost = [key for key, value in wanted.items() if self._client.get(key, timeout=PATIENCE_S) != value.encode()]
+        read = Pool(READERS).map(lambda key: self._client.get(key, timeout=PATIENCE_S), wanted)
+        lost = [key for key, value in zip(wanted, read, strict=True) if value != wanted[key].encode()]
         self.found |= {"acknowledged": len(wanted), "lost": len(lost)}
         what = f"all {len(wanted)} acknowledged writes are there" if not lost else f"lost: {', '.join(lost)}"
         self.check(not lost, what)

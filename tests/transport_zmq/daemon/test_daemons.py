@@ -119,5 +119,6 @@ def test_a_cluster_serves_loses_its_leader_and_ends_in_good_order(daemons, closi
     assert third.wait() == 143
     assert third.told.splitlines()[-1].startswith("quorate: ended at once, on a second signal")
     follower.signal(signal.SIGCONT)
+    until(lambda: follower.ask("/readyz") == (503, "not ready: no leader is known\n"), "has it missed its leader")
     follower.signal(signal.SIGINT)
     assert follower.wait() == 0

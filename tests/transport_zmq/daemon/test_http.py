@@ -21,7 +21,7 @@ T = 10
 def server(closing):
     """A port without a node behind it."""
     settings = settle(gather({"name": "n1", "data-dir": "d", "http": "127.0.0.1:0"}, {}))
-    server = closing(HttpServer(settings.http, State(settings, Statistics(), None), lambda: {"id": "n1"}))
+    server = closing(HttpServer(settings.http, State(settings, Statistics(), None, ""), lambda: {"id": "n1"}))
     server.listen()
     return server
 
