@@ -12,6 +12,8 @@ from raft.actor import ChangeMembership, TransferLeadership
 from raft.changes import LEARNER, REMOVED, VOTER, Change
 from raft.errors import TransferRefused
 
+from .errors import in_doubt_when_closed
+
 TARGET_S = 2.0  # for so long a new leader may have heard of nobody whom it could hand over to
 
 
@@ -41,7 +43,9 @@ class AdminCalls(ABC):
             OutcomeUnknown: the time is up after a leader took it; it may yet take effect.
             ClientClosed: after `close`.
         """
-        self._client.ask(partial(ChangeMembership, list(changes)), self._deadline(timeout), once=True)
+        deadline = self._deadline(timeout)
+        with in_doubt_when_closed():
+            self._client.ask(partial(ChangeMembership, list(changes)), deadline, once=True)
 
     def add(
         self,
@@ -103,7 +107,8 @@ class AdminCalls(ABC):
         moment = Pause(soon, SOON_S)
         while True:
             try:
-                leader: str = self._client.ask(partial(TransferLeadership, target), deadline)
+                with in_doubt_when_closed():
+                    leader: str = self._client.ask(partial(TransferLeadership, target), deadline)
                 return leader
             except TransferRefused:
                 # A new leader may choose only from whom it has heard since its election.

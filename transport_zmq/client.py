@@ -27,7 +27,7 @@ from raft.errors import InvalidCommand, InvalidConfig, RaftError
 from .address import Address
 from .admin_calls import AdminCalls
 from .allow_list import AllowList
-from .errors import ClientClosed, WrongMachine
+from .errors import ClientClosed, WrongMachine, in_doubt_when_closed
 from .keys import KeyPair
 from .links import Links
 from .network import Network
@@ -143,10 +143,11 @@ class Client(KeyValueCalls, AdminCalls):
         deadline = self._deadline(timeout)
         if type(command) is not bytes:
             raise InvalidCommand(command)
-        if session:
-            return self._in_session(deadline).call(command, deadline.left_s)
-        self._check_machine(deadline)
-        reply: Reply = self._client.ask(partial(Propose, session_commands.plain(command)), deadline)
+        with in_doubt_when_closed():
+            if session:
+                return self._in_session(deadline).call(command, deadline.left_s)
+            self._check_machine(deadline)
+            reply: Reply = self._client.ask(partial(Propose, session_commands.plain(command)), deadline)
         if reply.outcome == UNSUPPORTED:
             raise ResultNotKept(str(reply.value))
         assert type(reply.value) is bytes, reply

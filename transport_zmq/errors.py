@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from actors.errors import NodeStopped
-from raft.errors import Overloaded, ProposalRefused, RaftError
+from raft.errors import OutcomeUnknown, Overloaded, ProposalRefused, RaftError
 
 
 class TransportError(Exception):
@@ -163,3 +166,12 @@ class ClientClosed(RaftError):
 
     def __init__(self) -> None:
         super().__init__("the client is closed; make a new one")
+
+
+@contextmanager
+def in_doubt_when_closed() -> Iterator[None]:
+    """What a client was about to do when it was closed is in doubt (contract C2)."""
+    try:
+        yield
+    except ClientClosed:
+        raise OutcomeUnknown("the client was closed meanwhile") from None

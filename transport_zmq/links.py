@@ -17,7 +17,7 @@ from raft.membership import MAX_MEMBERS
 
 from .address import Address
 from .alarm import Alarm
-from .errors import AnotherCluster, InvalidAddress, NotConnected
+from .errors import AnotherCluster, ClientClosed, InvalidAddress, NotConnected
 from .link import About, Link
 from .network import Network
 
@@ -43,6 +43,7 @@ class Links:
         self._leader: str | None = None
         self._changed = Event()
         self._waiting = 0
+        self._closed = False
         self._probe_alarm = Alarm(PROBE_S, self._probe)
         self._ready: dict[Link, None] = {}
         self._links: list[Link] = []
@@ -65,7 +66,9 @@ class Links:
             settle(error, result)
 
         link = self._link(member)
-        if link is None:
+        if self._closed:
+            reply(ClientClosed(), None)
+        elif link is None:
             reply(NotConnected(member, "its address is not known any more"), None)
         else:
             link.ask(request(reply))
@@ -83,7 +86,7 @@ class Links:
     def settle(self, deadline: Deadline) -> None:
         """Wait until all nodes can be asked, but no longer than a moment for those that are not reached."""
         until = Deadline(min(SETTLE_S, deadline.left_s))
-        while len(self._ready) < len(self._links) and until.left_s:
+        while len(self._ready) < len(self._links) and until.left_s and not self._closed:
             self.wait(self.version, until.left_s)
 
     def about(self, deadline: Deadline) -> About:
@@ -91,8 +94,11 @@ class Links:
 
         Raises:
             Unavailable: the time is up.
+            ClientClosed: it was closed meanwhile.
         """
         while True:
+            if self._closed:
+                raise ClientClosed
             seen = self.version
             for link in self._ready:
                 if link.about is not None and link.about.machine is not None:
@@ -123,10 +129,11 @@ class Links:
         return self.version != seen
 
     def close(self) -> None:
-        """Close all links."""
-        self._probe_alarm.cancel()
+        """Close all links; whoever waits is told so."""
+        self._closed = True
         for link in self._links:
             link.close()
+        self._wake()
         self._probe_alarm.cancel()
 
     def _add(self, address: Address, keys: list[str]) -> None:
@@ -167,12 +174,15 @@ class Links:
             self._ready[link] = None
             if about.leader == about.member:
                 self._leader = about.member
+        self._wake()
+
+    def _wake(self) -> None:
         self.version += 1
         self._changed.set()
         self._changed = Event()
 
     def _probe(self) -> None:
-        if self._waiting:
+        if self._waiting and not self._closed:
             for link in self._links:
                 link.greet()
             self._probe_alarm.set()

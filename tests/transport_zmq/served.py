@@ -1,6 +1,5 @@
 """Real nodes with a port for clients."""
 
-from actors.session_table import SessionLimits
 from tests.transport_zmq.nodes import CONFIG, Node, configuration_of
 from transport_zmq.client_port import ClientPort
 from transport_zmq.limits import ClientLimits
@@ -16,7 +15,7 @@ class ServedNode(Node):
     def __init__(self, id, folder, addresses, *, limits=None, listen_to_clients="127.0.0.1:0", **settings):
         super().__init__(id, folder, **settings)
         limits = ClientLimits.of(CONFIG) if limits is None else limits
-        self.port = ClientPort(self.network, id, listen_to_clients, limits, SessionLimits(), addresses)
+        self.port = ClientPort(self.network, id, listen_to_clients, limits, self.session_limits, addresses)
         self.port.listen()
         addresses[id] = self.port.address
 
@@ -37,7 +36,12 @@ class ServedNode(Node):
 def cluster(closing, folder, *, ids=("n1", "n2", "n3"), ring=None, **settings):
     """Nodes that run as one cluster."""
     addresses = {}
-    nodes = [closing(ServedNode(id, folder, addresses, security=ring and ring.security(id), **settings)) for id in ids]
+    nodes = [
+        closing(
+            ServedNode(id, folder, addresses, security=ring and ring.security(id), advertise="127.0.0.1:0", **settings)
+        )
+        for id in ids
+    ]
     everybody = configuration_of(nodes)
     for node in nodes:
         node.start(everybody)
