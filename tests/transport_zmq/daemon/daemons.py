@@ -14,7 +14,7 @@ from pathlib import Path
 import gevent
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-T = 60.0
+T = 30.0
 CALM = {name: text for name, text in os.environ.items() if not name.startswith("QUORATE_")}
 
 

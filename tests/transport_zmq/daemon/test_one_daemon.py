@@ -4,10 +4,12 @@ import json
 import signal
 import socket
 
+import gevent
 import pytest
 
 from actors import OutcomeUnknown, RaftError
-from tests.transport_zmq.daemon.daemons import Daemon, free_ports, quorate, until
+from actors.kv_commands import put
+from tests.transport_zmq.daemon.daemons import Daemon, free_ports, quorate, trio, until
 from transport_zmq.allow_list_file import allow, revoke
 from transport_zmq.client import Client
 from transport_zmq.keys import KeyPair
@@ -113,13 +115,40 @@ def test_systemd_is_told_when_it_can_serve_and_when_it_ends(tmp_path, closing):
 
 
 def test_the_data_directory_overrules_the_list_of_members(tmp_path, closing):
-    daemon = ready(closing(founder(tmp_path)).start())
+    """Also before anybody was elected: the others found the cluster with the list that they were all given first."""
+    daemon = closing(trio(tmp_path)[0]).start()
+    until(lambda: daemon.status)
     assert daemon.stop() == 0
 
-    daemon.arguments[daemon.arguments.index("--peers") + 1] = "n1=127.0.0.1:1,n2=127.0.0.1:2"
-    ready(daemon.start())
+    daemon.arguments[daemon.arguments.index("--peers") + 1] = f"n1={daemon.address}"
+    daemon.start()
 
-    assert daemon.status["configuration"]["voters"] == ["n1"]
+    assert until(lambda: daemon.status)["configuration"]["voters"] == ["n1", "n2", "n3"]
+
+
+def test_what_is_under_way_is_answered_before_the_end(tmp_path, closing):
+    daemon = ready(closing(founder(tmp_path)).start())
+    client = closing(Client(daemon.client_address))
+    client.put("the first", "v", timeout=T)
+    acknowledged, ends = [], []
+
+    def go_on(number):
+        while True:
+            try:
+                client.propose(put(b"%d" % number, b"x" * 5000), timeout=2, session=False)
+                acknowledged.append(number)
+            except RaftError as error:
+                ends.append(type(error).__name__)
+                return
+
+    for number in range(50):
+        gevent.spawn(go_on, number)
+    until(lambda: len(acknowledged) > 200)
+    assert daemon.stop() == 0
+    until(lambda: len(ends) == 50)
+
+    # Refused is fine, since it certainly has no effect; to leave somebody in doubt is not.
+    assert set(ends) == {"Unavailable"}
 
 
 def test_a_founder_without_syncs_has_forgotten_everything_when_it_returns_and_waits_to_be_added(tmp_path, closing):
