@@ -145,7 +145,7 @@ class Client(KeyValueCalls, AdminCalls):
             raise InvalidCommand(command)
         with in_doubt_when_closed():
             if session:
-                return self._in_session(deadline).call(command, deadline.left_s)
+                return self._in_session(deadline).ask(command, deadline)
             self._check_machine(deadline)
             reply: Reply = self._client.ask(partial(Propose, session_commands.plain(command)), deadline)
         if reply.outcome == UNSUPPORTED:
