@@ -23,16 +23,18 @@ class Pending:
     Attributes:
         caller: who has asked.
         number: of the request.
+        is_read: whether it changes nothing.
         encode: makes the answer.
         size: what it counts against the limits, in bytes.
         until_s: for how long the client waits, by the monotonic clock.
     """
 
-    __slots__ = ("caller", "encode", "number", "size", "until_s")
+    __slots__ = ("caller", "encode", "is_read", "number", "size", "until_s")
 
-    def __init__(self, caller: Caller, number: int, encode: Encode, size: int, until_s: float) -> None:
+    def __init__(self, caller: Caller, number: int, is_read: bool, encode: Encode, size: int, until_s: float) -> None:
         self.caller = caller
         self.number = number
+        self.is_read = is_read
         self.encode = encode
         self.size = size
         self.until_s = until_s
@@ -45,7 +47,7 @@ class Caller:
         connection: its name.
         send: sends it a frame.
         statistics: of the node.
-        answer_bytes: how much may wait for it; one frame always may.
+        answer_bytes: when so much waits for it, it gets no answers of any size any more.
 
     Attributes:
         connection: see above.
@@ -73,6 +75,11 @@ class Caller:
         """Whether nothing is under way, and nothing waits."""
         return not (self.pending or self._answers or self._queue)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits for it that it is to be told errors instead of results."""
+        return self.queued_bytes + self._size >= self._answer_bytes
+
     def begin(self, request: Pending) -> None:
         """Take note of a request that was put before the node."""
         self.pending[request.number] = request
@@ -83,7 +90,10 @@ class Caller:
         self.pending_bytes -= self.pending.pop(number).size
 
     def answer(self, answer: Answer) -> None:
-        """Keep an answer until the end of the turn."""
+        """Keep an answer until the end of the turn; when not even errors are read, let it go and count it."""
+        if self.queued_bytes + self._size >= 2 * self._answer_bytes:
+            self._statistics.dropped[SLOW_CLIENT] += 1
+            return
         piece = self._packer.pack(answer)
         self._answers.append(piece)
         self._size += len(piece)
@@ -131,9 +141,6 @@ class Caller:
             if self._sent(frame) != FULL:
                 return
             self._stuck_since_s = now_s
-        elif self.queued_bytes + len(frame) > self._answer_bytes:
-            self._statistics.dropped[SLOW_CLIENT] += 1
-            return
         self._queue.append(frame)
         self.queued_bytes += len(frame)
 

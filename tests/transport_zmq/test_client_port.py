@@ -317,6 +317,35 @@ def test_a_client_that_never_reads_loses_its_answers_and_holds_up_nobody(tmp_pat
     assert node.statistics.refused[TOO_MANY_REQUESTS] == 0
 
 
+def test_answers_that_come_together_and_are_large_are_all_read_in_the_end(tmp_path, closing):
+    limits = ClientLimits(frame_bytes=10 * MEBIBYTE, answer_bytes=2 * MEBIBYTE)
+    node = one_node(tmp_path, closing, limits=limits)
+    client = closing(client_of([node]))
+    client.put("k", bytes(MEBIBYTE))
+
+    with client.pipeline() as pipeline:
+        read = [pipeline.get("k", 20) for _ in range(10)]
+
+    assert [len(future.get()) for future in read] == [MEBIBYTE] * 10
+    assert node.statistics.dropped[SLOW_CLIENT] > 0
+
+
+def test_a_client_that_asks_on_and_never_reads_is_not_even_told_errors_in_the_end(tmp_path, closing):
+    limits = ClientLimits(frame_bytes=10 * MEBIBYTE, answer_bytes=20_000)
+    node = one_node(tmp_path, closing, limits=limits)
+    raw = closing(Stranger("127.0.0.1:1", kind=zmq.DEALER))
+    raw.socket.set(zmq.RCVHWM, 1)
+    raw.socket.connect(f"tcp://{node.port.address}")
+
+    hellos = [RowPacker().pack(Request(HELLO, number, 1, None)) for number in range(1, 2001)]
+    for _ in range(20):
+        raw.send(frame_of(REQUESTS, 0, hellos))
+    wait_until(lambda: node.statistics.dropped[SLOW_CLIENT] > 1000, 10)
+
+    assert all(each.queued_bytes < 41_000 for each in node.port._callers.values())
+    closing(client_of([node])).put("k", "1")
+
+
 def test_what_waits_for_a_client_that_never_reads_is_given_up(tmp_path, closing, monkeypatch):
     monkeypatch.setattr(caller, "SLOW_S", 0.3)
     node = one_node(tmp_path, closing)
