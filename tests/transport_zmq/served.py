@@ -5,7 +5,7 @@ from tests.transport_zmq.nodes import CONFIG, Node, configuration_of
 from transport_zmq.client_port import ClientPort
 from transport_zmq.limits import ClientLimits
 
-TRIO = Config(election_timeout_ms=300, heartbeat_interval_ms=50)
+TRIO = Config(election_timeout_ms=400, heartbeat_interval_ms=50)
 ALONE = Config(election_timeout_ms=50, heartbeat_interval_ms=10)  # nobody is there to depose it
 
 
