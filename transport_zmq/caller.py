@@ -46,6 +46,7 @@ class Caller:
     Args:
         connection: its name.
         send: sends it a frame.
+        packer: makes bytes of answers.
         statistics: of the node.
         answer_bytes: when so much waits for it, it gets no answers of any size any more.
 
@@ -56,7 +57,9 @@ class Caller:
         queued_bytes: what waits for it to read.
     """
 
-    def __init__(self, connection: bytes, send: Send, statistics: Statistics, answer_bytes: int) -> None:
+    def __init__(
+        self, connection: bytes, send: Send, packer: RowPacker, statistics: Statistics, answer_bytes: int
+    ) -> None:
         self.connection = connection
         self.pending: dict[int, Pending] = {}
         self.pending_bytes = 0
@@ -64,7 +67,7 @@ class Caller:
         self._send = send
         self._statistics = statistics
         self._answer_bytes = answer_bytes
-        self._packer = RowPacker()
+        self._packer = packer
         self._answers: list[bytes] = []  # of this turn
         self._size = 0
         self._queue: deque[bytes] = deque()

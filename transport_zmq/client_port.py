@@ -51,6 +51,7 @@ from .client_codec import (
     TRANSFER,
     Answer,
     Request,
+    RowPacker,
     RowReader,
     split,
 )
@@ -108,6 +109,7 @@ class ClientPort:
         self._session_limits = session_limits
         self._addresses: Mapping[str, str] = {} if addresses is None else addresses
         self._reader = RowReader(limits.frame_bytes)
+        self._packer = RowPacker()
         self._listener: ClientListener | None = None
         self._actor: NodeActor | None = None
         self._machine: StateMachine | None = None
@@ -239,8 +241,8 @@ class ClientPort:
             if len(self._callers) >= self._limits.clients:
                 raise Refusal(TOO_MANY_CLIENTS, f"{self._limits.clients} have something under way")
             assert self._listener is not None
-            statistics = self._network.statistics
-            caller = Caller(connection, self._listener.send, statistics, self._limits.answer_bytes)
+            statistics, answer_bytes = self._network.statistics, self._limits.answer_bytes
+            caller = Caller(connection, self._listener.send, self._packer, statistics, answer_bytes)
             self._callers[connection] = caller
         return caller
 

@@ -1,4 +1,4 @@
-"""The port of a node: one PULL socket that everybody who sends here connects to."""
+"""A port of a node: the one socket that everybody who sends here connects to."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import gevent
 import pytest
 
 from actors import kv_commands
-from actors.errors import NotKeyValue, SessionExpired, Unavailable, WrongThread
+from actors.errors import NotKeyValue, SessionExpired, Unavailable, UnknownNode, WrongThread
 from actors.kv_commands import OutOfBounds
 from actors.results import UnsupportedResult
 from actors.session_table import SessionLimits
@@ -259,6 +259,18 @@ def test_another_cluster_behind_an_endpoint_is_not_spoken_to(nodes, client, tmp_
     assert stranger.status.last_index == here.status.first_index + 1, "its own beginning, and nothing of the client"
 
 
+def test_endpoints_of_two_clusters_are_never_mixed_up(tmp_path, closing):
+    one, other = (cluster(closing, tmp_path, ids=(id,))[0] for id in ("n1", "n2"))
+    wait_until(lambda: one.actor.cluster and other.actor.cluster)
+    client = closing(Client(endpoints_of([one, other])))
+    for number in range(20):
+        client.put(str(number), "1")
+
+    assert sorted(len(node.machine.items()) for node in (one, other)) == [0, 20]
+    problems = [found.problem for found in client.status()]
+    assert sum("another cluster" in (problem or "") for problem in problems) == 1
+
+
 # Its bounds
 
 
@@ -275,6 +287,11 @@ def test_arguments_out_of_bounds(client, closing):
         client.put("k", "1", -1)
     with pytest.raises(InvalidConfig, match="consistency"):
         client.get("k", consistency="stale")
+    with pytest.raises(UnknownNode):
+        client.get_stale("k", node="n9")
+    with pytest.raises(UnknownNode):
+        client.get_stale("k", node=3)
+    assert client.get_stale("k", node=2).value is None
     with pytest.raises(InvalidCommand):
         client.propose("text")
     with pytest.raises(EntryTooLarge):
