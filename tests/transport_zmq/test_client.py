@@ -23,7 +23,16 @@ from raft.errors import (
 from tests.transport_zmq.machines import Sums
 from tests.transport_zmq.nodes import CONFIG, configuration_of, leader_of, wait_until
 from tests.transport_zmq.served import ServedNode, cluster, endpoints_of
-from transport_zmq import Client, ClientClosed, InvalidAddress, KeyPair, NotAnswerable, NotConnected, WrongMachine
+from transport_zmq import (
+    AnotherCluster,
+    Client,
+    ClientClosed,
+    InvalidAddress,
+    KeyPair,
+    NotAnswerable,
+    NotConnected,
+    WrongMachine,
+)
 
 IDS = ("n1", "n2", "n3")
 
@@ -267,6 +276,9 @@ def test_endpoints_of_two_clusters_are_never_mixed_up(tmp_path, closing):
         client.put(str(number), "1")
 
     assert sorted(len(node.machine.items()) for node in (one, other)) == [0, 20]
+    with pytest.raises(AnotherCluster):
+        client._links._in_cluster(next(node.actor.cluster for node in (one, other) if not node.machine.items()))
+    assert client._links._in_cluster(0) == next(node.actor.cluster for node in (one, other) if node.machine.items())
     problems = [found.problem for found in client.status()]
     assert sum("another cluster" in (problem or "") for problem in problems) == 1
 
