@@ -93,7 +93,10 @@ class SessionClient:
             SessionExpired: an `OutcomeUnknown` too: the cluster has forgotten whether it was applied.
             ResultNotKept: it was applied, and its result cannot be told.
         """
-        deadline = Deadline(timeout)
+        return self.ask(command, Deadline(timeout))
+
+    def ask(self, command: bytes, deadline: Deadline) -> Any:
+        """Do the same as `call`, until a deadline."""
         session, sequence = self._begin(deadline)
         try:
             return self._call(session, sequence, command, deadline)

@@ -23,16 +23,18 @@ class Pending:
     Attributes:
         caller: who has asked.
         number: of the request.
+        is_read: whether it changes nothing.
         encode: makes the answer.
         size: what it counts against the limits, in bytes.
         until_s: for how long the client waits, by the monotonic clock.
     """
 
-    __slots__ = ("caller", "encode", "number", "size", "until_s")
+    __slots__ = ("caller", "encode", "is_read", "number", "size", "until_s")
 
-    def __init__(self, caller: Caller, number: int, encode: Encode, size: int, until_s: float) -> None:
+    def __init__(self, caller: Caller, number: int, is_read: bool, encode: Encode, size: int, until_s: float) -> None:
         self.caller = caller
         self.number = number
+        self.is_read = is_read
         self.encode = encode
         self.size = size
         self.until_s = until_s
@@ -44,8 +46,9 @@ class Caller:
     Args:
         connection: its name.
         send: sends it a frame.
+        packer: makes bytes of answers.
         statistics: of the node.
-        answer_bytes: how much may wait for it; one frame always may.
+        answer_bytes: when so much waits for it, it gets no answers of any size any more.
 
     Attributes:
         connection: see above.
@@ -54,7 +57,9 @@ class Caller:
         queued_bytes: what waits for it to read.
     """
 
-    def __init__(self, connection: bytes, send: Send, statistics: Statistics, answer_bytes: int) -> None:
+    def __init__(
+        self, connection: bytes, send: Send, packer: RowPacker, statistics: Statistics, answer_bytes: int
+    ) -> None:
         self.connection = connection
         self.pending: dict[int, Pending] = {}
         self.pending_bytes = 0
@@ -62,7 +67,7 @@ class Caller:
         self._send = send
         self._statistics = statistics
         self._answer_bytes = answer_bytes
-        self._packer = RowPacker()
+        self._packer = packer
         self._answers: list[bytes] = []  # of this turn
         self._size = 0
         self._queue: deque[bytes] = deque()
@@ -72,6 +77,11 @@ class Caller:
     def idle(self) -> bool:
         """Whether nothing is under way, and nothing waits."""
         return not (self.pending or self._answers or self._queue)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits for it that it is to be told errors instead of results."""
+        return self.queued_bytes + self._size >= self._answer_bytes
 
     def begin(self, request: Pending) -> None:
         """Take note of a request that was put before the node."""
@@ -83,7 +93,10 @@ class Caller:
         self.pending_bytes -= self.pending.pop(number).size
 
     def answer(self, answer: Answer) -> None:
-        """Keep an answer until the end of the turn."""
+        """Keep an answer until the end of the turn; when not even errors are read, let it go and count it."""
+        if self.queued_bytes + self._size >= 2 * self._answer_bytes:
+            self._statistics.dropped[SLOW_CLIENT] += 1
+            return
         piece = self._packer.pack(answer)
         self._answers.append(piece)
         self._size += len(piece)
@@ -131,9 +144,6 @@ class Caller:
             if self._sent(frame) != FULL:
                 return
             self._stuck_since_s = now_s
-        elif self.queued_bytes + len(frame) > self._answer_bytes:
-            self._statistics.dropped[SLOW_CLIENT] += 1
-            return
         self._queue.append(frame)
         self.queued_bytes += len(frame)
 

@@ -14,7 +14,7 @@ from pykka import Timeout
 from actors import client as ask
 from actors import interrupts, results, session_commands
 from actors.client import Deadline
-from actors.errors import NotKeyValue, ResultNotKept, WrongThread
+from actors.errors import NotKeyValue, ResultNotKept, UnknownNode, WrongThread
 from actors.kv import KeyValue
 from actors.kv_calls import KeyValueCalls
 from actors.session_client import SessionClient
@@ -145,7 +145,7 @@ class Client(KeyValueCalls, AdminCalls):
             raise InvalidCommand(command)
         with in_doubt_when_closed():
             if session:
-                return self._in_session(deadline).call(command, deadline.left_s)
+                return self._in_session(deadline).ask(command, deadline)
             self._check_machine(deadline)
             reply: Reply = self._client.ask(partial(Propose, session_commands.plain(command)), deadline)
         if reply.outcome == UNSUPPORTED:
@@ -166,12 +166,13 @@ class Client(KeyValueCalls, AdminCalls):
             timeout: seconds, 0 or more.
             consistency: "linearizable" asks a majority whether the leader still leads (ReadIndex). "lease" saves that
                 while the leader holds a lease, and is as safe as the clocks are.
-            node: which member shall serve it; any when None.
+            node: which member shall serve it, by id or by the position of its endpoint; any when None.
 
         Raises:
             InvalidConfig: when the timeout is no number of seconds, or the consistency none of the two.
             UnsupportedResult: the query cannot be encoded.
             NotAnswerable: the state machine has raised.
+            UnknownNode: no endpoint leads to such a node.
             Unavailable: nobody served it in time.
             WrongMachine, ClientClosed: nothing was asked.
         """
@@ -185,7 +186,8 @@ class Client(KeyValueCalls, AdminCalls):
         It works at a node that is cut off, and may miss commands that were acknowledged long ago.
 
         Raises:
-            InvalidConfig, UnsupportedResult, NotAnswerable, Unavailable, WrongMachine, ClientClosed: as for `read`.
+            InvalidConfig, UnsupportedResult, NotAnswerable, UnknownNode, Unavailable, WrongMachine, ClientClosed: as
+                for `read`.
         """
         value, staleness_ms = results.decode(self._read(query, STALE, timeout, node))
         return StaleRead(self._decode(value), None if staleness_ms is None else staleness_ms / 1000)
@@ -249,8 +251,18 @@ class Client(KeyValueCalls, AdminCalls):
         deadline = self._deadline(timeout)
         results.encode(query)
         self._check_machine(deadline)
-        member = None if node is None else str(node)
+        member = None if node is None else self._member(node, deadline)
         return self._client.read(partial(Read, query, consistency), deadline, member)
+
+    def _member(self, node: str | int, deadline: Deadline) -> str:
+        if node not in self._links.members():
+            self._links.settle(deadline)
+        members = self._links.members()
+        if type(node) is int and 0 <= node < len(members):
+            return members[node]
+        if isinstance(node, str) and node in members:
+            return node
+        raise UnknownNode(node, members)
 
     def _check_machine(self, deadline: Deadline) -> Any:
         about = self._links.about(deadline)

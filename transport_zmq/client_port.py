@@ -32,7 +32,7 @@ from actors.ports import StateMachine
 from actors.session_commands import plain
 from actors.session_table import APPLIED, UNSUPPORTED, Reply, SessionLimits
 from raft.actor import LEASE, LINEARIZABLE, STALE, ChangeMembership, Propose, Read, TransferLeadership
-from raft.errors import InvalidChange, NotLeader, RaftError
+from raft.errors import InvalidChange, NotLeader, OutcomeUnknown, RaftError, ReadFailed
 
 from .address import Address
 from .alarm import Alarm
@@ -51,6 +51,7 @@ from .client_codec import (
     TRANSFER,
     Answer,
     Request,
+    RowPacker,
     RowReader,
     split,
 )
@@ -61,10 +62,11 @@ from .network import Network
 from .refusal import CLUSTER, MALFORMED, NOT_ADMIN, TOO_LARGE, TOO_MANY_CLIENTS, TOO_MANY_REQUESTS, Refusal
 from .report import report
 from .security import source_of
-from .statistics import TOO_LATE
+from .statistics import SLOW_CLIENT, TOO_LATE
 
 RETRY_S = 0.01  # when a client could not be sent an answer
 SWEEP_S = 1.0  # how often it is looked for requests that nobody waits for any more
+UNREAD = "earlier answers were not read yet"
 
 _PLAIN = plain(b"")  # how a command without a session begins
 _CONSISTENCIES = {READ: LINEARIZABLE, READ_LEASE: LEASE, READ_STALE: STALE}
@@ -107,6 +109,7 @@ class ClientPort:
         self._session_limits = session_limits
         self._addresses: Mapping[str, str] = {} if addresses is None else addresses
         self._reader = RowReader(limits.frame_bytes)
+        self._packer = RowPacker()
         self._listener: ClientListener | None = None
         self._actor: NodeActor | None = None
         self._machine: StateMachine | None = None
@@ -238,8 +241,8 @@ class ClientPort:
             if len(self._callers) >= self._limits.clients:
                 raise Refusal(TOO_MANY_CLIENTS, f"{self._limits.clients} have something under way")
             assert self._listener is not None
-            statistics = self._network.statistics
-            caller = Caller(connection, self._listener.send, statistics, self._limits.answer_bytes)
+            statistics, answer_bytes = self._network.statistics, self._limits.answer_bytes
+            caller = Caller(connection, self._listener.send, self._packer, statistics, answer_bytes)
             self._callers[connection] = caller
         return caller
 
@@ -262,7 +265,7 @@ class ClientPort:
             raise Refusal(MALFORMED, "the number of a request is that of another one under way")
         size = len(argument or ())
         self._check_room(caller, size)
-        pending = Pending(caller, number, self._encoder(request), size, until_s)
+        pending = Pending(caller, number, kind in _CONSISTENCIES, self._encoder(request), size, until_s)
         message = _message(request, partial(self._on_reply, pending))
         caller.begin(pending)
         self._pending += 1
@@ -281,7 +284,6 @@ class ClientPort:
             ("bytes of requests of this client", caller.pending_bytes and caller.pending_bytes + size,
              limits.request_bytes),
             ("bytes of requests", self._pending_bytes and self._pending_bytes + size, limits.all_request_bytes),
-            ("bytes of answers to this client", caller.queued_bytes, limits.answer_bytes),
         ):  # fmt: skip
             if under_way > limit:
                 self._network.statistics.refuse(TOO_MANY_REQUESTS, what, "a client")
@@ -296,6 +298,10 @@ class ClientPort:
             self._network.statistics.dropped[TOO_LATE] += 1
             return
         self._end(pending)
+        if error is None and caller.is_full:
+            # Nothing is made of the result: a request of a few bytes may have an answer of megabytes.
+            self._network.statistics.dropped[SLOW_CLIENT] += 1
+            error = ReadFailed(UNREAD) if pending.is_read else OutcomeUnknown(UNREAD)
         if isinstance(error, NotLeader):
             error = NotLeader(error.leader, self._addresses.get(error.leader or ""))
         if error is None:

@@ -7,7 +7,7 @@ its snapshot in the place of the snapshot. A nil ends the row, so that a body th
 noticed too. So nothing is nested, and a hostile body cannot make the reader allocate much
 more than was sent: msgpack reserves room for an array when it sees the array's head, at every level anew.
 
-An entry goes to several peers as the same bytes, which are made once a turn.
+An append that goes to several peers is packed once.
 
 What the fields hold is judged by `Message.problem`, in the core, before it changes anything; here it is made sure
 that there are as many as there must be.
@@ -50,7 +50,8 @@ from .frame import Header
 from .limits import Limits
 from .refusal import MALFORMED, MESSAGE_KIND, TOO_LARGE, TOO_MANY, TRUNCATED, Refusal
 
-# The numbers of wire version 1. A number is never used again for something else.
+# The numbers of wire version 1. A number is never used again for something else, and a new one makes a new version:
+# whoever does not know it drops the whole frame.
 KINDS: dict[int, type[Any]] = {
     1: PreVoteRequest,
     2: PreVoteReply,
@@ -72,7 +73,6 @@ KINDS: dict[int, type[Any]] = {
 
 END = b"\xc0"  # nil
 MAX_ARRAY_LENGTH = 16  # no message has more fields
-MAX_TEXT_BYTES = 256
 KEPT_BYTES = 64 * 1024  # an unpacker that has held more gives its memory back
 
 Fields = Callable[[Any], tuple[Any, ...]]
@@ -93,41 +93,39 @@ _ENTRY_FIELDS = attrgetter("index", "term", "kind", "data", "stamp_ms")
 
 
 class MessagePacker:
-    """Makes bytes of the messages of one turn. It remembers the entries by who they are, until it is told to forget."""
+    """Makes bytes of the messages of one turn.
+
+    Followers that are equally far are sent the very same `Append`: its bytes are kept until the end of the turn.
+    """
 
     def __init__(self) -> None:
         self._pack = msgpack.Packer(autoreset=True).pack
-        self._entries: dict[int, bytes] = {}
+        self._appends: dict[int, tuple[bytes, int]] = {}  # by id, which nothing else has while the message lives
 
     def forget(self) -> None:
-        """Forget the entries; the turn is over, and they may not live any longer."""
-        self._entries.clear()
+        """Forget the appends; the turn is over, and they may not live any longer."""
+        self._appends.clear()
 
-    def pack(self, message: Message) -> list[bytes]:
-        """Return the message as pieces of a body, one for itself and one for each of its entries.
+    def pack(self, message: Message) -> tuple[bytes, int]:
+        """Return the message as a piece of a body, and how many messages and entries that holds.
 
-        The message must live until the next `forget`.
+        An `Append` must live until the next `forget`.
         """
         kind = type(message)
-        if kind is Append:
-            return self._pack_append(message)
         fields = _FIELDS[kind](message)
+        if kind is Append:
+            packed = self._appends.get(id(message))
+            if packed is None:
+                *before, entries = fields
+                pieces = [self._pack((_NUMBERS[Append], *before, len(entries)))]
+                pieces += map(self._pack, map(_ENTRY_FIELDS, entries))
+                packed = self._appends[id(message)] = b"".join(pieces), len(pieces)
+            return packed
         if kind is SnapshotChunk:
             term, snapshot, *rest = fields
             described = (snapshot.index, snapshot.term, snapshot.stamp_ms, snapshot.configuration.encode())
             fields = (term, *described, *rest)
-        return [self._pack((_NUMBERS[kind], *fields))]
-
-    def _pack_append(self, message: Any) -> list[bytes]:
-        *fields, entries = _FIELDS[Append](message)
-        pieces = [self._pack((_NUMBERS[Append], *fields, len(entries)))]
-        known = self._entries
-        for entry in entries:
-            piece = known.get(id(entry))
-            if piece is None:
-                piece = known[id(entry)] = self._pack(_ENTRY_FIELDS(entry))
-            pieces.append(piece)
-        return pieces
+        return self._pack((_NUMBERS[kind], *fields)), 1
 
 
 class MessageUnpacker:
@@ -216,7 +214,7 @@ class MessageUnpacker:
             max_array_len=MAX_ARRAY_LENGTH,
             max_map_len=0,
             max_ext_len=0,
-            max_str_len=MAX_TEXT_BYTES,
+            max_str_len=0,
             max_bin_len=limit,
         )
 

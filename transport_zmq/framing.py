@@ -28,7 +28,7 @@ class Framer:
         self._headers: dict[tuple[str, int, int], bytes] = {}
 
     def forget(self) -> None:
-        """End the turn: an entry that went to several peers in it was packed once."""
+        """End the turn: an append that went to several peers in it was packed once."""
         self._packer.forget()
 
     def frames(self, receiver: str, messages: list[Message]) -> Iterator[bytes]:
@@ -40,16 +40,15 @@ class Framer:
         size = items = 0
         signature = (0, 0)
         for message in messages:
-            packed = self._packer.pack(message)
-            length = sum(map(len, packed))
+            piece, count = self._packer.pack(message)
             signed = (message.cluster, message.incarnation)
-            if pieces and (signed != signature or size + length > FULL_BYTES or items + len(packed) > FULL_ITEMS):
+            if pieces and (signed != signature or size + len(piece) > FULL_BYTES or items + count > FULL_ITEMS):
                 yield b"".join((self._header(receiver, *signature), *pieces, END))
                 pieces, size, items = [], 0, 0
             signature = signed
-            pieces += packed
-            size += length
-            items += len(packed)
+            pieces.append(piece)
+            size += len(piece)
+            items += count
         if pieces:
             yield b"".join((self._header(receiver, *signature), *pieces, END))
 

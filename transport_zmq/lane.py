@@ -13,12 +13,14 @@ from .connection import Connection, Route
 
 FIRST_PATIENCE_S = 1.0  # for so long a route is tried before the next one is, doubled each time
 MAX_PATIENCE_S = 8.0
+LOOK_AGAIN_S = 30.0  # so often the name of a connected peer is looked up: its address may be somebody else's now
 
 
 class Lane:
     """Keeps one connection to a peer. Its greenlet chooses the route and looks names up; it never holds up a sender.
 
-    A name is looked up again whenever the connection was lost or cannot be made: a pod comes back with another address.
+    A name is looked up again whenever the connection was lost or cannot be made, and from time to time while there is
+    one: a pod comes back with another address.
     When there are several routes, of several addresses or keys, each is tried in turn.
 
     Args:
@@ -78,7 +80,8 @@ class Lane:
                 self._hang_up()
             if self.connected:
                 attempts = 0
-                self._changed.wait()
+                if not self._changed.wait(LOOK_AGAIN_S) and self._has_moved():
+                    self._hang_up()
                 continue
             if self._connection is None or attempts > 0:
                 self._try_next()
@@ -88,13 +91,25 @@ class Lane:
     def _is_wanted(self, route: Route) -> bool:
         return route.address in self._addresses and route.server_key in self._server_keys()
 
+    def _has_moved(self) -> bool:
+        """Whether the name of the peer leads elsewhere now; that it cannot be looked up says nothing."""
+        connection = self._connection
+        if connection is None or connection.route.address.is_literal:
+            return False
+        endpoints = self._endpoints(connection.route.address)
+        return bool(endpoints) and connection is self._connection and connection.route.endpoint not in endpoints
+
+    def _endpoints(self, address: Address) -> list[str]:
+        hosts = [address.host] if address.is_literal else self._resolve(address.host)
+        return [Address(host, address.port).endpoint for host in hosts]
+
     def _routes(self) -> list[Route]:
-        endpoints = [
-            (address, Address(host, address.port).endpoint)
+        return [
+            Route(address, endpoint, key)
             for address in self._addresses
-            for host in ([address.host] if address.is_literal else self._resolve(address.host))
+            for endpoint in self._endpoints(address)
+            for key in self._server_keys()
         ]
-        return [Route(*endpoint, key) for endpoint in endpoints for key in self._server_keys()]
 
     def _try_next(self) -> None:
         """Open the route behind the present one, or the same anew: after some errors ZeroMQ does not try again."""

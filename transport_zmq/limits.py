@@ -46,8 +46,8 @@ class ClientLimits:
         requests: how many requests of one client may be under way.
         request_bytes: how many bytes the requests of one client that are under way may have; one request always may.
         all_requests, all_request_bytes: the same for all clients together, without exception.
-        answer_bytes: how many bytes of answers may wait for one client that does not read them; beyond, they are lost
-            to it.
+        answer_bytes: when so many bytes of answers wait for one client to read them, it is told errors instead of
+            results, and of those at most as many bytes again.
         clients: how many clients may have requests under way, or answers waiting.
     """
 

@@ -69,7 +69,7 @@ class Links:
         if self._closed:
             reply(ClientClosed(), None)
         elif link is None:
-            reply(NotConnected(member, "its address is not known any more"), None)
+            reply(NotConnected(member, "none of the endpoints leads to it"), None)
         else:
             link.ask(request(reply))
         return future

@@ -1,4 +1,4 @@
-"""The port of a node: one PULL socket that everybody who sends here connects to."""
+"""A port of a node: the one socket that everybody who sends here connects to."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Listener:
         network: of this node.
         address: where; port 0 for any that is free.
         role: which role whoever connects must have, with CURVE.
-        frame_bytes: the largest frame that is of use. One of up to twice that size is still handed on, so that whoever
-            sent it can be told; for a larger one the connection is cut off before anything is stored.
+        frame_bytes: the largest frame that is of use. One of up to twice that size is still handed on, so that it
+            can be counted; for a larger one the connection is cut off before anything is stored.
         on_frame: called with each frame, in one greenlet; must neither wait nor raise.
         kind: of the socket.
         waiting_frames: how many frames ZeroMQ may hold of each connection.

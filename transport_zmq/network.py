@@ -58,4 +58,4 @@ class Network:
         """Give everything back; all that uses the network must be closed before."""
         if self._authenticator is not None:
             self._authenticator.close()
-        self.context.term()
+        self.context.destroy(linger=0)  # `term` would wait for ever for a socket that was forgotten

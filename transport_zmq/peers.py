@@ -128,7 +128,7 @@ class PeerTransport:
         self._cluster = 0
 
     def release(self) -> None:
-        """Close the port and all connections."""
+        """Close the port and all connections. ZeroMQ gives the port back a moment later."""
         self.close()
         for peer in self._peers.values():
             peer.close()

@@ -5,6 +5,9 @@ import pykka
 import pytest
 from loguru import logger
 
+from tests.transport_zmq.nodes import wait_until
+from tests.transport_zmq.ports import Port, configuration
+
 
 @pytest.fixture
 def logged():
@@ -45,3 +48,14 @@ def nothing_left_behind(monkeypatch):
     hub.loop.update_now()  # a test that did not wait leaves the loop in the past, and its timeout already over
     assert hub.join(timeout=10)
     assert failed == []
+
+
+@pytest.fixture
+def pair(closing):
+    """Two ports that are connected to each other."""
+    n1, n2 = closing(Port("n1")), closing(Port("n2"))
+    both = configuration(n1=n1.address, n2=n2.address)
+    for port in (n1, n2):
+        port.transport.follow(both)
+    wait_until(lambda: n1.is_connected_to("n2") and n2.is_connected_to("n1"))
+    return n1, n2

@@ -1,9 +1,14 @@
 """Transports without nodes behind them, and sockets that speak to them as anybody could."""
 
+import time
+
+import gevent
 import zmq
 
+from raft.membership import Configuration
 from tests.transport_zmq.nodes import wait_until
 from transport_zmq.address import resolve
+from transport_zmq.errors import CannotListen, TransportError
 from transport_zmq.limits import Limits
 from transport_zmq.network import Network
 from transport_zmq.peers import PeerTransport
@@ -30,7 +35,11 @@ class Port:
         self.network = Network(security, resolve=resolve, insecure_bind=insecure)
         self.transport = PeerTransport(self.network, name, listen, limits, advertise)
         self.inbox = Inbox()
-        self.transport.open(self.inbox)
+        try:
+            self.transport.open(self.inbox)
+        except TransportError:
+            self.close()
+            raise
 
     @property
     def address(self):
@@ -50,6 +59,22 @@ class Port:
     def close(self):
         self.transport.release()
         self.network.close()
+
+
+def reopened(name, address, **settings):
+    """A port at the address of one that was just released: ZeroMQ's own thread gives it back a moment later."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return Port(name, listen=address, **settings)
+        except CannotListen:
+            assert time.monotonic() < deadline, f"{address} is not given back"
+            gevent.sleep(0.01)
+
+
+def configuration(**addresses):
+    """The voters of these names, at these addresses; those without one stand nowhere."""
+    return Configuration(tuple(sorted(addresses)), addresses={name: at for name, at in addresses.items() if at})
 
 
 class Stranger:

@@ -1,8 +1,12 @@
 """Real nodes with a port for clients."""
 
+from raft.config import Config
 from tests.transport_zmq.nodes import CONFIG, Node, configuration_of
 from transport_zmq.client_port import ClientPort
 from transport_zmq.limits import ClientLimits
+
+TRIO = Config(election_timeout_ms=400, heartbeat_interval_ms=50)
+ALONE = Config(election_timeout_ms=50, heartbeat_interval_ms=10)  # nobody is there to depose it
 
 
 class ServedNode(Node):
@@ -36,6 +40,7 @@ class ServedNode(Node):
 def cluster(closing, folder, *, ids=("n1", "n2", "n3"), ring=None, **settings):
     """Nodes that run as one cluster."""
     addresses = {}
+    settings = {"config": TRIO if len(ids) > 1 else ALONE, **settings}
     nodes = [
         closing(
             ServedNode(id, folder, addresses, security=ring and ring.security(id), advertise="127.0.0.1:0", **settings)

@@ -6,9 +6,11 @@ import time
 import gevent
 import pytest
 
-from actors.errors import NotKeyValue, SessionExpired, Unavailable, WrongThread
+from actors import kv_commands
+from actors.errors import NotKeyValue, SessionExpired, Unavailable, UnknownNode, WrongThread
 from actors.kv_commands import OutOfBounds
 from actors.results import UnsupportedResult
+from actors.session_table import SessionLimits
 from raft.changes import VOTER, Change
 from raft.errors import (
     EntryTooLarge,
@@ -21,7 +23,16 @@ from raft.errors import (
 from tests.transport_zmq.machines import Sums
 from tests.transport_zmq.nodes import CONFIG, configuration_of, leader_of, wait_until
 from tests.transport_zmq.served import ServedNode, cluster, endpoints_of
-from transport_zmq import Client, ClientClosed, InvalidAddress, KeyPair, NotAnswerable, NotConnected, WrongMachine
+from transport_zmq import (
+    AnotherCluster,
+    Client,
+    ClientClosed,
+    InvalidAddress,
+    KeyPair,
+    NotAnswerable,
+    NotConnected,
+    WrongMachine,
+)
 
 IDS = ("n1", "n2", "n3")
 
@@ -57,11 +68,11 @@ def test_the_key_value_store(client):
     assert client.get("k") is None
 
 
-@pytest.mark.parametrize("id", IDS)
-def test_a_read_by_each_node_sees_what_was_acknowledged_before(nodes, client, id):
-    for number in range(20):
+@pytest.mark.contract("L1")
+def test_a_read_by_each_node_sees_what_was_acknowledged_before(nodes, client):
+    for number in range(30):
         client.put("k", str(number))
-        assert client.read(b"\x02\x00\x01k", node=id).value == b"%d" % number
+        assert client.read(kv_commands.get(b"k"), node=IDS[number % 3]).value == b"%d" % number
 
 
 def test_a_stale_read_tells_its_age(nodes, client):
@@ -257,6 +268,21 @@ def test_another_cluster_behind_an_endpoint_is_not_spoken_to(nodes, client, tmp_
     assert stranger.status.last_index == here.status.first_index + 1, "its own beginning, and nothing of the client"
 
 
+def test_endpoints_of_two_clusters_are_never_mixed_up(tmp_path, closing):
+    one, other = (cluster(closing, tmp_path, ids=(id,))[0] for id in ("n1", "n2"))
+    wait_until(lambda: one.actor.cluster and other.actor.cluster)
+    client = closing(Client(endpoints_of([one, other])))
+    for number in range(20):
+        client.put(str(number), "1")
+
+    assert sorted(len(node.machine.items()) for node in (one, other)) == [0, 20]
+    with pytest.raises(AnotherCluster):
+        client._links._in_cluster(next(node.actor.cluster for node in (one, other) if not node.machine.items()))
+    assert client._links._in_cluster(0) == next(node.actor.cluster for node in (one, other) if node.machine.items())
+    problems = [found.problem for found in client.status()]
+    assert sum("another cluster" in (problem or "") for problem in problems) == 1
+
+
 # Its bounds
 
 
@@ -273,6 +299,11 @@ def test_arguments_out_of_bounds(client, closing):
         client.put("k", "1", -1)
     with pytest.raises(InvalidConfig, match="consistency"):
         client.get("k", consistency="stale")
+    with pytest.raises(UnknownNode):
+        client.get_stale("k", node="n9")
+    with pytest.raises(UnknownNode):
+        client.get_stale("k", node=3)
+    assert client.get_stale("k", node=2).value is None
     with pytest.raises(InvalidCommand):
         client.propose("text")
     with pytest.raises(EntryTooLarge):
@@ -320,8 +351,6 @@ def test_what_is_under_way_when_a_client_is_closed_is_in_doubt(client):
 
 @pytest.mark.contract("C1", "C2")
 def test_an_expired_session_is_not_used_for_a_retry(tmp_path, closing, monkeypatch):
-    from actors.session_table import SessionLimits
-
     nodes = cluster(closing, tmp_path, session_limits=SessionLimits(timeout_ms=200))
     client = closing(Client(endpoints_of(nodes)))
     client.put("k", "0")

@@ -148,7 +148,7 @@ def leader_of(client, members):
 
 
 @pytest.mark.contract("C1", "C2", "C3")
-def test_leaders_are_killed_under_load(members, connect, closing):
+def test_one_leader_is_killed_and_one_frozen_under_load(members, connect, closing):
     observer = connect()
     observer.put("k0", "0", 20)
     recorder = Recorder(time.monotonic, KV)
@@ -156,13 +156,18 @@ def test_leaders_are_killed_under_load(members, connect, closing):
     workers = [closing(Worker(number, connect(), recorder, closing)) for number in range(CLIENTS)]
     gevent.sleep(0.7)
 
-    for _ in range(2):
-        killed = leader_of(observer, members)
-        killed.kill()
-        observer.put("after", killed.id, 20)
-        gevent.sleep(0.5)
-        killed.run()
-        gevent.sleep(0.5)
+    killed = leader_of(observer, members)
+    killed.kill()
+    observer.put("after", killed.id, 20)
+    gevent.sleep(0.3)
+    killed.run()
+    gevent.sleep(0.7)
+    frozen = leader_of(observer, members)
+    frozen.process.send_signal(signal.SIGSTOP)
+    observer.put("after", frozen.id, 20)
+    gevent.sleep(0.3)
+    frozen.process.send_signal(signal.SIGCONT)
+    gevent.sleep(0.7)
     for worker in workers:
         worker.close()
 

@@ -1,5 +1,7 @@
 """CurveZMQ: who gets in, and who does not (contract C4)."""
 
+import random
+
 import gevent
 import pytest
 import zmq
@@ -9,9 +11,9 @@ from raft.messages import Heartbeat
 from tests.transport_zmq import wire
 from tests.transport_zmq.keyring import Keyring
 from tests.transport_zmq.nodes import wait_until
-from tests.transport_zmq.ports import Port, Stranger, refused
+from tests.transport_zmq.ports import Port, Stranger, refused, reopened
 from transport_zmq.frame import PEER, Header
-from transport_zmq.refusal import HANDSHAKE, REVOKED, ROLE, SENDER, UNKNOWN_KEY
+from transport_zmq.refusal import HANDSHAKE, NOT_OURS, REVOKED, ROLE, SENDER, TRUNCATED, UNKNOWN_KEY
 
 pytestmark = pytest.mark.contract("C4")
 
@@ -102,6 +104,20 @@ def test_the_key_of_a_client_is_no_key_of_a_peer(n1, ring, stranger):
     assert gets_nowhere(n1, stranger("alice"), ROLE)
 
 
+def test_a_peer_that_sends_garbage_is_refused_frame_by_frame(n1, stranger):
+    socket = stranger("n2")
+    chance = random.Random(1)
+    for _ in range(200):
+        socket.send(chance.randbytes(chance.randint(0, 200)))
+        socket.send(FRAME[: chance.randrange(4, len(FRAME))])
+        gevent.sleep(0)
+    let_in(n1, socket)
+
+    refused(n1, NOT_OURS, 200)
+    refused(n1, TRUNCATED, 200)
+    assert n1.statistics.handshakes == 1, "and its connection stays as it was"
+
+
 def test_a_peer_cannot_speak_for_another_one(n1, ring, stranger):
     ring.add("n3", "n3")
     ring.write()
@@ -137,7 +153,7 @@ def test_a_key_is_replaced_without_a_pause(closing, ring, n1):
 
     address = old.address
     old.transport.release()
-    new = closing(Port("n2", listen=address, security=ring.security("n2 anew")))
+    new = closing(reopened("n2", address, security=ring.security("n2 anew")))
     wait_until(lambda: n1.is_connected_to("n2"))
     new.transport.follow(members(n1, new))
     wait_until(lambda: new.is_connected_to("n1"))

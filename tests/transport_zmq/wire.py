@@ -49,4 +49,4 @@ def batches(draw):
 
 def frame_of(header, messages):
     packer = MessagePacker()
-    return header.encode() + b"".join(piece for message in messages for piece in packer.pack(message)) + END
+    return header.encode() + b"".join(packer.pack(message)[0] for message in messages) + END

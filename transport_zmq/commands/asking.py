@@ -15,7 +15,7 @@ import click
 from actors.errors import Unavailable
 from actors.interrupts import hold, release
 from actors.kv_commands import OutOfBounds
-from raft.errors import OutcomeUnknown, RaftError
+from raft.errors import InvalidConfig, OutcomeUnknown, RaftError
 
 from ..client import Client
 from ..errors import TransportError
@@ -40,6 +40,8 @@ def asks(function: Callable[..., Any]) -> Callable[..., Any]:
         as_json: bool,
         **own: Any,
     ) -> None:
+        if bool(key_file) != bool(server_key):
+            raise click.UsageError("--key-file and --server-key go together: who speaks, and whom it may trust")
         held = hold()
         try:
             keys = None if key_file is None else KeyPair.load(key_file)
@@ -90,7 +92,7 @@ def _exit_code(error: Exception) -> int:
         return UNAVAILABLE
     if isinstance(error, OutcomeUnknown):
         return UNKNOWN
-    if isinstance(error, (TransportError, OutOfBounds)):
+    if isinstance(error, (TransportError, OutOfBounds, InvalidConfig)):
         return USAGE
     return REFUSED
 

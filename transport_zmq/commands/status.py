@@ -65,31 +65,34 @@ def _as_object(found: list[EndpointStatus]) -> dict[str, Any]:
 def _table(found: list[EndpointStatus]) -> Table:
     nodes = [each.node for each in found if each.node is not None]
     leading = max((node for node in nodes if node["role"] == "leader"), key=lambda node: node["term"], default=None)
+    rows = [(_row(each, leading), _remarks(each, leading)) for each in found]
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
     for column in _COLUMNS:
         table.add_column(column, no_wrap=True)
-    table.add_column("remarks")
-    for each in found:
-        node, endpoint = each.node, escape(each.endpoint)
-        if node is None:
-            table.add_row("?", endpoint, "[red]not reached[/red]", *"-" * 6, escape(each.problem or ""))
-        elif node["role"] == "down":
-            table.add_row(escape(node["id"]), endpoint, "[red]down[/red]", *"-" * 6, "")
-        else:
-            leads = node is leading
-            role = "[bold green]leader[/bold green]" if leads else _role(node)
-            numbers = (node["term"], node["commit_index"], node["applied_index"])
-            table.add_row(
-                escape(node["id"]),
-                endpoint,
-                role,
-                *(f"{number:,}" for number in numbers),
-                "-" if leading is None or leads else f"{max(0, leading['commit_index'] - node['applied_index']):,}",
-                _ago(node.get("staleness_ms")),
-                _bytes(node.get("disk_bytes")),
-                _remarks(node, leading),
-            )
+    if any(remarks for _, remarks in rows):
+        table.add_column("remarks")
+        rows = [([*row, remarks], "") for row, remarks in rows]
+    for row, _ in rows:
+        table.add_row(*row)
     return table
+
+
+def _row(each: EndpointStatus, leading: dict[str, Any] | None) -> list[str]:
+    node, endpoint = each.node, escape(each.endpoint)
+    if node is None:
+        return ["?", endpoint, "[red]not reached[/red]", *"-" * 6]
+    if node["role"] == "down":
+        return [escape(node["id"]), endpoint, "[red]down[/red]", *"-" * 6]
+    leads = node is leading
+    return [
+        escape(node["id"]),
+        endpoint,
+        "[bold green]leader[/bold green]" if leads else _role(node),
+        *(f"{node[number]:,}" for number in ("term", "commit_index", "applied_index")),
+        "-" if leading is None or leads else f"{max(0, leading['commit_index'] - node['applied_index']):,}",
+        _ago(node.get("staleness_ms")),
+        _bytes(node.get("disk_bytes")),
+    ]
 
 
 def _role(node: dict[str, Any]) -> str:
@@ -98,15 +101,18 @@ def _role(node: dict[str, Any]) -> str:
     return f"{node['role']}, witness" if node["witness"] else str(node["role"])
 
 
-def _remarks(node: dict[str, Any], leading: dict[str, Any] | None) -> str:
+def _remarks(each: EndpointStatus, leading: dict[str, Any] | None) -> str:
+    node = each.node
+    if node is None:
+        return escape(each.problem or "")
     remarks = []
     if node.get("refused_by"):
         remarks.append(escape(f"refused by {node['refused_by']}"))
     if node.get("why_not_ready"):
         remarks.append(escape(node["why_not_ready"]))
-    if node["transfer"]:
+    if node.get("transfer"):
         remarks.append(escape(f"hands over to {node['transfer']}"))
-    if node["witness_mode"] == "degraded":
+    if node.get("witness_mode") == "degraded":
         remarks.append("degraded: its witnesses take the place of full voters")
     followers = [] if leading is None else leading["followers"]
     if any(follower["id"] == node["id"] and follower["stuck"] for follower in followers):

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parent / f"v{WIRE_VERSION}"
 
 def golden_frame(message):
     header = Header(PEER, CLUSTER, INCARNATION, message.sender, "n2", "n1.example:7000")
-    return header.encode() + b"".join(MessagePacker().pack(message)) + END
+    return header.encode() + MessagePacker().pack(message)[0] + END
 
 
 def file_of(kind):
