@@ -126,7 +126,8 @@ def test_the_data_directory_overrules_the_list_of_members(tmp_path, closing):
     assert until(lambda: daemon.status)["configuration"]["voters"] == ["n1", "n2", "n3"]
 
 
-def test_what_is_under_way_is_answered_before_the_end(tmp_path, closing):
+@pytest.mark.contract("D1")
+def test_what_is_under_way_is_answered_and_all_of_it_settled_before_the_end(tmp_path, closing):
     daemon = ready(closing(founder(tmp_path)).start())
     client = closing(Client(daemon.client_address))
     client.put("the first", "v", timeout=T)
@@ -149,6 +150,14 @@ def test_what_is_under_way_is_answered_before_the_end(tmp_path, closing):
 
     # Refused is fine, since it certainly has no effect; to leave somebody in doubt is not.
     assert set(ends) == {"Unavailable"}
+
+    # The log says itself that all of it is durable, so that a rotten end is not taken for a write that was cut off.
+    segment = max(daemon.data.glob("*.wal"))
+    data = bytearray(segment.read_bytes())
+    data[data.rindex(b"xxxx")] ^= 1
+    segment.write_bytes(data)
+    assert daemon.start().wait() == 3
+    assert f"{daemon.data}: {segment.name} is damaged at offset" in daemon.told.splitlines()[-1]
 
 
 def test_a_founder_without_syncs_has_forgotten_everything_when_it_returns_and_waits_to_be_added(tmp_path, closing):
