@@ -94,6 +94,8 @@ _MAX_TEXT = 1000  # letters of an error; what a user's machine has raised may be
 def of_reply(number: int, reply: Reply) -> Answer:
     """Return the answer to a proposal. Its value must be bytes, a str, a number or None by now."""
     value: Any = reply.value
+    if type(value) is str:
+        value = value[:_MAX_TEXT]
     return Answer(number, _OUTCOME_CODES[reply.outcome], value)
 
 

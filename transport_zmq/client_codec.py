@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import msgpack
 
-from .codec import END, KEPT_BYTES, MAX_TEXT_BYTES
+from .codec import END, KEPT_BYTES
 from .frame import MAGIC, WIRE_VERSION
 from .limits import FULL_ITEMS
 from .refusal import FRAME_KIND, MALFORMED, MESSAGE_KIND, NOT_OURS, TOO_LARGE, TOO_MANY, TRUNCATED, VERSION, Refusal
@@ -60,6 +60,7 @@ _ARGUMENTS: dict[int, tuple[type, ...]] = {
 
 MAX_NUMBER = (1 << 63) - 1
 MAX_PATIENCE_MS = 24 * 3600 * 1000
+MAX_TEXT_BYTES = 4096  # ids of members, and what is wrong with a result
 _VALUES = (_NOTHING, int, str, bytes)
 
 
@@ -185,7 +186,7 @@ class RowReader:
             max_array_len=len(Request._fields),
             max_map_len=0,
             max_ext_len=0,
-            max_str_len=4 * MAX_TEXT_BYTES,
+            max_str_len=MAX_TEXT_BYTES,
             max_bin_len=self._limit_bytes,
         )
 

@@ -39,6 +39,11 @@ class ClientConnection(Connection):
         super().send(frame)
         self._watcher.look_again()
 
+    def close(self) -> None:
+        """Close it at once; what waits is lost, and whoever waits for answers is told."""
+        super().close()
+        self._on_change()
+
     def _prepare(self) -> None:
         for option, value in (
             (zmq.RCVHWM, WAITING_ANSWERS),

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 
 import gevent
 import pytest
@@ -11,6 +12,7 @@ from actors.errors import NotKeyValue, SessionExpired, Unavailable, UnknownNode,
 from actors.kv_commands import OutOfBounds
 from actors.results import UnsupportedResult
 from actors.session_table import SessionLimits
+from raft.actor import TransferLeadership
 from raft.changes import VOTER, Change
 from raft.errors import (
     EntryTooLarge,
@@ -33,6 +35,7 @@ from transport_zmq import (
     NotConnected,
     WrongMachine,
 )
+from transport_zmq import link as link_module
 
 IDS = ("n1", "n2", "n3")
 
@@ -205,6 +208,20 @@ def test_without_a_quorum_nothing_is_promised(nodes, client):
             node.start(None)
     client.put("k", "3")
     assert client.get("k") == b"3"
+
+
+@pytest.mark.contract("C1")
+def test_a_node_that_does_not_answer_is_passed_over(nodes, client, monkeypatch):
+    monkeypatch.setattr(link_module, "ANSWER_S", 0.3)
+    client.put("k", "0")
+    deaf = leader_of(nodes)
+    monkeypatch.setattr(deaf.port._listener, "_on_request", lambda connection, frame: None)  # the connection stays
+    deaf.ask(partial(TransferLeadership, None))
+
+    client.put("k", "1")
+    assert client.get("k") == b"1"
+    assert leader_of(nodes) is not deaf
+    assert client._links._link(deaf.id).about is not None, "it is still connected"
 
 
 def test_nodes_that_are_not_there(closing):

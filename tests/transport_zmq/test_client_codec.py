@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.errors import NodeStopped
-from actors.session_table import APPLIED, CROWDED, REGISTERED, Reply
+from actors.session_table import APPLIED, CROWDED, REGISTERED, UNSUPPORTED, Reply
 from raft.changes import LEARNER, REMOVED, VOTER, Change
 from raft.errors import (
     ChangeInProgress,
@@ -208,6 +208,13 @@ def test_what_an_entry_came_to_arrives(reply):
     assert reply_in(of_reply(1, reply)) == reply
 
 
+def test_a_text_of_any_length_fits():
+    answer = of_reply(1, Reply(UNSUPPORTED, "\N{GRINNING FACE}" * 5000))
+    _, body = split(frame_of(ANSWERS, 0, [RowPacker().pack(answer)]), ANSWERS)
+
+    assert reply_in(RowReader(LIMIT).answers(body)[0]).value == "\N{GRINNING FACE}" * 1000
+
+
 def test_changes_arrive():
     changes = [Change("n4", VOTER, "db:7", 1 << 63, False, 3), Change("n1", REMOVED), Change("n2", LEARNER)]
 
@@ -265,7 +272,7 @@ def test_frames_that_are_none():
         (Request(PROPOSE, 1, 1, None), MALFORMED),
         (Request(PROPOSE, 1, 1, "text"), MALFORMED),
         (Request(TRANSFER, 1, 1, b"n2"), MALFORMED),
-        (Request(TRANSFER, 1, 1, "n" * 2000), MALFORMED),
+        (Request(TRANSFER, 1, 1, "n" * 5000), MALFORMED),
         ((1, 1, 1), MALFORMED),
         ((1, 1, 1, None, None), MALFORMED),
         ((1, 1, 1, {}), MALFORMED),
