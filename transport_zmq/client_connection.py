@@ -22,15 +22,22 @@ class ClientConnection(Connection):
     Args:
         network, route, on_change: as for `Connection`.
         on_answer: called with each frame that comes back; must neither wait nor raise.
+        on_close: called when it was closed.
     """
 
     KIND = zmq.DEALER
 
     def __init__(
-        self, network: Network, route: Route, on_change: Callable[[], None], on_answer: Callable[[bytes], None]
+        self,
+        network: Network,
+        route: Route,
+        on_change: Callable[[], None],
+        on_answer: Callable[[bytes], None],
+        on_close: Callable[[], None],
     ) -> None:
         super().__init__(network, route, QUEUE_BYTES, on_change)
         self._on_answer = on_answer
+        self._on_close = on_close
         self._watcher.watch_for(zmq.POLLIN)
         self._watcher.start()
 
@@ -40,9 +47,9 @@ class ClientConnection(Connection):
         self._watcher.look_again()
 
     def close(self) -> None:
-        """Close it at once; what waits is lost, and whoever waits for answers is told."""
+        """Close it at once; what waits is lost."""
         super().close()
-        self._on_change()
+        self._on_close()
 
     def _prepare(self) -> None:
         for option, value in (

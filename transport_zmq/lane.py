@@ -73,20 +73,20 @@ class Lane:
         self._hang_up()
 
     def _keep_connected(self) -> None:
-        attempts = 0
+        patience_s = 0.0
         while not self._closed:
             self._changed.clear()
             if self._connection is not None and not self._is_wanted(self._connection.route):
                 self._hang_up()
             if self.connected:
-                attempts = 0
+                patience_s = 0.0
                 if not self._changed.wait(LOOK_AGAIN_S) and self._has_moved():
                     self._hang_up()
                 continue
-            if self._connection is None or attempts > 0:
+            if self._connection is None or patience_s:
                 self._try_next()
-            attempts += 1
-            self._changed.wait(min(FIRST_PATIENCE_S * 2 ** (attempts - 1), MAX_PATIENCE_S))
+            patience_s = min((2 * patience_s) or FIRST_PATIENCE_S, MAX_PATIENCE_S)
+            self._changed.wait(patience_s)
 
     def _is_wanted(self, route: Route) -> bool:
         return route.address in self._addresses and route.server_key in self._server_keys()

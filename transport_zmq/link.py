@@ -130,7 +130,7 @@ class Link:
         self._pieces: list[bytes] = []  # what the present turn asks
         self._flush_soon: Any = None
         self._greeted = False  # whether a hello is under way
-        self._problem = "no connection yet"
+        self._problem = "no connection"
         self._passed_over_until_s = 0.0
         self._alarm = Alarm(LOOK_S, self._look)
         keys: list[str | None] = [*server_keys] if server_keys else [None]
@@ -220,11 +220,14 @@ class Link:
             on_change()
             self._on_connection()
 
-        return ClientConnection(self._network, route, changed, self._receive)
+        return ClientConnection(self._network, route, changed, self._receive, self._on_close)
 
     def _on_connection(self) -> None:
         self._lose("the connection was lost")
         self.greet()
+
+    def _on_close(self) -> None:
+        self._lose("no connection")
 
     def _receive(self, frame: bytes) -> None:
         try:
