@@ -80,7 +80,8 @@ def cli() -> None:
     """Raft, implemented once, run everywhere Python runs.
 
     \b
-    See it work:      quorate demo
+    See it work:      quorate demo --processes
+    Run a member:     quorate serve --help
     Try to break it:  quorate sim run --seeds 100
     Look at a disk:   quorate wal verify DIR
     """

@@ -99,8 +99,11 @@ class Service:
 
     def _tell_when_ready(self, member: Member) -> None:
         """Tell systemd, and the log, once the member can serve; one that joins is ready when it can be added."""
+        told = ""
         while (why_not := member.state.why_not_ready()) and not member.state.waits_to_be_added:
-            systemd.notify(f"STATUS=not ready: {why_not}")
+            if why_not != told:
+                systemd.notify(f"STATUS=not ready: {why_not}")
+                told = why_not
             gevent.sleep(LOOK_S)
         said = why_not or "serving"
         systemd.notify(f"READY=1\nSTATUS={said}")
