@@ -150,11 +150,12 @@ class Connection:
             self._watch_for_room(False)
 
     def _on_event(self, event: int) -> None:
-        self.connected = event == CONNECTED
+        was_connected, self.connected = self.connected, event == CONNECTED
         if not self.connected:
             self._watch_for_room(False)
             self._forget()
-        self._on_change()
+        if self.connected or was_connected:  # a failed attempt is no news: the next one has its time
+            self._on_change()
 
     def _forget(self) -> None:
         if self._queue:
