@@ -232,7 +232,7 @@ def test_a_peer_that_was_away_for_very_long_is_found_again(closing, monkeypatch)
 
 
 def test_who_is_turned_away_does_not_knock_all_the_time(closing, tmp_path):
-    """A member without keys, at the port of one with keys: each attempt fails at once, and has its time all the same."""
+    """A member without keys, at the port of one with keys: each attempt fails at once; the next one has its time."""
     ring = Keyring(tmp_path, ["n1", "n2"])
     n2 = closing(Port("n2", security=ring.security("n2")))
     n1 = closing(Port("n1"))
