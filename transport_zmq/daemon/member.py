@@ -103,9 +103,10 @@ class Member:
             RaftError: what it holds contradicts itself.
         """
         self.supervisor.start()
-        if self._http is not None:
-            logger.info("http://{} tells how it is", self._http.address)
-        logger.info("members reach it at {}, clients at {}", self._transport.address, self.clients.address)
+        http = "off" if self._http is None else str(self._http.address)
+        logger.info(
+            "listens for members at {}, for clients at {}, HTTP {}", self._transport.address, self.clients.address, http
+        )
 
     def reload_keys(self) -> None:
         """Read the allow-list again; if it cannot be read, the one before stays in force."""

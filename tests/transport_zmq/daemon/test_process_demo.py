@@ -25,7 +25,7 @@ def test_three_daemons_lose_their_leader_and_no_write(tmp_path):
 def test_an_interrupted_demonstration_leaves_no_daemons(tmp_path):
     process = quorate("demo", "--processes", stdout=-1, stderr=-1, environment={"TMPDIR": str(tmp_path)})
     logs = until(lambda: [*tmp_path.glob("*/n3.log")])
-    until(lambda: "clients at" in logs[0].read_text(encoding="utf-8"))
+    until(lambda: "for clients at" in logs[0].read_text(encoding="utf-8"))
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
 
