@@ -305,8 +305,8 @@ def test_a_client_that_never_reads_loses_its_answers_and_holds_up_nobody(tmp_pat
     raw = closing(Stranger("127.0.0.1:1", kind=zmq.DEALER))
     raw.socket.set(zmq.RCVHWM, 1)
     raw.socket.connect(f"tcp://{node.port.address}")
-    encode, encoded = node.port._encode, []
-    node.port._encode = lambda result: (encoded.append(result), encode(result))[1]
+    encode, encoded = node.port._translator._encode, []
+    node.port._translator._encode = lambda result: (encoded.append(result), encode(result))[1]
 
     for number in range(1, 301):
         raw.send(frame_of(REQUESTS, 0, [RowPacker().pack(Request(READ, number, PATIENCE_MS, GET))]))
