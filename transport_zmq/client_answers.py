@@ -95,7 +95,7 @@ def of_reply(number: int, reply: Reply) -> Answer:
     """Return the answer to a proposal. Its value must be bytes, a str, a number or None by now."""
     value: Any = reply.value
     if type(value) is str:
-        value = value[:_MAX_TEXT]
+        value = _text(value)
     return Answer(number, _OUTCOME_CODES[reply.outcome], value)
 
 
@@ -105,8 +105,13 @@ def of_error(number: int, error: Exception) -> Answer:
         code = _ERROR_CODES.get(kind)
         if code is not None:
             attributes = {name: getattr(error, name) for name in ERRORS[code][1]}
-            return Answer(number, code, results.encode((str(error)[:_MAX_TEXT], attributes)))
+            return Answer(number, code, results.encode((_text(str(error)), attributes)))
     return of_error(number, NotAnswerable(f"{type(error).__name__}: {error}"))
+
+
+def _text(text: str) -> str:
+    """Return a text that can be encoded, however it came about."""
+    return text[:_MAX_TEXT].encode("utf-8", "replace").decode()
 
 
 def reply_in(answer: Answer) -> Reply:

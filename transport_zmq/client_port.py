@@ -29,23 +29,17 @@ from actors import results
 from actors.errors import NodeStopped
 from actors.node import NodeActor
 from actors.ports import StateMachine
-from actors.session_commands import plain
-from actors.session_table import APPLIED, UNSUPPORTED, Reply, SessionLimits
-from raft.actor import LEASE, LINEARIZABLE, STALE, ChangeMembership, Propose, Read, TransferLeadership
-from raft.errors import InvalidChange, NotLeader, OutcomeUnknown, RaftError, ReadFailed
+from actors.session_table import SessionLimits
+from raft.errors import NotLeader, OutcomeUnknown, RaftError, ReadFailed
 
 from .address import Address
 from .alarm import Alarm
 from .allow_list import ADMIN, CLIENT, PEER, Grant
-from .caller import Caller, Encode, Pending
-from .client_answers import DONE, decode_changes, of_error, of_reply
+from .caller import Caller, Pending
+from .client_answers import DONE, of_error
 from .client_codec import (
     CHANGE,
     HELLO,
-    PROPOSE,
-    READ,
-    READ_LEASE,
-    READ_STALE,
     REQUESTS,
     STATUS,
     TRANSFER,
@@ -63,13 +57,12 @@ from .refusal import CLUSTER, MALFORMED, NOT_ADMIN, TOO_LARGE, TOO_MANY_CLIENTS,
 from .report import report
 from .security import source_of
 from .statistics import SLOW_CLIENT, TOO_LATE
+from .translation import CONSISTENCIES, Translator, message_of
 
 RETRY_S = 0.01  # when a client could not be sent an answer
 SWEEP_S = 1.0  # how often it is looked for requests that nobody waits for any more
 UNREAD = "earlier answers were not read yet"
 
-_PLAIN = plain(b"")  # how a command without a session begins
-_CONSISTENCIES = {READ: LINEARIZABLE, READ_LEASE: LEASE, READ_STALE: STALE}
 _ADMIN_KINDS = (CHANGE, TRANSFER)
 
 
@@ -113,7 +106,7 @@ class ClientPort:
         self._listener: ClientListener | None = None
         self._actor: NodeActor | None = None
         self._machine: StateMachine | None = None
-        self._encode: Callable[[Any], bytes] = results.encode
+        self._translator = Translator(results.encode)
         self._draining = False
         self._callers: dict[bytes, Caller] = {}
         self._pending = 0
@@ -151,7 +144,7 @@ class ClientPort:
         self.listen()
         self._actor = actor
         self._machine = machine
-        self._encode = getattr(machine, "encode_result", results.encode)
+        self._translator = Translator(getattr(machine, "encode_result", results.encode))
         self._draining = False
 
     def drain(self, timeout: float) -> bool:
@@ -265,8 +258,8 @@ class ClientPort:
             raise Refusal(MALFORMED, "the number of a request is that of another one under way")
         size = len(argument or ())
         self._check_room(caller, size)
-        pending = Pending(caller, number, kind in _CONSISTENCIES, self._encoder(request), size, until_s)
-        message = _message(request, partial(self._on_reply, pending))
+        pending = Pending(caller, number, kind in CONSISTENCIES, self._translator.encoder(request), size, until_s)
+        message = message_of(request, partial(self._on_reply, pending))
         caller.begin(pending)
         self._pending += 1
         self._pending_bytes += size
@@ -316,33 +309,6 @@ class ClientPort:
         pending.caller.end(pending.number)
         self._pending -= 1
         self._pending_bytes -= pending.size
-
-    def _encoder(self, request: Request) -> Encode:
-        """Return what makes the answer to a request of what the node has replied."""
-        if request.kind == PROPOSE:
-            # The result of a command in a session is kept as bytes; that of a plain one is as the machine made it.
-            assert type(request.argument) is bytes
-            return self._of_plain if request.argument[:1] == _PLAIN else of_reply
-        if request.kind == READ_STALE:
-            return self._of_stale
-        if request.kind in _CONSISTENCIES:
-            return self._of_read
-        return _of_other
-
-    def _of_plain(self, number: int, reply: Reply) -> Answer:
-        if reply.outcome == APPLIED:
-            try:
-                reply = Reply(APPLIED, self._encode(reply.value))
-            except results.UnsupportedResult as problem:
-                reply = Reply(UNSUPPORTED, str(problem))
-        return of_reply(number, reply)
-
-    def _of_read(self, number: int, result: Any) -> Answer:
-        return Answer(number, DONE, self._encode(result))
-
-    def _of_stale(self, number: int, result: Any) -> Answer:
-        value, staleness_ms = result
-        return Answer(number, DONE, results.encode((self._encode(value), staleness_ms)))
 
     def _answer(self, caller: Caller, answer: Answer) -> None:
         if self._listener is None:
@@ -409,31 +375,3 @@ class ClientPort:
                 member: security.allow_list.keys_of(member, PEER) for member in self._addresses
             },
         }  # fmt: skip
-
-
-def _of_other(number: int, result: Any) -> Answer:
-    return Answer(number, DONE, results.encode(result))
-
-
-def _message(request: Request, reply: Callable[[Exception | None, Any], None]) -> Any:
-    """Return the message that asks a node for what a request asks for.
-
-    Raises:
-        RaftError: the argument is none.
-    """
-    kind, _, _, argument = request
-    if kind == PROPOSE:
-        assert type(argument) is bytes
-        return Propose(argument, reply)
-    if kind == TRANSFER:
-        assert not isinstance(argument, bytes)
-        return TransferLeadership(argument, reply)
-    assert type(argument) is bytes
-    try:
-        if kind == CHANGE:
-            return ChangeMembership(decode_changes(argument), reply)
-        return Read(results.decode(argument), _CONSISTENCIES[kind], reply)
-    except ValueError as error:
-        if kind == CHANGE:
-            raise InvalidChange("somebody", str(error)) from None
-        raise NotAnswerable(str(error)) from None

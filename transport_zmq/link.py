@@ -223,7 +223,7 @@ class Link:
         return ClientConnection(self._network, route, changed, self._receive, self._on_close)
 
     def _on_connection(self) -> None:
-        self._lose("the connection was lost")
+        self._lose("it has not said who it is" if self._lane.connected else "the connection was lost")
         self.greet()
 
     def _on_close(self) -> None:

@@ -15,7 +15,7 @@ class Sums:
 
     def read(self, query):
         if query[0] != "add":
-            raise ValueError("no such query")
+            raise ValueError("no such query \ud800")
         return self.sum + query[1]
 
 

@@ -1,7 +1,7 @@
 """Real nodes with a port for clients."""
 
 from raft.config import Config
-from tests.transport_zmq.nodes import CONFIG, Node, configuration_of
+from tests.transport_zmq.nodes import CONFIG, Node, configuration_of, leader_of, wait_until
 from transport_zmq.client_port import ClientPort
 from transport_zmq.limits import ClientLimits
 
@@ -51,6 +51,12 @@ def cluster(closing, folder, *, ids=("n1", "n2", "n3"), ring=None, **settings):
     for node in nodes:
         node.start(everybody)
     return nodes
+
+
+def leading(nodes):
+    """The node that leads, once one does."""
+    wait_until(lambda: leader_of(nodes) is not None)
+    return leader_of(nodes)
 
 
 def endpoints_of(nodes):

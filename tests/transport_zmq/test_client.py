@@ -24,7 +24,7 @@ from raft.errors import (
 )
 from tests.transport_zmq.machines import Sums
 from tests.transport_zmq.nodes import CONFIG, configuration_of, leader_of, wait_until
-from tests.transport_zmq.served import ServedNode, cluster, endpoints_of
+from tests.transport_zmq.served import ServedNode, cluster, endpoints_of, leading
 from transport_zmq import (
     AnotherCluster,
     Client,
@@ -52,7 +52,7 @@ def client(nodes, closing):
 
 def followers_of(nodes):
     wait_until(lambda: leader_of(nodes) is not None and all(node.status.leader for node in nodes))
-    return [node for node in nodes if node is not leader_of(nodes)]
+    return [node for node in nodes if node is not leading(nodes)]
 
 
 # What it does
@@ -100,12 +100,12 @@ def test_one_endpoint_is_enough_and_a_follower_tells_where_the_leader_is(nodes, 
         client = closing(Client(node.port.address))
         client.put("k", node.id)
         assert client.get("k") == node.id.encode()
-        assert client._links._link(leader_of(nodes).id).problem is None
+        assert client._links._link(leading(nodes).id).problem is None
 
 
 def test_what_is_asked_together_travels_together(nodes, client):
     client.put("k", "0")
-    leader = leader_of(nodes)
+    leader = leading(nodes)
     before = leader.statistics.frames_sent
 
     with client.pipeline() as pipeline:
@@ -174,14 +174,14 @@ def test_a_machine_of_ones_own(tmp_path, closing):
 def test_it_follows_the_leader(nodes, client):
     client.put("k", "0")
     for number in range(3):
-        first = leader_of(nodes)
+        first = leading(nodes)
         assert client.transfer() != first.id
         client.put("k", str(number))
-    leader = leader_of(nodes)
+    leader = leading(nodes)
     leader.stop()
     client.put("k", "last")
     assert client.get("k") == b"last"
-    target = next(node.id for node in nodes if node is not leader and node is not leader_of(nodes))
+    target = next(node.id for node in nodes if node is not leader and node is not leading(nodes))
     assert client.transfer(target) == target
     with pytest.raises(TransferRefused):
         client.transfer(target)
@@ -190,7 +190,7 @@ def test_it_follows_the_leader(nodes, client):
 @pytest.mark.contract("C2")
 def test_without_a_quorum_nothing_is_promised(nodes, client):
     client.put("k", "0")
-    leader = leader_of(nodes)
+    leader = leading(nodes)
     for node in followers_of(nodes):
         node.stop()
 
@@ -214,13 +214,13 @@ def test_without_a_quorum_nothing_is_promised(nodes, client):
 def test_a_node_that_does_not_answer_is_passed_over(nodes, client, monkeypatch):
     monkeypatch.setattr(link_module, "ANSWER_S", 0.3)
     client.put("k", "0")
-    deaf = leader_of(nodes)
+    deaf = leading(nodes)
     monkeypatch.setattr(deaf.port._listener, "_on_request", lambda connection, frame: None)  # the connection stays
-    deaf.ask(partial(TransferLeadership, None))
+    wait_until(lambda: deaf.ask(partial(TransferLeadership, None))[0] is None)
 
     client.put("k", "1")
     assert client.get("k") == b"1"
-    assert leader_of(nodes) is not deaf
+    assert leading(nodes) is not deaf
     assert client._links._link(deaf.id).about is not None, "it is still connected"
 
 
@@ -260,16 +260,16 @@ def test_a_member_is_added_and_removed(nodes, client, tmp_path, closing):
     client.demote("n4")
     client.promote("n4")
     client.change(Change("n4", VOTER, priority=5))
-    assert leader_of(nodes).status.configuration.priorities == {"n4": 5}
+    assert leading(nodes).status.configuration.priorities == {"n4": 5}
     client.remove("n4")
-    assert "n4" not in leader_of(nodes).status.configuration.members
+    assert "n4" not in leading(nodes).status.configuration.members
     with pytest.raises(InvalidChange):
         client.add("n5", "127.0.0.1:9", 0)
 
 
 def test_another_cluster_behind_an_endpoint_is_not_spoken_to(nodes, client, tmp_path, closing):
     client.put("k", "1")
-    here, gone = leader_of(nodes), followers_of(nodes)[0]
+    here, gone = leading(nodes), followers_of(nodes)[0]
     place = gone.port.address
     gone.close()
     (tmp_path / "other").mkdir()

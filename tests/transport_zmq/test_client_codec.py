@@ -193,6 +193,7 @@ def test_an_error_without_a_code_is_told_as_what_it_is_one_of():
     assert type(told) is NotAnswerable
     assert "ZeroDivisionError" in str(told)
     assert len(str(told)) <= 1000
+    assert "a?b" in str(error_in(of_error(1, ValueError("a\ud800b"))))
 
 
 @pytest.mark.contract("C2")

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from quorate import cli
 from tests.transport_zmq.keyring import Keyring
-from tests.transport_zmq.nodes import leader_of, wait_until
-from tests.transport_zmq.served import ServedNode, cluster, endpoints_of
+from tests.transport_zmq.nodes import wait_until
+from tests.transport_zmq.served import ServedNode, cluster, endpoints_of, leading
 from transport_zmq.commands import status as status_module
 
 
@@ -80,20 +80,19 @@ def test_what_does_not_work_is_told_with_what_to_do(shell, nodes):
     nowhere = Shell("--endpoints", "127.0.0.1:1", "--timeout", "0.1")
     assert "see that they run, and that endpoints and keys are right" in nowhere("put", "k", "1", code=3)
     assert nowhere.json("put", "k", "1", code=3)["error"] == "Unavailable"
-    assert "it leads already" in shell("transfer", leader_of_all(nodes).id, code=5)
+    assert "it leads already" in shell("transfer", leading(nodes).id, code=5)
+    leader = leading(nodes)
+    wait_until(
+        lambda: all(len(node.status.configuration.incarnations) == 3 for node in nodes)
+    )  # no change is under way
     for node in nodes:
-        if node is not leader_of_all(nodes):
+        if node is not leader:
             node.stop()
-    assert "the outcome is unknown" in shell("member", "demote", leader_of_all(nodes).id, "--timeout", "0.3", code=4)
-
-
-def leader_of_all(nodes):
-    wait_until(lambda: leader_of(nodes) is not None)
-    return leader_of(nodes)
+    assert "the outcome is unknown" in shell("member", "demote", leader.id, "--timeout", "0.3", code=4)
 
 
 def test_status_and_members(shell, nodes, tmp_path, closing):
-    leader = leader_of_all(nodes)
+    leader = leading(nodes)
     shell("put", "k", "1")
 
     table = shell("status", env={"COLUMNS": "200"})
@@ -125,7 +124,7 @@ def test_status_and_members(shell, nodes, tmp_path, closing):
 
 
 def test_status_watched(shell, nodes, monkeypatch):
-    leader_of_all(nodes)
+    leading(nodes)
     monkeypatch.setattr(status_module, "EVERY_S", 0.05)
     for more, times in ([], 1), (["--json"], 4):
         result = []

@@ -15,7 +15,7 @@ from raft.errors import NotLeader
 from tests.transport_zmq.keyring import Keyring
 from tests.transport_zmq.nodes import CONFIG, leader_of, wait_until
 from tests.transport_zmq.ports import Stranger
-from tests.transport_zmq.served import ServedNode, cluster, endpoints_of
+from tests.transport_zmq.served import ServedNode, cluster, endpoints_of, leading
 from tests.transport_zmq.test_hostile import MEBIBYTE, half_open, resident_bytes
 from transport_zmq import Client, ClientLimits, PortOverloaded, Unauthorized, caller, client_port, listener
 from transport_zmq.client_answers import DONE, error_in
@@ -168,10 +168,10 @@ def test_a_client_key_is_good_for_data_and_an_admin_key_for_all(curve_nodes, rin
         alice.change(Change("n1", VOTER, priority=7))
     assert counted(curve_nodes, NOT_ADMIN) == 2
     assert any("refused what alice sent: key has not the role admin" in line for line in logged)
-    assert leader_of(curve_nodes).status.configuration.priorities == {}
+    assert leading(curve_nodes).status.configuration.priorities == {}
 
     assert root.get("k") == b"1"
-    before = leader_of(curve_nodes).id
+    before = leading(curve_nodes).id
     assert root.transfer() != before
     root.change(Change("n1", VOTER, priority=7))
     alice.put("k", "2")
@@ -202,7 +202,7 @@ def test_whoever_has_no_right_key_gets_nowhere(curve_nodes, ring, closing):
 
 
 def test_a_key_that_is_taken_off_the_list_is_worth_nothing_on_an_open_connection_either(curve_nodes, ring, closing):
-    node = leader_of(curve_nodes) or curve_nodes[0]
+    node = leading(curve_nodes)
     raw = closing(RawClient(node.port.address, ring.keys["alice"], ring.keys[node.id].public))
     raw.ask((HELLO, None))
     assert raw.answers(1)[0].code == DONE
@@ -305,8 +305,8 @@ def test_a_client_that_never_reads_loses_its_answers_and_holds_up_nobody(tmp_pat
     raw = closing(Stranger("127.0.0.1:1", kind=zmq.DEALER))
     raw.socket.set(zmq.RCVHWM, 1)
     raw.socket.connect(f"tcp://{node.port.address}")
-    encode, encoded = node.port._encode, []
-    node.port._encode = lambda result: (encoded.append(result), encode(result))[1]
+    encode, encoded = node.port._translator._encode, []
+    node.port._translator._encode = lambda result: (encoded.append(result), encode(result))[1]
 
     for number in range(1, 301):
         raw.send(frame_of(REQUESTS, 0, [RowPacker().pack(Request(READ, number, PATIENCE_MS, GET))]))
@@ -370,7 +370,7 @@ def test_more_requests_than_may_be_under_way(tmp_path, closing):
     limits = ClientLimits(frame_bytes=10 * MEBIBYTE, requests=10, request_bytes=1000, all_requests=15, clients=3)
     nodes = cluster(closing, tmp_path, limits=limits)
     closing(client_of(nodes)).put("k", "0")
-    leader = leader_of(nodes)
+    leader = leading(nodes)
     for node in nodes:
         if node is not leader:
             node.stop()  # so that nothing is answered
@@ -395,7 +395,7 @@ def test_more_clients_than_may_have_something_under_way(tmp_path, closing):
     limits = ClientLimits(frame_bytes=10 * MEBIBYTE, clients=2)
     nodes = cluster(closing, tmp_path, limits=limits)
     closing(client_of(nodes)).put("k", "0")
-    leader = leader_of(nodes)
+    leader = leading(nodes)
     for node in nodes:
         if node is not leader:
             node.stop()
@@ -421,7 +421,7 @@ def test_what_nobody_waits_for_any_more_is_forgotten(tmp_path, closing, monkeypa
     monkeypatch.setattr(client_port, "SWEEP_S", 0.1)
     nodes = cluster(closing, tmp_path)
     closing(client_of(nodes)).put("k", "0")
-    leader = leader_of(nodes)
+    leader = leading(nodes)
     rest = [node for node in nodes if node is not leader]
     for node in rest:
         node.stop()
@@ -452,17 +452,25 @@ def test_the_number_of_a_request_under_way_is_not_taken_again(tmp_path, closing)
 # The end
 
 
-def test_a_port_that_drains_answers_what_is_under_way_and_sends_others_elsewhere(plain_nodes, closing):
+def test_a_port_that_drains_answers_what_is_under_way_and_sends_others_elsewhere(plain_nodes, closing, monkeypatch):
     client = closing(client_of(plain_nodes))
     load = closing(Load(client))
     load.goes_on()
-    leader = leader_of(plain_nodes)
+    leader = leading(plain_nodes)
     raw = closing(RawClient(leader.port.address))
+    receive = leader.port._listener._on_request
+    draining = []
+
+    def receive_and_drain(connection, frame):
+        receive(connection, frame)
+        if leader.port._pending >= 100 and not draining:
+            draining.append(gevent.spawn(leader.port.drain, 5.0))
+
+    monkeypatch.setattr(leader.port._listener, "_on_request", receive_and_drain)
     raw.ask(*[(PROPOSE, plain(kv_commands.put(b"k", b"%d" % number))) for number in range(100)])
-    wait_until(lambda: leader.port._pending >= 100, 5)
+    wait_until(lambda: draining, 5)
 
-    assert leader.port.drain(5.0)
-
+    assert draining[0].get(timeout=10) is True
     assert {answer.code for answer in raw.answers(100)} == {1}
     raw.ask((PROPOSE, plain(b"")), (HELLO, None))
     refusal, hello = raw.answers(2)
@@ -475,7 +483,7 @@ def test_a_port_that_drains_answers_what_is_under_way_and_sends_others_elsewhere
 
 def test_a_node_that_does_not_lead_tells_the_client_address_of_the_leader(plain_nodes, closing):
     closing(client_of(plain_nodes)).put("k", "1")
-    leader = leader_of(plain_nodes)
+    leader = leading(plain_nodes)
     other = next(node for node in plain_nodes if node is not leader)
     wait_until(lambda: other.status.leader == leader.id)
     raw = closing(RawClient(other.port.address))
