@@ -8,6 +8,8 @@ from pathlib import Path
 
 from loguru import logger
 
+from actors.client import Deadline
+from actors.handing_over import hand_over
 from actors.node import NodeActor
 from actors.ports import StateMachine
 from actors.session_table import SessionLimits
@@ -107,6 +109,23 @@ class Member:
         logger.info(
             "listens for members at {}, for clients at {}, HTTP {}", self._transport.address, self.clients.address, http
         )
+
+    def end(self, timeout_s: float) -> bool:
+        """Hand leadership over, answer what is under way, and take the node down; the ports stay open.
+
+        Args:
+            timeout_s: seconds for handing over and answering, 0 or more; the node is taken down in any case.
+
+        Returns:
+            Whether everybody was answered.
+        """
+        deadline = Deadline(timeout_s)
+        self.state.ending = "it is about to end"
+        hand_over(self.supervisor, deadline)
+        all_answered = self.clients.drain(deadline.left_s)
+        if self.supervisor.running:
+            self.supervisor.stop()
+        return all_answered
 
     def reload_keys(self) -> None:
         """Read the allow-list again; if it cannot be read, the one before stays in force."""

@@ -6,8 +6,6 @@ import gevent
 from gevent.event import Event
 from loguru import logger
 
-from actors.client import Deadline
-from actors.handing_over import hand_over
 from actors.runtime import describe
 from actors.storage.real_disk import DirectoryInUse
 from raft.errors import RaftError
@@ -120,18 +118,11 @@ class Service:
         self._over.set()
 
     def _end(self, member: Member) -> None:
-        """Hand leadership over, answer what is under way, and take the node down."""
-        deadline = Deadline(self._settings.stop_timeout_ms / 1000)
-        logger.info(
-            "{}: ending in good order, within {:g} s; a second one ends it at once", self._signal, deadline.timeout_s
-        )
-        member.state.ending = "it is about to end"
+        timeout_s = self._settings.stop_timeout_ms / 1000
+        logger.info("{}: ending in good order, within {:g} s; a second one ends it at once", self._signal, timeout_s)
         systemd.notify("STOPPING=1\nSTATUS=ending in good order")
-        hand_over(member.supervisor, deadline)
-        if not member.clients.drain(deadline.left_s):
-            logger.warning("some clients were not answered within {:g} s", deadline.timeout_s)
-        if member.supervisor.running:
-            member.supervisor.stop()
+        if not member.end(timeout_s):
+            logger.warning("some clients were not answered within {:g} s", timeout_s)
 
     def _closed(self, member: Member) -> int:
         try:

@@ -51,7 +51,7 @@ class Writer:
         until(lambda: len(self.acknowledged) >= wanted or self._greenlet.dead)
         assert not self._greenlet.dead
 
-    def stop(self):
+    def close(self):
         self._greenlet.kill()
 
 
@@ -73,7 +73,7 @@ def test_a_cluster_serves_loses_its_leader_and_ends_in_good_order(daemons, closi
     assert leader.ask("/livez") == (200, "alive\n")
 
     client = closing(Client(",".join(daemon.client_address for daemon in daemons)))
-    writer = Writer(client)
+    writer = closing(Writer(client))
     writer.has_gone_on()
 
     # kill -9 of the leader: another one leads in a later term; the killed one comes back and follows.
@@ -106,7 +106,7 @@ def test_a_cluster_serves_loses_its_leader_and_ends_in_good_order(daemons, closi
     assert not any("Traceback" in daemon.told for daemon in daemons)
 
     # Nothing that was acknowledged is lost.
-    writer.stop()
+    writer.close()
     assert [key for key in writer.acknowledged if client.get(key, timeout=T) != key.encode()] == []
 
     # A leader that cannot hand over, since nobody answers, takes its time; a second signal ends it at once.
