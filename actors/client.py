@@ -51,10 +51,12 @@ class Deadline:
 
     Attributes:
         timeout_s: the same.
+        in_doubt: why it is not known what became of an attempt at what is to be done until then; None as long as it is.
     """
 
     def __init__(self, timeout: float) -> None:
         self.timeout_s = checked_timeout(timeout)
+        self.in_doubt: OutcomeUnknown | None = None
         self._at = time.monotonic() + self.timeout_s
 
     @property
@@ -144,7 +146,6 @@ class Client:
                 outcome is unknown all the same if one of the attempts was.
         """
         answers: dict[str, Exception] = {}  # the last one of each member that was asked
-        in_doubt: OutcomeUnknown | None = None
         back_off, moment = Pause(deadline), Pause(deadline, SOON_S)
         while True:
             seen = self._leadership.version
@@ -158,11 +159,11 @@ class Client:
                 self._leadership.wait(seen, deadline.left_s)
             except OutcomeUnknown as error:
                 if once:
-                    in_doubt = error
+                    deadline.in_doubt = error
                 elif not read_only:
                     raise
             if not deadline.left_s:
-                raise in_doubt or self._unavailable("nobody took the command", deadline, answers)
+                raise deadline.in_doubt or self._unavailable("nobody took the command", deadline, answers)
 
     def read(self, request: Any, deadline: Deadline, node: str | None = None) -> Any:
         """Get something read by any member, the leader rather than others, and return it.
