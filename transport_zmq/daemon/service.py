@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gevent
 from gevent.event import Event
 from loguru import logger
@@ -49,7 +51,6 @@ class Service:
         self._over = Event()  # the member is to end, or has gone down
         self._failure: BaseException | None = None
         self._signal = ""
-        self._member: Member | None = None
 
     def run(self) -> int:
         """Start, serve, end; return the exit code.
@@ -57,7 +58,7 @@ class Service:
         Raises:
             CannotStart: it does not start; nothing is left open.
         """
-        member = self._member = self._started()
+        member = self._started()
         signals.listen(self._ask_to_end, member.reload_keys)
         watcher = gevent.spawn(self._tell_when_ready, member)
         self._over.wait()
@@ -69,7 +70,6 @@ class Service:
     # Beginning
 
     def _started(self) -> Member:
-        directory = self._settings.data_dir
         member = None
         try:
             member = Member(self._settings, self._went_down)
@@ -78,21 +78,10 @@ class Service:
         except BaseException as error:
             if member is not None:
                 member.release()
-            if isinstance(error, SettingsError):
-                raise CannotStart(str(error), WRONG_SETTINGS) from error
-            if isinstance(error, InsecureBind):
-                raise CannotStart(_INSECURE.format(error.address), WRONG_SETTINGS) from error
-            if isinstance(error, TransportError):
-                code = CANNOT_LISTEN if isinstance(error, CannotListen) else WRONG_SETTINGS
-                raise CannotStart(str(error), code) from error
-            if isinstance(error, DirectoryInUse):
-                raise CannotStart(str(error), UNUSABLE_DIRECTORY) from error
-            if isinstance(error, (StorageError, RaftError)):
-                raise CannotStart(f"{directory}: {error}", UNUSABLE_DIRECTORY) from error
-            if isinstance(error, OSError):
-                why = f"{error.filename or directory}: {error.strerror or error}; name another --data-dir, or mend it"
-                raise CannotStart(why, UNUSABLE_DIRECTORY) from error
-            raise
+            reason = _reason(error, self._settings.data_dir)
+            if reason is None:
+                raise
+            raise reason from error
         return member
 
     def _tell_when_ready(self, member: Member) -> None:
@@ -136,3 +125,22 @@ class Service:
         logger.error("the node has failed and the daemon ends: {}", describe(self._failure))
         systemd.notify("STATUS=failed")
         return UNUSABLE_DIRECTORY if isinstance(self._failure, StorageError) else FAILED
+
+
+def _reason(error: BaseException, directory: Path) -> CannotStart | None:
+    """Return in one line, with its code, why a daemon does not start; None for what nobody expects."""
+    match error:
+        case InsecureBind():
+            return CannotStart(_INSECURE.format(error.address), WRONG_SETTINGS)
+        case CannotListen():
+            return CannotStart(str(error), CANNOT_LISTEN)
+        case SettingsError() | TransportError():
+            return CannotStart(str(error), WRONG_SETTINGS)
+        case DirectoryInUse():
+            return CannotStart(str(error), UNUSABLE_DIRECTORY)
+        case StorageError() | RaftError():
+            return CannotStart(f"{directory}: {error}", UNUSABLE_DIRECTORY)
+        case OSError():
+            why = f"{error.filename or directory}: {error.strerror or error}; name another --data-dir, or mend it"
+            return CannotStart(why, UNUSABLE_DIRECTORY)
+    return None

@@ -134,7 +134,7 @@ class _Play:
         before = len(self._acknowledged)
         with self._console.status("The others miss their leader ..."):
             second = self._wait(lambda: self._leader(later_than=term))
-            self._wait(lambda: len(self._acknowledged) > before + 1)
+            self._wait(lambda: len(self._acknowledged) > before + 1 or self.writer.dead)
         if second is None:
             self.check(False, f"another member leads within {PATIENCE_S:g} s")
             return
@@ -190,7 +190,11 @@ class _Play:
         last = time.monotonic()
         while True:
             key = f"key {len(self._acknowledged):05}"
-            self._client.put(key, f"value of {key}", timeout=PATIENCE_S)
+            try:
+                self._client.put(key, f"value of {key}", timeout=PATIENCE_S)
+            except RaftError as error:
+                self.check(False, f"the write of {key!r} failed: {error}")
+                return
             now = time.monotonic()
             self._longest_gap_s = max(self._longest_gap_s, now - last)
             last = now
