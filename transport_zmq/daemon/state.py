@@ -64,8 +64,6 @@ class State:
         status = self._actor.status()
         if not status.configuration.members:
             return "it waits to be added to a cluster"
-        if self._settings.name not in status.configuration.members:
-            return "it is not a member of its cluster any more"
         if status.leader is None:
             return "no leader is known"
         staleness_ms = self._actor.staleness_ms()

@@ -53,6 +53,7 @@ def test_a_member_joins_over_curve_and_a_key_is_taken_away_while_all_run(tmp_pat
     second.kill()
     ready(second.start())
 
+    good_list = allowed.read_text(encoding="utf-8")
     revoke(allowed, "ann")
     first.signal(signal.SIGHUP)
     until(lambda: "the allow-list was read again" in first.told)
@@ -64,6 +65,16 @@ def test_a_member_joins_over_curve_and_a_key_is_taken_away_while_all_run(tmp_pat
     first.signal(signal.SIGHUP)
     until(lambda: "line 1: it has not three parts" in first.told and "stays in force" in first.told)
     assert first.is_ready
+
+    # A key that is allowed again is good again; and who was removed is not ready any more.
+    allowed.write_text(good_list, encoding="utf-8")
+    first.signal(signal.SIGHUP)
+    until(lambda: first.told.count("the allow-list was read again") == 2)
+    endpoints = [first.client_address, second.client_address]
+    both = closing(Client(endpoints, keys=keys, server_keys=[server, KeyPair.load(tmp_path / "n2").public]))
+    both.remove("n1", timeout=T)
+    until(lambda: second.status["configuration"]["voters"] == ["n2"] and second.is_ready)
+    until(lambda: not first.is_ready)
 
 
 MACHINE = '''
