@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 from pykka import Future, Timeout
@@ -31,7 +31,6 @@ from raft.errors import (
 
 from .arguments import checked_timeout
 from .errors import NodeStopped, Unavailable
-from .leadership import Leadership
 
 BACK_OFF_S = 0.01  # first pause after a refusal that time alone will mend, doubled each time
 MAX_BACK_OFF_S = 0.5  # where the load may be to blame
@@ -53,10 +52,12 @@ class Deadline:
 
     Attributes:
         timeout_s: the same.
+        in_doubt: why it is not known what became of an attempt at what is to be done until then; None as long as it is.
     """
 
     def __init__(self, timeout: float) -> None:
         self.timeout_s = checked_timeout(timeout)
+        self.in_doubt: OutcomeUnknown | None = None
         self._at = time.monotonic() + self.timeout_s
 
     @property
@@ -83,6 +84,20 @@ class Pause:
         now_s = self._next_s
         self._next_s = min(2 * now_s, self._longest_s)
         return min(now_s, self._deadline.left_s)
+
+
+class Leadership(Protocol):
+    """Who leads, as far as is known here."""
+
+    @property
+    def version(self) -> int:
+        """Counts up whenever it is worth asking again."""
+
+    def leader(self) -> str | None:
+        """Return who leads, or None."""
+
+    def wait(self, seen: int, timeout: float) -> bool:
+        """Wait until the version is another one than `seen`, `timeout` seconds at most; return whether it is."""
 
 
 class Client:
@@ -132,7 +147,6 @@ class Client:
                 outcome is unknown all the same if one of the attempts was.
         """
         answers: dict[str, Exception] = {}  # the last one of each member that was asked
-        in_doubt: OutcomeUnknown | None = None
         back_off, moment = Pause(deadline), Pause(deadline, SOON_S)
         while True:
             seen = self._leadership.version
@@ -146,11 +160,11 @@ class Client:
                 self._leadership.wait(seen, deadline.left_s)
             except OutcomeUnknown as error:
                 if once:
-                    in_doubt = error
+                    deadline.in_doubt = error
                 elif not read_only:
                     raise
             if not deadline.left_s:
-                raise in_doubt or self._unavailable("nobody took the command", deadline, answers)
+                raise deadline.in_doubt or self._unavailable("nobody took the command", deadline, answers)
 
     def read(self, request: Any, deadline: Deadline, node: str | None = None) -> Any:
         """Get something read by any member, the leader rather than others, and return it.
@@ -216,8 +230,10 @@ class Client:
             member: answer.state if isinstance(answer, NodeStopped) else str(answer)
             for member, answer in answers.items()
         }
-        if all(isinstance(answers.get(member), NodeStopped) for member in self._members()):
-            return Unavailable(what, deadline.timeout_s, attempts, "restart a majority of them")
+        members = self._members()
+        stopped = [answer for member in members if isinstance(answer := answers.get(member), NodeStopped)]
+        if len(stopped) == len(members):
+            return Unavailable(what, deadline.timeout_s, attempts, stopped[0].advice)
         if any(isinstance(answer, NoSpace) for answer in answers.values()):
             return Unavailable(what, deadline.timeout_s, attempts, "it is taken as soon as the leader's disk has space")
         return Unavailable(what, deadline.timeout_s, attempts)

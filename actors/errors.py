@@ -15,7 +15,10 @@ class NodeStopped(ProposalRefused):
     Attributes:
         node: id of the node.
         state: "down", followed by the cause if there is one.
+        advice: what to do when all nodes are like that.
     """
+
+    advice = "restart a majority of them"
 
     def __init__(self, node: str, cause: str | None = None) -> None:
         self.state = "down" if cause is None else f"down: {cause}"

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from functools import partial
 
 import gevent
-from pykka import Timeout
 
 from raft.actor import ChangeMembership, TransferLeadership
 from raft.changes import LEARNER, REMOVED, VOTER, Change
@@ -14,16 +13,14 @@ from raft.errors import (
     InvalidChange,
     InvalidConfig,
     NotCaughtUp,
-    NotLeader,
-    OutcomeUnknown,
     ProposalRefused,
-    TransferFailed,
     TransferRefused,
 )
 from raft.membership import MAX_ID_LENGTH
 
 from .client import SOON_S, Client, Deadline, Pause
-from .errors import NodeStopped, UnknownNode
+from .errors import UnknownNode
+from .handing_over import hand_over, leads_alone
 from .local_nodes import LocalNodes
 
 
@@ -217,30 +214,13 @@ class MemberCalls(ABC):
         """
         self._check_open()
         id = self._nodes.named(node)
-        self._hand_over(id, Deadline(timeout))
-        self._nodes[id].supervisor.stop()
-
-    def _hand_over(self, id: str, deadline: Deadline) -> None:
-        """Let a node transfer leadership if it has it, as often as it takes."""
         supervisor = self._nodes[id].supervisor
-        pause = Pause(deadline, SOON_S)
-        while True:
-            node = supervisor.status().raft
-            if node is None or node.role != "leader" or not deadline.left_s or self._leads_alone(id):
-                return
-            try:
-                supervisor.ask(partial(TransferLeadership, None)).get(timeout=deadline.left_s)
-            except (TransferRefused, TransferFailed):
-                gevent.sleep(pause.take_s())  # the others may just be starting; or nobody is heard, and it steps down
-            except (NotLeader, NodeStopped, OutcomeUnknown, Timeout):
-                return
+        hand_over(supervisor, Deadline(timeout))
+        supervisor.stop()
 
     def _leads_alone(self, id: str | None) -> bool:
-        """Whether no other member could lead."""
         node = None if id is None else self._nodes[id].supervisor.status().raft
-        if node is None:
-            return False
-        return not [voter for voter in node.configuration.voters if voter != id and node.configuration.may_lead(voter)]
+        return node is not None and leads_alone(node)
 
     @abstractmethod
     def _check_open(self) -> None: ...

@@ -69,6 +69,7 @@ class NodeActor(GeventActor):
         self.id = id
         self._storage = storage
         self._transport = transport
+        self._clock = clock
         self._timer = GeventTimer(self.actor_ref, clock)
         self._on_down = on_down
         self._failure: str | None = None
@@ -79,6 +80,25 @@ class NodeActor(GeventActor):
     def status(self) -> Status:
         """Return a picture of the node. It is whole at any time, since a turn does not let others run."""
         return self._node.status()
+
+    def staleness_ms(self) -> int | None:
+        """Return how long ago its state machine was last known to have all that was committed; None for never."""
+        return self._node.staleness_ms(self._clock.now_ms())
+
+    @property
+    def leader(self) -> str | None:
+        """Who leads in this node's term, as far as it knows."""
+        return self._node.role.leader
+
+    @property
+    def cluster(self) -> int:
+        """The id of the cluster once it is known to be committed, else 0 (contract M9)."""
+        return self._node.identity.cluster
+
+    @property
+    def incarnation(self) -> int:
+        """The incarnation of this member's storage, 0 for none (contract M6)."""
+        return self._node.identity.incarnation
 
     def on_start(self) -> None:
         """Open the ports on this mailbox and set the first alarm."""

@@ -93,7 +93,10 @@ class SessionClient:
             SessionExpired: an `OutcomeUnknown` too: the cluster has forgotten whether it was applied.
             ResultNotKept: it was applied, and its result cannot be told.
         """
-        deadline = Deadline(timeout)
+        return self.ask(command, Deadline(timeout))
+
+    def ask(self, command: bytes, deadline: Deadline) -> Any:
+        """Do the same as `call`, until a deadline."""
         session, sequence = self._begin(deadline)
         try:
             return self._call(session, sequence, command, deadline)
@@ -172,11 +175,10 @@ class SessionClient:
                 return self._decode(reply.value)
             if reply.outcome == UNSUPPORTED:
                 raise ResultNotKept(str(reply.value))
-            # This answer is of a later term than any attempt that was in doubt, and no entry of an older term can
-            # follow it in a log: the command has not been applied, and is not unless it is sent again.
+            # It has not been applied so far, but an attempt that was in doubt may still be on its way to a node.
             assert reply.outcome == FULL, reply
             if not deadline.left_s:
-                raise Unavailable(
+                raise deadline.in_doubt or Unavailable(
                     "the replies kept for clients took too many bytes",
                     deadline.timeout_s,
                     {},

@@ -1,23 +1,33 @@
-"""Raft between real nodes over ZeroMQ: codec, frames, peers, CurveZMQ.
+"""Raft between real nodes over ZeroMQ, and their clients: codec, frames, peers, client port, client, CurveZMQ.
 
-Start reading at `peers.py`, the transport; `frame.py` and `codec.py` say what travels.
+Start reading at `client.py`, or at `peers.py`, the transport; `frame.py` and `codec.py` say what travels.
 """
 
 from .address import Address
 from .allow_list import ADMIN, CLIENT, PEER, AllowList, Grant
+from .client import Client, EndpointStatus
+from .client_port import ClientPort
 from .errors import (
+    AnotherCluster,
     CannotListen,
+    ClientClosed,
     InsecureBind,
     InvalidAddress,
     InvalidAllowList,
     KeyFileError,
     KeyFileExposed,
+    NotAnswerable,
+    NotConnected,
+    PortOverloaded,
     TransportError,
+    Unauthorized,
+    WrongMachine,
 )
 from .keys import KeyPair
-from .limits import Limits
+from .limits import ClientLimits, Limits
 from .network import Network
 from .peers import PeerTransport, RoutingObserver
+from .pipeline import Pipeline
 from .refusal import REASONS, Refusal
 from .security import Security
 from .statistics import Statistics
@@ -32,7 +42,13 @@ __all__ = [
     "REASONS",
     "Address",
     "AllowList",
+    "AnotherCluster",
     "CannotListen",
+    "Client",
+    "ClientClosed",
+    "ClientLimits",
+    "ClientPort",
+    "EndpointStatus",
     "Grant",
     "InsecureBind",
     "InvalidAddress",
@@ -42,10 +58,16 @@ __all__ = [
     "KeyPair",
     "Limits",
     "Network",
+    "NotAnswerable",
+    "NotConnected",
     "PeerTransport",
+    "Pipeline",
+    "PortOverloaded",
     "Refusal",
     "RoutingObserver",
     "Security",
     "Statistics",
     "TransportError",
+    "Unauthorized",
+    "WrongMachine",
 ]

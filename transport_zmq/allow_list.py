@@ -37,19 +37,23 @@ class Grant(NamedTuple):
     name: str
     roles: frozenset[str]
 
+    def may_act_as(self, role: str) -> bool:
+        """Whether it is good for a role; an admin may do all that a client may."""
+        return role in self.roles or (role == CLIENT and ADMIN in self.roles)
+
 
 class AllowList:
     """The keys that are taken. It shows public keys only, for there are no others in it.
 
     Args:
-        path: the file, which is read at once.
+        path: the file, which is read at once. None for a list that allows nobody: to a client nobody connects.
 
     Raises:
         KeyFileError: it cannot be read.
         InvalidAllowList: it holds something else.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.path = path
         self._grants: dict[str, Grant] = {}
         self.reload()
@@ -61,6 +65,8 @@ class AllowList:
             KeyFileError: it cannot be read.
             InvalidAllowList: it holds something else.
         """
+        if self.path is None:
+            return
         try:
             text = self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -81,6 +87,11 @@ class AllowList:
                 raise InvalidAllowList(self.path, number, "the key stands on an earlier line too")
             grants[key] = Grant(name, roles)
         self._grants = grants
+
+    @property
+    def grants(self) -> dict[str, Grant]:
+        """What every key on the list is good for, by key, in the order of the file."""
+        return dict(self._grants)
 
     def grant(self, key: str) -> Grant | None:
         """Return what a public key is good for, None when it is good for nothing."""

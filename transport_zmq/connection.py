@@ -55,6 +55,8 @@ class Connection:
         connected: whether frames can go.
     """
 
+    KIND = zmq.PUSH
+
     def __init__(
         self,
         network: Network,
@@ -69,7 +71,7 @@ class Connection:
         self._queue_bytes = queue_bytes
         self._statistics = network.statistics
         self._on_change = on_change
-        socket = self._socket = network.context.socket(zmq.PUSH)
+        socket = self._socket = network.context.socket(self.KIND)
         for option, value in (
             (zmq.IPV6, 1),
             (zmq.LINGER, 0),
@@ -85,10 +87,11 @@ class Connection:
             (zmq.HEARTBEAT_TIMEOUT, SILENCE_MS),
         ):
             socket.set(option, value)
+        self._prepare()
         if network.security is not None:
             assert route.server_key is not None, "with CURVE a route has a key"
             network.security.connect(socket, route.server_key)
-        self._writable = Watcher(socket, zmq.POLLOUT, self._flush)
+        self._watcher = Watcher(socket, zmq.POLLOUT, self._on_ready)
         self._monitor = Monitor(socket, CONNECTED | DISCONNECTED, self._on_event)
         socket.connect(route.endpoint)
 
@@ -100,14 +103,28 @@ class Connection:
             self._wait(frame)
         elif not self._sent(frame):
             self._wait(frame)
-            self._writable.start()
+            self._watch_for_room(True)
 
     def close(self) -> None:
         """Close it at once; what waits is lost."""
-        self._writable.stop()
+        self._watcher.stop()
         self._monitor.close()
         self._socket.close()
         self._forget()
+
+    def _prepare(self) -> None:
+        """Set what else a socket of this kind needs."""
+
+    def _on_ready(self) -> None:
+        """Use the socket, which is ready."""
+        self._flush()
+
+    def _watch_for_room(self, wanted: bool) -> None:
+        """Have `_on_ready` called when there is room for frames, or not any more."""
+        if wanted:
+            self._watcher.start()
+        else:
+            self._watcher.stop()
 
     def _wait(self, frame: bytes) -> None:
         if self._queue and self._queued_bytes + len(frame) > self._queue_bytes:
@@ -130,14 +147,15 @@ class Connection:
         while self._queue and self._sent(self._queue[0]):
             self._queued_bytes -= len(self._queue.popleft())
         if not self._queue:
-            self._writable.stop()
+            self._watch_for_room(False)
 
     def _on_event(self, event: int) -> None:
-        self.connected = event == CONNECTED
+        was_connected, self.connected = self.connected, event == CONNECTED
         if not self.connected:
-            self._writable.stop()
+            self._watch_for_room(False)
             self._forget()
-        self._on_change()
+        if self.connected or was_connected:  # a failed attempt is no news: the next one has its time
+            self._on_change()
 
     def _forget(self) -> None:
         if self._queue:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from actors.errors import NodeStopped
+from raft.errors import OutcomeUnknown, Overloaded, ProposalRefused, RaftError
+
 
 class TransportError(Exception):
     """The base of all of them."""
@@ -74,3 +80,98 @@ class InvalidAllowList(KeyFileError):
         super().__init__(
             path, f"line {line}: {why}; a line is: name roles key, for instance: n1 peer,admin <40 letters>"
         )
+
+
+# What clients meet. These are of the families of `raft.errors`, so that callers can treat them alike.
+
+
+class Unauthorized(ProposalRefused):
+    """The key of a client is not good for what it asked; nothing was done.
+
+    Attributes:
+        name: whose key it is.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the key of {name} has not the role admin, which this needs; use a key that has it, or add the role to "
+            "its line on the allow-list of every node"
+        )
+        self.name = name
+
+
+class PortOverloaded(Overloaded):
+    """Too much is under way at the client port of one node; nothing was done.
+
+    Attributes:
+        pending: how many requests, or bytes of requests, are under way.
+        limit: how many may be.
+    """
+
+    def __init__(self, what: str, pending: int, limit: int) -> None:
+        ProposalRefused.__init__(
+            self, f"{pending} {what} are under way at this node, and the limit is {limit}; back off and try again"
+        )
+        self.pending = self.pending_bytes = pending
+        self.limit = self.limit_bytes = limit
+
+
+class AnotherCluster(ProposalRefused):
+    """The node belongs to another cluster than the one that the client has spoken to; nothing was done."""
+
+    def __init__(self) -> None:
+        super().__init__("this node belongs to another cluster; check the endpoints, then make a new client")
+
+
+class NotAnswerable(RaftError):
+    """The state machine has raised for a query, or what it answered has no encoding; nothing has changed."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the query cannot be answered: {problem}")
+
+
+class NotConnected(NodeStopped):
+    """A node cannot be asked at the moment, so it was asked nothing.
+
+    Attributes:
+        node: its id, or its endpoint while that is not known.
+        state: that it cannot be reached, and why.
+    """
+
+    advice = "see that they run, and that endpoints and keys are right"
+
+    def __init__(self, node: str, why: str) -> None:
+        super().__init__(node)
+        self.state = f"not reached: {why}"
+        self.args = (f"{node} is {self.state}; {self.advice}",)
+
+
+class WrongMachine(RaftError):
+    """The cluster replicates another state machine than the client was made for; nothing was done.
+
+    Attributes:
+        machine: name of the class of the cluster's.
+    """
+
+    def __init__(self, machine: str, wanted: str) -> None:
+        super().__init__(
+            f"the cluster replicates {machine}, and this client was made for {wanted}; say Client(..., machine=...) "
+            "with the class that the nodes were given"
+        )
+        self.machine = machine
+
+
+class ClientClosed(RaftError):
+    """The client has been closed."""
+
+    def __init__(self) -> None:
+        super().__init__("the client is closed; make a new one")
+
+
+@contextmanager
+def in_doubt_when_closed() -> Iterator[None]:
+    """What a client was about to do when it was closed is in doubt (contract C2)."""
+    try:
+        yield
+    except ClientClosed:
+        raise OutcomeUnknown("the client was closed meanwhile") from None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
-from .address import Address
-from .allow_list import PEER
+from .address import Address, Resolve
 from .connection import Connection, Route
-from .limits import Limits
-from .network import Network
 
 FIRST_PATIENCE_S = 1.0  # for so long a route is tried before the next one is, doubled each time
 MAX_PATIENCE_S = 8.0
@@ -26,15 +24,21 @@ class Lane:
     When there are several routes, of several addresses or keys, each is tried in turn.
 
     Args:
-        name: the peer.
-        network: of this node.
-        limits: of this node.
+        resolve: looks names up.
+        server_keys: returns the keys that the peer may have now, only None without CURVE.
+        connect: opens a connection over a route, which calls what it is given when it was connected, or is not any
+            more.
     """
 
-    def __init__(self, name: str, network: Network, limits: Limits) -> None:
-        self._name = name
-        self._network = network
-        self._limits = limits
+    def __init__(
+        self,
+        resolve: Resolve,
+        server_keys: Callable[[], list[str | None]],
+        connect: Callable[[Route, Callable[[], None]], Connection],
+    ) -> None:
+        self._resolve = resolve
+        self._server_keys = server_keys
+        self._connect = connect
         self._addresses: list[Address] = []
         self._changed = Event()
         self._connection: Connection | None = None
@@ -69,20 +73,20 @@ class Lane:
         self._hang_up()
 
     def _keep_connected(self) -> None:
-        attempts = 0
+        patience_s = 0.0
         while not self._closed:
             self._changed.clear()
             if self._connection is not None and not self._is_wanted(self._connection.route):
                 self._hang_up()
             if self.connected:
-                attempts = 0
+                patience_s = 0.0
                 if not self._changed.wait(LOOK_AGAIN_S) and self._has_moved():
                     self._hang_up()
                 continue
-            if self._connection is None or attempts > 0:
+            if self._connection is None or patience_s:
                 self._try_next()
-            attempts += 1
-            self._changed.wait(min(FIRST_PATIENCE_S * 2 ** (attempts - 1), MAX_PATIENCE_S))
+            patience_s = min((2 * patience_s) or FIRST_PATIENCE_S, MAX_PATIENCE_S)
+            self._changed.wait(patience_s)
 
     def _is_wanted(self, route: Route) -> bool:
         return route.address in self._addresses and route.server_key in self._server_keys()
@@ -96,12 +100,8 @@ class Lane:
         return bool(endpoints) and connection is self._connection and connection.route.endpoint not in endpoints
 
     def _endpoints(self, address: Address) -> list[str]:
-        hosts = [address.host] if address.is_literal else self._network.resolve(address.host)
+        hosts = [address.host] if address.is_literal else self._resolve(address.host)
         return [Address(host, address.port).endpoint for host in hosts]
-
-    def _server_keys(self) -> list[str | None]:
-        security = self._network.security
-        return [None] if security is None else [*security.allow_list.keys_of(self._name, PEER)]
 
     def _routes(self) -> list[Route]:
         return [
@@ -120,7 +120,7 @@ class Lane:
         if self._connection is not None and self._connection.route in routes:
             route = routes[(routes.index(self._connection.route) + 1) % len(routes)]
         self._hang_up()
-        self._connection = Connection(self._network, route, self._limits.queue_bytes, self._changed.set)
+        self._connection = self._connect(route, self._changed.set)
 
     def _hang_up(self) -> None:
         if self._connection is not None:

@@ -35,3 +35,31 @@ class Limits:
             frame_items=max(MIN_ITEMS, FULL_ITEMS + 1 + config.max_append_entries),
             queue_bytes=2 * config.window_bytes,
         )
+
+
+@dataclass(frozen=True)
+class ClientLimits:
+    """What the port for clients takes before it says no. Each bound protects the memory of the node.
+
+    Attributes:
+        frame_bytes: the largest frame that is taken; a larger one is refused.
+        requests: how many requests of one client may be under way.
+        request_bytes: how many bytes the requests of one client that are under way may have; one request always may.
+        all_requests, all_request_bytes: the same for all clients together, without exception.
+        answer_bytes: when so many bytes of answers wait for one client to read them, it is told errors instead of
+            results, and of those at most as many bytes again.
+        clients: how many clients may have requests under way, or answers waiting.
+    """
+
+    frame_bytes: int
+    requests: int = 4096
+    request_bytes: int = 8 * 1024 * 1024
+    all_requests: int = 65_536
+    all_request_bytes: int = 64 * 1024 * 1024
+    answer_bytes: int = 8 * 1024 * 1024
+    clients: int = 4096
+
+    @classmethod
+    def of(cls, config: Config) -> ClientLimits:
+        """Return the limits that leave room for every command that a node with these settings takes."""
+        return cls(frame_bytes=FULL_BYTES + config.max_entry_bytes + OVERHEAD_BYTES)

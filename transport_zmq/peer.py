@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from loguru import logger
 
 from raft.messages import Message, SnapshotChunk
 
 from .address import Address
+from .allow_list import PEER
+from .connection import Connection, Route
 from .errors import InvalidAddress
 from .framing import Framer
 from .lane import Lane
@@ -33,8 +37,8 @@ class Peer:
         self._network = network
         self._limits = limits
         self._configured = self._said = ""
-        self._lane = Lane(name, network, limits)
-        self._snapshot_lane = Lane(name, network, limits)
+        self._lane = Lane(network.resolve, self._server_keys, self._connect)
+        self._snapshot_lane = Lane(network.resolve, self._server_keys, self._connect)
 
     @property
     def connected(self) -> bool:
@@ -70,6 +74,13 @@ class Peer:
         """Close the connections."""
         self._lane.close()
         self._snapshot_lane.close()
+
+    def _server_keys(self) -> list[str | None]:
+        security = self._network.security
+        return [None] if security is None else [*security.allow_list.keys_of(self.name, PEER)]
+
+    def _connect(self, route: Route, on_change: Callable[[], None]) -> Connection:
+        return Connection(self._network, route, self._limits.queue_bytes, on_change)
 
     def _send(self, lane: Lane, framer: Framer, messages: list[Message]) -> None:
         statistics = self._network.statistics

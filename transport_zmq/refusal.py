@@ -14,6 +14,9 @@ REVOKED = "key is not allowed any more"
 MALFORMED = "malformed"
 MESSAGE_KIND = "unknown kind of message"
 TOO_MANY = "too many messages or entries"
+TOO_MANY_REQUESTS = "too many requests under way"
+TOO_MANY_CLIENTS = "too many clients"
+NOT_ADMIN = "key has not the role admin"
 
 # Connections are refused too, before they can bring a frame.
 UNKNOWN_KEY = "unknown key"
@@ -34,6 +37,9 @@ REASONS = (
     MALFORMED,
     MESSAGE_KIND,
     TOO_MANY,
+    TOO_MANY_REQUESTS,
+    TOO_MANY_CLIENTS,
+    NOT_ADMIN,
     UNKNOWN_KEY,
     ROLE,
     MECHANISM,

@@ -54,7 +54,7 @@ class Security:
             Refusal: it is not good for this role, or not any more.
         """
         grant = self.allow_list.grant(_property(frame, USER))
-        if grant is None or role not in grant.roles:
+        if grant is None or not grant.may_act_as(role):
             raise Refusal(REVOKED)
         return grant
 
@@ -106,7 +106,7 @@ class Authenticator:
         grant = self._allow_list.grant(key)
         if grant is None:
             raise Refusal(UNKNOWN_KEY, key)
-        if role not in grant.roles:
+        if not grant.may_act_as(role):
             raise Refusal(ROLE, f"{grant.name} is no {role}")
         return key
 

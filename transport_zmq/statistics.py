@@ -16,6 +16,11 @@ NO_PEER = "no such peer"
 TOO_LARGE_TO_SEND = "too large to send"
 NODE_DOWN = "node down"  # what came in while there is no node
 
+# Why an answer was not sent.
+CLIENT_GONE = "client gone"
+SLOW_CLIENT = "client does not read"
+TOO_LATE = "too late"  # the client does not wait for it any more
+
 
 class Statistics:
     """Counts since the transport was made.

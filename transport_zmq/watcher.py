@@ -38,6 +38,11 @@ class Watcher:
         self._io: Any = None
         self._next: Any = None  # the look that is on its way
 
+    def watch_for(self, event: int) -> None:
+        """Let it be another event from now on."""
+        self._event = event
+        self.look_again()
+
     @property
     def active(self) -> bool:
         """Whether it watches."""
@@ -59,6 +64,11 @@ class Watcher:
         if self._next is not None:
             self._next.stop()
             self._next = None
+
+    def look_again(self) -> None:
+        """Take note that the socket was used by somebody else than `on_ready`, which may have used up a signal."""
+        if self._io is not None:
+            self._look_soon()
 
     def _look_soon(self) -> None:
         if self._next is None:

@@ -175,6 +175,21 @@ class DirectoryStorage:
             self._reserve.close()
             self._reserve = None
 
+    def settle(self) -> None:
+        """Make durable all that was handed on, whatever the policy, and let the log say so; called when closed.
+
+        Raises:
+            OSError: the disk fails.
+        """
+        self._worker.join()
+        if self.store is None or self._disk is None or self._has_failed:
+            return
+        operations, position = self.store.sync()
+        carry_out(self._disk, operations)
+        self.store.synced(position)
+        if self.store.wants_mark:
+            carry_out(self._disk, self.store.mark()[0])
+
     def release(self) -> None:
         """Let others have the directory; it can be loaded again."""
         self.close()

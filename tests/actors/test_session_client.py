@@ -16,8 +16,12 @@ from actors import (
     SessionLimits,
     Unavailable,
 )
+from actors.client import Client
+from actors.leadership import Leadership
+from actors.runtime import GeventFuture
+from actors.session_client import SessionClient
 from actors.session_commands import in_session, register
-from actors.session_table import APPLIED, Reply
+from actors.session_table import APPLIED, FULL, REGISTERED, Reply
 from actors.storage.memory import MemoryStorage
 from raft.actor import Propose
 from tests.actors.clusters import Counter, T, level, others, raft_status, wait_until
@@ -309,6 +313,27 @@ def test_replies_that_others_keep_hold_a_command_up_until_they_expire():
             cluster.propose(b"1", 0.3)
 
         assert cluster.propose(b"1", T) == 2
+
+
+@pytest.mark.contract("C2")
+def test_a_command_that_was_in_doubt_and_finds_no_room_afterwards_stays_in_doubt():
+    answers = iter([Reply(REGISTERED, 1), OutcomeUnknown("the connection was lost"), *[Reply(FULL)] * 1000])
+
+    def submit(member, request):
+        future = GeventFuture()
+        answer = next(answers)
+        if isinstance(answer, Reply):
+            future.set(answer)
+        else:
+            future.set_exception((type(answer), answer, None))
+        return future
+
+    client = SessionClient(Client(lambda: ("n1",), submit, Leadership()), SessionLimits(), bytes)
+
+    with pytest.raises(OutcomeUnknown, match="the connection was lost"):
+        client.call(b"1", 0.1)  # the first attempt may yet arrive
+    with pytest.raises(Unavailable, match="took too many bytes"):
+        client.call(b"2", 0.1)
 
 
 @pytest.mark.parametrize("limits", [{}, 5, SessionLimits])

@@ -35,13 +35,25 @@ class Node:
     """
 
     def __init__(
-        self, id, folder, *, listen="127.0.0.1:0", security=None, config=CONFIG, advertise="", resolve=resolve
+        self,
+        id,
+        folder,
+        *,
+        listen="127.0.0.1:0",
+        security=None,
+        config=CONFIG,
+        advertise="",
+        resolve=resolve,
+        machine=KeyValue,
+        session_limits=None,
     ):
         self.id = id
         self.network = Network(security, resolve=resolve)
         self.transport = PeerTransport(self.network, id, listen, Limits.of(config), advertise)
-        self.machine = KeyValue()
+        self.machine = machine()
         self.actor = None
+        self.session_limits = session_limits or SessionLimits()
+        self._make_machine = machine
         self._config = config
         self._folder = folder
         self._storage = None
@@ -57,7 +69,7 @@ class Node:
 
     def start(self, configuration):
         self._storage = DirectoryStorage(self._folder / self.id, self.id, first=configuration, segment_bytes=1 << 22)
-        self.machine = KeyValue()
+        self.machine = self._make_machine()
         if configuration is not None:
             self.transport.follow(configuration)
         self.actor = NodeActor.spawn(
@@ -69,7 +81,7 @@ class Node:
             storage=self._storage,
             transport=self.transport,
             machine=self.machine,
-            limits=SessionLimits(),
+            limits=self.session_limits,
             observer=RoutingObserver(self.transport),
             on_down=lambda error: None,
         )

@@ -10,12 +10,15 @@ from raft.entries import COMMAND, Entry
 from raft.messages import Append, Heartbeat, HeartbeatEcho
 from raft.observer import DEBUG, ESSENTIAL, ConfigurationChanged
 from tests.transport_zmq import wire
+from tests.transport_zmq.keyring import Keyring
 from tests.transport_zmq.nodes import wait_until
 from tests.transport_zmq.ports import Port, configuration, refused, reopened
 from transport_zmq import connection, lane
+from transport_zmq.address import Address
 from transport_zmq.frame import PEER, Header
+from transport_zmq.network import Network
 from transport_zmq.peers import RoutingObserver
-from transport_zmq.refusal import RECEIVER
+from transport_zmq.refusal import HANDSHAKE, RECEIVER
 from transport_zmq.statistics import NO_PEER
 
 BEAT = Heartbeat("n1", 1, 1)
@@ -204,3 +207,38 @@ def test_a_member_that_no_configuration_names_yet_is_answered_where_it_says_it_i
     wait_until(lambda: leader.messages)
 
     assert leader.messages == [HeartbeatEcho("n9", 1, 1, 0)]
+
+
+def test_a_peer_that_was_away_for_very_long_is_found_again(closing, monkeypatch):
+    monkeypatch.setattr(lane, "FIRST_PATIENCE_S", 0.0001)
+    monkeypatch.setattr(lane, "MAX_PATIENCE_S", 0.0001)
+    network = closing(Network())
+    away = Port("n2")
+    address = Address.parse(away.address)
+    away.close()
+    attempts = []
+
+    def connect(route, on_change):
+        attempts.append(route)
+        return connection.Connection(network, route, 1000, on_change)
+
+    way = closing(lane.Lane(network.resolve, lambda: [None], connect))
+    way.lead_to([address])
+    wait_until(lambda: len(attempts) > 1100)  # the pause between them doubles, but not for ever
+    monkeypatch.setattr(lane, "MAX_PATIENCE_S", 1.0)
+    closing(Port("n2", listen=str(address)))
+
+    wait_until(lambda: way.connected)
+
+
+def test_who_is_turned_away_does_not_knock_all_the_time(closing, tmp_path):
+    """A member without keys, at the port of one with keys: each attempt fails at once; the next one has its time."""
+    ring = Keyring(tmp_path, ["n1", "n2"])
+    n2 = closing(Port("n2", security=ring.security("n2")))
+    n1 = closing(Port("n1"))
+
+    n1.transport.follow(configuration(n1=n1.address, n2=n2.address))
+    refused(n2, HANDSHAKE, 2)
+    gevent.sleep(1.5)
+
+    assert n2.statistics.connections < 50

@@ -1,0 +1,71 @@
+"""The socket of the client port: a ROUTER, which knows each connection by a name of its own and can answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import zmq
+
+from .address import Address
+from .allow_list import CLIENT
+from .listener import Listener
+from .network import Network
+
+WAITING_FRAMES = 4  # what ZeroMQ may hold of each connection, in each direction
+
+SENT = "sent"
+FULL = "full"
+GONE = "gone"
+
+
+class ClientListener(Listener):
+    """Takes frames of clients, and sends them answers without ever waiting.
+
+    Args:
+        network, address, frame_bytes: as for `Listener`.
+        on_request: called with the name of a connection and a frame; must neither wait nor raise.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        address: Address,
+        frame_bytes: int,
+        on_request: Callable[[bytes, zmq.Frame], None],
+    ) -> None:
+        self._on_request = on_request
+        super().__init__(
+            network,
+            address,
+            CLIENT,
+            frame_bytes,
+            self._refuse_part,
+            kind=zmq.ROUTER,
+            waiting_frames=WAITING_FRAMES,
+        )
+
+    def send(self, connection: bytes, frame: bytes) -> str:
+        """Send a frame: `SENT`; `FULL` when the client reads too slowly; `GONE` when there is no such connection."""
+        try:
+            self._socket.send_multipart((connection, frame), zmq.NOBLOCK)
+        except zmq.Again:
+            return FULL
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            return GONE
+        finally:
+            self._watcher.look_again()
+        return SENT
+
+    def _prepare(self) -> None:
+        self._socket.set(zmq.SNDHWM, WAITING_FRAMES)
+        self._socket.set(zmq.ROUTER_MANDATORY, 1)  # or what cannot be sent would be lost without a word
+
+    def _take_one(self) -> int:
+        connection, frame, *parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+        if parts:
+            self._refuse_part(frame)
+        else:
+            self._on_request(connection.bytes, frame)
+        return len(frame) + sum(map(len, parts))

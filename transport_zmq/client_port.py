@@ -1,0 +1,377 @@
+"""The port at which clients ask one node.
+
+A daemon makes it beside the transport between peers, on the same network and loop:
+
+    port = ClientPort(network, "n1", "127.0.0.1:7201", ClientLimits.of(config), session_limits, addresses)
+    port.listen()
+    port.open(actor, machine)  # whenever a node has been started; until then everybody is told that it is down
+    port.drain(5.0)  # before the node is stopped in good order
+    port.close()  # the node has gone down; the port stays
+    port.release()
+
+All requests that have come in are put into the node's mailbox at once, and so become one turn of the node; all answers
+that the turn brings leave together, in one frame for each client.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import gevent
+import zmq
+from gevent import get_hub
+from pykka import ActorDeadError
+
+from actors import results
+from actors.errors import NodeStopped
+from actors.node import NodeActor
+from actors.ports import StateMachine
+from actors.session_table import SessionLimits
+from raft.errors import NotLeader, OutcomeUnknown, RaftError, ReadFailed
+
+from .address import Address
+from .alarm import Alarm
+from .allow_list import ADMIN, CLIENT, PEER, Grant
+from .caller import Caller, Pending
+from .client_answers import DONE, of_error
+from .client_codec import (
+    CHANGE,
+    HELLO,
+    REQUESTS,
+    STATUS,
+    TRANSFER,
+    Answer,
+    Request,
+    RowPacker,
+    RowReader,
+    split,
+)
+from .client_listener import ClientListener
+from .errors import AnotherCluster, NotAnswerable, PortOverloaded, Unauthorized
+from .limits import ClientLimits
+from .network import Network
+from .refusal import CLUSTER, MALFORMED, NOT_ADMIN, TOO_LARGE, TOO_MANY_CLIENTS, TOO_MANY_REQUESTS, Refusal
+from .report import report
+from .security import source_of
+from .statistics import SLOW_CLIENT, TOO_LATE
+from .translation import CONSISTENCIES, Translator, message_of
+
+RETRY_S = 0.01  # when a client could not be sent an answer
+SWEEP_S = 1.0  # how often it is looked for requests that nobody waits for any more
+UNREAD = "earlier answers were not read yet"
+
+_ADMIN_KINDS = (CHANGE, TRANSFER)
+
+
+class ClientPort:
+    """Takes requests of clients, puts them before the node, and answers.
+
+    Args:
+        network: of this node.
+        member: its id.
+        listen: where clients reach it, as `host:port`; port 0 for any that is free.
+        limits: how large requests may be and how many may be under way.
+        session_limits: those of the cluster; clients are told.
+        addresses: by member, where its clients reach it, as far as known; it may change at any time. Clients are told
+            where the leader is.
+
+    Raises:
+        InvalidAddress: `listen` is none.
+
+    Attributes:
+        facts: what else `status` tells of this node, by name; values that JSON has. Called for each status; may be set.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        member: str,
+        listen: str,
+        limits: ClientLimits,
+        session_limits: SessionLimits,
+        addresses: Mapping[str, str] | None = None,
+    ) -> None:
+        self.facts: Callable[[], dict[str, Any]] = dict
+        self._network = network
+        self._member = member
+        self._listen = Address.parse(listen)
+        self._limits = limits
+        self._session_limits = session_limits
+        self._addresses: Mapping[str, str] = {} if addresses is None else addresses
+        self._reader = RowReader(limits.frame_bytes)
+        self._packer = RowPacker()
+        self._listener: ClientListener | None = None
+        self._actor: NodeActor | None = None
+        self._machine: StateMachine | None = None
+        self._translator = Translator(results.encode)
+        self._draining = False
+        self._callers: dict[bytes, Caller] = {}
+        self._pending = 0
+        self._pending_bytes = 0
+        self._answered: dict[Caller, None] = {}  # those who get an answer at the end of this turn, in order
+        self._flush_soon: Any = None
+        self._stuck: dict[Caller, None] = {}  # those who do not read what waits for them
+        self._retry_alarm = Alarm(RETRY_S, self._retry)
+        self._sweep_alarm = Alarm(SWEEP_S, self._sweep)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, with the port that was chosen; `listen` must have been called."""
+        assert self._listener is not None, "it does not listen"
+        return str(self._listener.address)
+
+    def listen(self) -> None:
+        """Open the port. Does nothing when it is open.
+
+        Raises:
+            InsecureBind: without keys others than this machine could reach it.
+            CannotListen: something else listens there.
+        """
+        if self._listener is None:
+            self._network.check_bind(self._listen)
+            self._listener = ClientListener(self._network, self._listen, self._limits.frame_bytes, self._receive)
+
+    def open(self, actor: NodeActor, machine: StateMachine | None) -> None:
+        """Put requests before a node from now on; opens the port as `listen` does.
+
+        Args:
+            actor: the node.
+            machine: its state machine, whose `encode_result` makes bytes of results; None for a witness.
+        """
+        self.listen()
+        self._actor = actor
+        self._machine = machine
+        self._translator = Translator(getattr(machine, "encode_result", results.encode))
+        self._draining = False
+
+    def drain(self, timeout: float) -> bool:
+        """Take nothing new, and wait until what is under way has been answered and sent, `timeout` seconds at most.
+
+        Whoever asks meanwhile is told to ask another node.
+
+        Returns:
+            Whether everything was answered.
+        """
+        self._draining = True
+        until_s = time.monotonic() + timeout
+        while self._callers and time.monotonic() < until_s:
+            gevent.sleep(RETRY_S)
+        return not self._callers
+
+    def status(self) -> dict[str, Any]:
+        """Return what this node says of itself, as `report.report` has it, and the `facts`; JSON has all of it."""
+        told: dict[str, Any] = {"id": self._member, "role": "down"}
+        actor = self._actor
+        if actor is not None:
+            told = report(actor.status())
+            told["cluster"] = f"{actor.cluster:x}" if actor.cluster else None
+            told["incarnation"] = f"{actor.incarnation:x}" if actor.incarnation else None
+        told["client_address"] = self._addresses.get(self._member)
+        return {**told, **self.facts()}
+
+    def close(self) -> None:
+        """Put nothing more before the node; the port stays open for the next `open`. May be called when not open."""
+        self._actor = None
+
+    def release(self) -> None:
+        """Close the port and forget all clients."""
+        self.close()
+        if self._flush_soon is not None:
+            self._flush_soon.stop()
+            self._flush_soon = None
+        self._retry_alarm.cancel()
+        self._sweep_alarm.cancel()
+        self._callers.clear()
+        self._answered.clear()
+        self._stuck.clear()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    # What comes in
+
+    def _receive(self, connection: bytes, frame: zmq.Frame) -> None:
+        statistics = self._network.statistics
+        try:
+            grant, cluster, requests = self._opened(frame)
+            caller = self._caller(connection)
+        except Refusal as refusal:
+            statistics.refuse(refusal.reason, refusal.detail, source_of(frame))
+            return
+        statistics.frames_received += 1
+        statistics.bytes_received += len(frame)
+        statistics.messages_received += len(requests)
+        own = self._cluster
+        if cluster and own and cluster != own:
+            statistics.refuse(CLUSTER, f"{cluster:x}, this is {own:x}", source_of(frame))
+            self._answer(caller, of_error(0, AnotherCluster()))
+            return
+        until = time.monotonic()
+        for request in requests:
+            try:
+                self._take(caller, request, grant, until + request.patience_ms / 1000)
+            except Refusal as refusal:
+                statistics.refuse(refusal.reason, refusal.detail, source_of(frame))
+            except RaftError as error:
+                self._answer(caller, of_error(request.number, error))
+        self._sweep_alarm.set()
+
+    def _opened(self, frame: zmq.Frame) -> tuple[Grant | None, int, list[Request]]:
+        """Return what the client may do, the cluster it means, and what it asks for."""
+        if len(frame) > self._limits.frame_bytes:
+            raise Refusal(TOO_LARGE, f"{len(frame)} bytes, at most {self._limits.frame_bytes}")
+        security = self._network.security
+        grant = None if security is None else security.granted(frame, CLIENT)
+        cluster, body = split(frame.bytes, REQUESTS)
+        return grant, cluster, self._reader.requests(body)
+
+    def _caller(self, connection: bytes) -> Caller:
+        caller = self._callers.get(connection)
+        if caller is None:
+            if len(self._callers) >= self._limits.clients:
+                raise Refusal(TOO_MANY_CLIENTS, f"{self._limits.clients} have something under way")
+            assert self._listener is not None
+            statistics, answer_bytes = self._network.statistics, self._limits.answer_bytes
+            caller = Caller(connection, self._listener.send, self._packer, statistics, answer_bytes)
+            self._callers[connection] = caller
+        return caller
+
+    def _take(self, caller: Caller, request: Request, grant: Grant | None, until_s: float) -> None:
+        """Put one request before the node, or answer it at once; raise why not."""
+        kind, number, _, argument = request
+        if kind == HELLO:
+            self._answer(caller, Answer(number, DONE, results.encode(self._hello())))
+            return
+        if kind == STATUS:
+            self._answer(caller, Answer(number, DONE, results.encode(self.status())))
+            return
+        if kind in _ADMIN_KINDS and grant is not None and not grant.may_act_as(ADMIN):
+            self._network.statistics.refuse(NOT_ADMIN, "", grant.name)
+            raise Unauthorized(grant.name)
+        actor = self._actor
+        if actor is None or self._draining:
+            raise NodeStopped(self._member)
+        if number in caller.pending:
+            raise Refusal(MALFORMED, "the number of a request is that of another one under way")
+        size = len(argument or ())
+        self._check_room(caller, size)
+        pending = Pending(caller, number, kind in CONSISTENCIES, self._translator.encoder(request), size, until_s)
+        message = message_of(request, partial(self._on_reply, pending))
+        caller.begin(pending)
+        self._pending += 1
+        self._pending_bytes += size
+        try:
+            actor.actor_ref.tell(message)
+        except ActorDeadError:
+            self._end(pending)
+            raise NodeStopped(self._member) from None
+
+    def _check_room(self, caller: Caller, size: int) -> None:
+        limits = self._limits
+        for what, under_way, limit in (
+            ("requests of this client", len(caller.pending) + 1, limits.requests),
+            ("requests", self._pending + 1, limits.all_requests),
+            ("bytes of requests of this client", caller.pending_bytes and caller.pending_bytes + size,
+             limits.request_bytes),
+            ("bytes of requests", self._pending_bytes and self._pending_bytes + size, limits.all_request_bytes),
+        ):  # fmt: skip
+            if under_way > limit:
+                self._network.statistics.refuse(TOO_MANY_REQUESTS, what, "a client")
+                raise PortOverloaded(what, under_way, limit)
+
+    # What goes out
+
+    def _on_reply(self, pending: Pending, error: Exception | None, result: Any) -> None:
+        """Keep what the node replies; called in its turn, so nothing here may wait or raise."""
+        caller, number = pending.caller, pending.number
+        if caller.pending.get(number) is not pending:
+            self._network.statistics.dropped[TOO_LATE] += 1
+            return
+        self._end(pending)
+        if error is None and caller.is_full:
+            # Nothing is made of the result: a request of a few bytes may have an answer of megabytes.
+            self._network.statistics.dropped[SLOW_CLIENT] += 1
+            error = ReadFailed(UNREAD) if pending.is_read else OutcomeUnknown(UNREAD)
+        if isinstance(error, NotLeader):
+            error = NotLeader(error.leader, self._addresses.get(error.leader or ""))
+        if error is None:
+            try:
+                self._answer(caller, pending.encode(number, result))
+            except Exception as problem:  # a user's machine may raise what it likes for what it cannot encode
+                error = NotAnswerable(f"{type(problem).__name__}: {problem}")
+        if error is not None:
+            self._answer(caller, of_error(number, error))
+
+    def _end(self, pending: Pending) -> None:
+        pending.caller.end(pending.number)
+        self._pending -= 1
+        self._pending_bytes -= pending.size
+
+    def _answer(self, caller: Caller, answer: Answer) -> None:
+        if self._listener is None:
+            return
+        caller.answer(answer)
+        self._answered[caller] = None
+        if self._flush_soon is None:
+            self._flush_soon = get_hub().loop.run_callback(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_soon = None
+        answered, self._answered = self._answered, {}
+        cluster, now_s = self._cluster, time.monotonic()
+        for caller in answered:
+            caller.flush(cluster, now_s)
+            self._look_after(caller)
+
+    def _look_after(self, caller: Caller) -> None:
+        """Come back to a caller that does not read, and forget one that waits for nothing."""
+        if caller.queued_bytes:
+            self._stuck[caller] = None
+            self._retry_alarm.set()
+        elif caller.idle:
+            self._callers.pop(caller.connection, None)
+
+    # What time brings
+
+    def _retry(self) -> None:
+        """Send what could not be sent."""
+        stuck, self._stuck = self._stuck, {}
+        now_s = time.monotonic()
+        for caller in stuck:
+            caller.retry(now_s)
+            self._look_after(caller)
+
+    def _sweep(self) -> None:
+        """Forget the requests whose clients do not wait any more; the node may yet carry them out."""
+        now_s = time.monotonic()
+        for caller in list(self._callers.values()):
+            for pending in [pending for pending in caller.pending.values() if pending.until_s < now_s]:
+                self._end(pending)
+            self._look_after(caller)
+        if self._callers:
+            self._sweep_alarm.set()
+
+    # What clients are told
+
+    @property
+    def _cluster(self) -> int:
+        return 0 if self._actor is None else self._actor.cluster
+
+    def _hello(self) -> dict[str, Any]:
+        security = self._network.security
+        actor = self._actor
+        return {
+            "member": self._member,
+            "leader": None if actor is None or self._draining else actor.leader,
+            "machine": None if self._machine is None else type(self._machine).__name__,
+            "window": self._session_limits.window,
+            "timeout_ms": self._session_limits.timeout_ms,
+            "frame_bytes": self._limits.frame_bytes,
+            "addresses": dict(self._addresses),
+            "keys": {} if security is None else {
+                member: security.allow_list.keys_of(member, PEER) for member in self._addresses
+            },
+        }  # fmt: skip

@@ -1,0 +1,320 @@
+"""The way from a client to one node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gevent import get_hub
+
+from actors import results
+from actors.session_commands import plain
+from raft.actor import LEASE, LINEARIZABLE, STALE, ChangeMembership, Propose, Read, TransferLeadership
+from raft.errors import EntryTooLarge, OutcomeUnknown, RaftError, ReadFailed
+
+from .address import Address
+from .alarm import Alarm
+from .client_answers import encode_changes, error_in, reply_in, value_in
+from .client_codec import (
+    ANSWERS,
+    CHANGE,
+    HELLO,
+    PROPOSE,
+    READ,
+    READ_LEASE,
+    READ_STALE,
+    REQUESTS,
+    STATUS,
+    TRANSFER,
+    Answer,
+    Request,
+    RowPacker,
+    RowReader,
+    frame_of,
+    split,
+)
+from .client_connection import ANSWER_BYTES, ClientConnection
+from .connection import Connection, Route
+from .errors import NotConnected
+from .lane import Lane
+from .limits import FULL_BYTES, FULL_ITEMS, OVERHEAD_BYTES
+from .network import Network
+from .refusal import Refusal
+
+ANSWER_S = 3.0  # a node that has not answered for so long what it could answer at once is passed over
+LONG_S = 3600.0  # what a node may take its time for
+PASSED_OVER_S = 1.0  # for so long, unless it says something
+LOOK_S = 0.25  # how often it is looked for requests that were not answered
+
+Reply = Callable[[Exception | None, Any], None]
+
+_KINDS = {LINEARIZABLE: READ, LEASE: READ_LEASE, STALE: READ_STALE}
+_READS = (READ, READ_LEASE, READ_STALE)
+_PLAIN = plain(b"")  # how a command without a session begins; asked once, so waited for
+
+
+@dataclass(frozen=True)
+class About:
+    """What a node says of itself when a client connects.
+
+    Attributes:
+        member: its id.
+        machine: the name of its state machine's class; None when it has none, or is down.
+        window, timeout_ms: of `SessionLimits`.
+        frame_bytes: the largest frame that it takes.
+        leader: who leads as far as it knows, or None.
+        addresses: by member, where its clients reach it, as far as known.
+        keys: by member, the public keys that it may have; empty without CURVE.
+    """
+
+    member: str
+    machine: str | None
+    window: int
+    timeout_ms: int
+    frame_bytes: int
+    leader: str | None
+    addresses: dict[str, str]
+    keys: dict[str, list[str]]
+
+
+class _Asked:
+    """A request that was not answered yet."""
+
+    __slots__ = ("kind", "reply", "until_s")
+
+    def __init__(self, kind: int, reply: Reply, until_s: float) -> None:
+        self.kind = kind
+        self.reply = reply
+        self.until_s = until_s
+
+
+class Link:
+    """Keeps a connection to one node, puts requests before it, and brings the answers.
+
+    What is asked within one turn of the loop travels in one frame.
+
+    Args:
+        network: of the client.
+        address: of the node's client port.
+        server_keys: the public keys that the node may have; empty without CURVE.
+        cluster: takes the cluster that a node names, 0 for none, and returns the one that the client speaks to; raises
+            `AnotherCluster` where they differ.
+        on_change: called when the node can be asked, or cannot any more.
+
+    Attributes:
+        address: see above.
+        about: what the node says of itself; None while it cannot be asked.
+        member: its id as far as known, None while it is not.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        address: Address,
+        server_keys: list[str],
+        cluster: Callable[[int], int],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.address = address
+        self.about: About | None = None
+        self.member: str | None = None
+        self._network = network
+        self._cluster = cluster
+        self._on_change = on_change
+        self._packer = RowPacker()
+        self._reader = RowReader(ANSWER_BYTES)
+        self._asked: dict[int, _Asked] = {}
+        self._last = 0  # the number of the last request
+        self._pieces: list[bytes] = []  # what the present turn asks
+        self._flush_soon: Any = None
+        self._greeted = False  # whether a hello is under way
+        self._problem = "no connection"
+        self._passed_over_until_s = 0.0
+        self._alarm = Alarm(LOOK_S, self._look)
+        keys: list[str | None] = [*server_keys] if server_keys else [None]
+        self._lane = Lane(network.resolve, lambda: keys, self._connect)
+        self._lane.lead_to([address])
+
+    @property
+    def name(self) -> str:
+        """The id of the node, or its address while that is not known."""
+        return str(self.address) if self.member is None else self.member
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be asked now, None if it can."""
+        if self.about is None:
+            return self._problem
+        return "it does not answer" if time.monotonic() < self._passed_over_until_s else None
+
+    def ask(self, message: Any) -> None:
+        """Put one of the messages of `raft.actor` before the node, whose `reply` is called once with what it came to.
+
+        The result of a read comes as bytes.
+        """
+        problem = self.problem
+        if problem is not None:
+            message.reply(NotConnected(self.name, problem), None)
+            return
+        assert self.about is not None
+        kind, argument, patience_s = _request(message)
+        largest = self.about.frame_bytes - OVERHEAD_BYTES
+        if argument is not None and len(argument) > largest:
+            message.reply(EntryTooLarge(len(argument), largest), None)
+            return
+        self._ask(kind, argument, patience_s, message.reply)
+
+    def ask_status(self, reply: Reply) -> None:
+        """Ask the node for its status, a dict."""
+        problem = self.problem
+        if problem is not None:
+            reply(NotConnected(self.name, problem), None)
+        else:
+            self._ask(STATUS, None, ANSWER_S, reply)
+
+    def greet(self) -> None:
+        """Ask the node anew what it says of itself; `about` has it some time later, and `on_change` is called."""
+        if self._lane.connected and not self._greeted:
+            self._greeted = True
+            self._ask(HELLO, None, ANSWER_S, self._on_hello)
+
+    def close(self) -> None:
+        """Close the connection; what was not answered is in doubt."""
+        self._alarm.cancel()
+        self._lane.close()
+        if self._flush_soon is not None:
+            self._flush_soon.stop()
+            self._flush_soon = None
+        self._lose("the client was closed")
+
+    # What goes out
+
+    def _ask(self, kind: int, argument: bytes | str | None, patience_s: float, reply: Reply) -> None:
+        self._last += 1
+        self._asked[self._last] = _Asked(kind, reply, time.monotonic() + patience_s)
+        self._pieces.append(self._packer.pack(Request(kind, self._last, int(patience_s * 1000), argument)))
+        self._alarm.set()
+        if self._flush_soon is None:
+            self._flush_soon = get_hub().loop.run_callback(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_soon = None
+        pieces, self._pieces = self._pieces, []
+        frame: list[bytes] = []
+        size = 0
+        for piece in pieces:
+            if frame and (size + len(piece) > FULL_BYTES or len(frame) == FULL_ITEMS):
+                self._lane.send(frame_of(REQUESTS, self._cluster(0), frame))
+                frame, size = [], 0
+            frame.append(piece)
+            size += len(piece)
+        if frame:
+            self._lane.send(frame_of(REQUESTS, self._cluster(0), frame))
+
+    # What comes in
+
+    def _connect(self, route: Route, on_change: Callable[[], None]) -> Connection:
+        def changed() -> None:
+            on_change()
+            self._on_connection()
+
+        return ClientConnection(self._network, route, changed, self._receive, self._on_close)
+
+    def _on_connection(self) -> None:
+        self._lose("it has not said who it is" if self._lane.connected else "the connection was lost")
+        self.greet()
+
+    def _on_close(self) -> None:
+        self._lose("no connection")
+
+    def _receive(self, frame: bytes) -> None:
+        try:
+            cluster, body = split(frame, ANSWERS)
+            self._cluster(cluster)
+            answers = self._reader.answers(body)
+        except Refusal as refusal:
+            self._network.statistics.refuse(refusal.reason, refusal.detail, str(self.address))
+            return
+        except RaftError as error:
+            self._lose(str(error))
+            return
+        self._passed_over_until_s = 0.0
+        for answer in answers:
+            if answer.number == 0:
+                self._lose(str(error_in(answer)))
+                return
+            asked = self._asked.pop(answer.number, None)
+            if asked is not None:
+                self._answer(asked, answer)
+
+    def _answer(self, asked: _Asked, answer: Answer) -> None:
+        result: Any = None
+        try:
+            if asked.kind == PROPOSE:
+                result = reply_in(answer)
+            else:
+                result = value_in(answer)
+                if asked.kind not in _READS:
+                    result = results.decode(result)
+        except RaftError as error:
+            asked.reply(error, None)
+        except (ValueError, TypeError):
+            asked.reply(_doubt(asked.kind, f"{self.name} has answered what cannot be read"), None)
+        else:
+            asked.reply(None, result)
+
+    def _on_hello(self, error: Exception | None, told: Any) -> None:
+        self._greeted = False
+        if error is None:
+            try:
+                self.about = About(**{name: told[name] for name in About.__dataclass_fields__})
+                self.member = self.about.member
+            except (KeyError, TypeError):
+                self._problem = "it speaks another version"
+            self._on_change()
+
+    # What time brings
+
+    def _look(self) -> None:
+        """Give up what was not answered in time, and pass the node over for a while."""
+        now_s = time.monotonic()
+        for number, asked in list(self._asked.items()):
+            if asked.until_s < now_s:
+                del self._asked[number]
+                self._passed_over_until_s = now_s + PASSED_OVER_S
+                asked.reply(_doubt(asked.kind, f"{self.name} has not answered in time"), None)
+        if self.about is None:
+            self.greet()
+        if self._asked:
+            self._alarm.set()
+
+    def _lose(self, why: str) -> None:
+        """Nothing that was asked will be answered."""
+        self._problem = why
+        self._pieces.clear()
+        asked, self._asked = self._asked, {}
+        self._greeted = False
+        if self.about is not None:
+            self.about = None
+            self._on_change()
+        for each in asked.values():
+            if each.kind != HELLO:
+                each.reply(_doubt(each.kind, f"{self.name}: {why}"), None)
+
+
+def _doubt(kind: int, reason: str) -> RaftError:
+    return OutcomeUnknown(reason) if kind in (PROPOSE, CHANGE, TRANSFER) else ReadFailed(reason)
+
+
+def _request(message: Any) -> tuple[int, bytes | str | None, float]:
+    """Return the kind and the argument of a request, and for how many seconds an answer may take."""
+    if isinstance(message, Propose):
+        return PROPOSE, message.data, LONG_S if message.data[:1] == _PLAIN else ANSWER_S
+    if isinstance(message, Read):
+        return _KINDS[message.consistency], results.encode(message.query), ANSWER_S
+    if isinstance(message, ChangeMembership):
+        return CHANGE, encode_changes(message.changes), LONG_S
+    assert isinstance(message, TransferLeadership)
+    return TRANSFER, message.target, LONG_S

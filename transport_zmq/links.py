@@ -1,0 +1,198 @@
+"""The way from a client to a cluster: a link to each node, and what they say of who leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gevent.event import Event
+from pykka import Future
+
+from actors.client import Deadline
+from actors.errors import Unavailable
+from actors.runtime import GeventFuture
+from actors.supervisor import Request
+from raft.errors import NotLeader
+from raft.membership import MAX_MEMBERS
+
+from .address import Address
+from .alarm import Alarm
+from .errors import AnotherCluster, ClientClosed, InvalidAddress, NotConnected
+from .link import About, Link
+from .network import Network
+
+SETTLE_S = 0.5  # a node that is up on this side of the world is reached by then
+PROBE_S = 0.025  # while somebody waits for a leader, all nodes are asked so often who it is
+
+
+class Links:
+    """The nodes that a client knows; for `actors.client.Client`.
+
+    Args:
+        network: of the client.
+        endpoints: where nodes are, with the public keys that each may have; none without CURVE.
+
+    Attributes:
+        version: counts up when it is worth asking again: a node can be asked or cannot any more, or says that it leads.
+    """
+
+    def __init__(self, network: Network, endpoints: list[tuple[Address, list[str]]]) -> None:
+        self.version = 0
+        self._network = network
+        self._cluster = 0
+        self._leader: str | None = None
+        self._changed = Event()
+        self._waiting = 0
+        self._closed = False
+        self._probe_alarm = Alarm(PROBE_S, self._probe)
+        self._ready: dict[Link, None] = {}
+        self._links: list[Link] = []
+        for address, keys in endpoints:
+            self._add(address, keys)
+
+    def members(self) -> tuple[str, ...]:
+        """The ids of all nodes, or their addresses where that is not known yet."""
+        return tuple(dict.fromkeys(link.name for link in self._links))
+
+    def submit(self, member: str, request: Request) -> Future[Any]:
+        """Put a request before a node; the future brings what it came to."""
+        future: GeventFuture[Any] = GeventFuture()
+
+        settle = _setter(future)
+
+        def reply(error: Exception | None, result: Any) -> None:
+            if isinstance(error, NotLeader):
+                self._follow(error)
+            settle(error, result)
+
+        link = self._link(member)
+        if self._closed:
+            reply(ClientClosed(), None)
+        elif link is None:
+            reply(NotConnected(member, "none of the endpoints leads to it"), None)
+        else:
+            link.ask(request(reply))
+        return future
+
+    def statuses(self) -> list[tuple[Link, Future[Any]]]:
+        """Ask all nodes for their status."""
+        asked: list[tuple[Link, Future[Any]]] = []
+        for link in self._links:
+            future: GeventFuture[Any] = GeventFuture()
+            link.ask_status(_setter(future))
+            asked.append((link, future))
+        return asked
+
+    def settle(self, deadline: Deadline) -> None:
+        """Wait until all nodes can be asked, but no longer than a moment for those that are not reached."""
+        until = Deadline(min(SETTLE_S, deadline.left_s))
+        while len(self._ready) < len(self._links) and until.left_s and not self._closed:
+            self.wait(self.version, until.left_s)
+
+    def about(self, deadline: Deadline) -> About:
+        """Return what some node says of itself, as soon as one can be asked.
+
+        Raises:
+            Unavailable: the time is up.
+            ClientClosed: it was closed meanwhile.
+        """
+        while True:
+            if self._closed:
+                raise ClientClosed
+            seen = self.version
+            for link in self._ready:
+                if link.about is not None and link.about.machine is not None:
+                    return link.about
+            if not self.wait(seen, deadline.left_s):
+                problems = {link.name: link.problem or "it has no state machine" for link in self._links}
+                raise Unavailable("no node was reached", deadline.timeout_s, problems, NotConnected.advice)
+
+    def leader(self) -> str | None:
+        """Return who leads, as far as is known."""
+        return self._leader
+
+    def wait(self, seen: int, timeout: float) -> bool:
+        """Wait for a change.
+
+        Args:
+            seen: the `version` up to which the caller knows all.
+            timeout: seconds to wait at most.
+
+        Returns:
+            Whether there has been a change since.
+        """
+        if self.version == seen:
+            self._waiting += 1
+            self._probe_alarm.set()
+            self._changed.wait(timeout)
+            self._waiting -= 1
+        return self.version != seen
+
+    def close(self) -> None:
+        """Close all links; whoever waits is told so."""
+        self._closed = True
+        for link in self._links:
+            link.close()
+        self._wake()
+        self._probe_alarm.cancel()
+
+    def _add(self, address: Address, keys: list[str]) -> None:
+        link = Link(self._network, address, keys, self._in_cluster, lambda: self._on_change(link))
+        self._links.append(link)
+
+    def _link(self, member: str) -> Link | None:
+        """Return the way to a node; one that can be asked, if there are several."""
+        links = [link for link in self._links if link.name == member]
+        return next((link for link in links if link.problem is None), links[0] if links else None)
+
+    def _follow(self, refusal: NotLeader) -> None:
+        """Take note of who leads, and of the way there if it is a new one."""
+        self._leader = refusal.leader
+        if refusal.leader is None or not refusal.address or len(self._links) >= MAX_MEMBERS:
+            return
+        if any(link.member == refusal.leader or str(link.address) == refusal.address for link in self._links):
+            return
+        keys = [link.about.keys.get(refusal.leader, []) for link in self._ready if link.about is not None]
+        try:
+            self._add(Address.parse(refusal.address), keys[0] if keys else [])
+        except InvalidAddress:
+            return  # a slip in the configuration of a node; the others may be right
+
+    def _in_cluster(self, cluster: int) -> int:
+        if cluster and self._cluster and cluster != self._cluster:
+            raise AnotherCluster
+        self._cluster = cluster or self._cluster
+        return self._cluster
+
+    def _on_change(self, link: Link) -> None:
+        about = link.about
+        if (link in self._ready) == (about is not None) and (about is None or about.leader != about.member):
+            return
+        if about is None:
+            self._ready.pop(link, None)
+        else:
+            self._ready[link] = None
+            if about.leader == about.member:
+                self._leader = about.member
+        self._wake()
+
+    def _wake(self) -> None:
+        self.version += 1
+        self._changed.set()
+        self._changed = Event()
+
+    def _probe(self) -> None:
+        if self._waiting and not self._closed:
+            for link in self._links:
+                link.greet()
+            self._probe_alarm.set()
+
+
+def _setter(future: GeventFuture[Any]) -> Callable[[Exception | None, Any], None]:
+    def reply(error: Exception | None, result: Any) -> None:
+        if error is None:
+            future.set(result)
+        else:
+            future.set_exception((type(error), error, None))
+
+    return reply

@@ -1,0 +1,48 @@
+"""What a node says of itself, as JSON has it: for `quorate status`, HTTP and whoever reads with a program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from raft.status import Status
+
+
+def report(status: Status) -> dict[str, Any]:
+    """Return a node's status as values that JSON has.
+
+    The names are those of `raft.status.Status`, but `configuration` is a dict of its own, and `followers` has one dict
+    for each.
+    """
+    configuration = status.configuration
+    return {
+        "id": status.id,
+        "role": status.role,
+        "term": status.term,
+        "leader": status.leader,
+        "first_index": status.first_index,
+        "last_index": status.last_index,
+        "commit_index": status.commit_index,
+        "applied_index": status.applied_index,
+        "learner": status.learner,
+        "witness": status.witness,
+        "witness_mode": status.witness_mode,
+        "transfer": status.transfer,
+        "configuration": {
+            "voters": list(configuration.voters),
+            "outgoing": list(configuration.outgoing),
+            "learners": list(configuration.learners),
+            "witnesses": list(configuration.witnesses),
+            "addresses": dict(configuration.addresses),
+            "priorities": dict(configuration.priorities),
+        },
+        "followers": [
+            {
+                "id": follower.id,
+                "state": follower.state,
+                "match_index": follower.match_index,
+                "lag": max(0, status.last_index - follower.match_index),
+                "stuck": follower.stuck,
+            }
+            for follower in status.followers
+        ],
+    }
