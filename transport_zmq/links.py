@@ -141,8 +141,8 @@ class Links:
         self._links.append(link)
 
     def _link(self, member: str) -> Link | None:
-        """Return the way to a node; one that can be asked, if there are several."""
-        links = [link for link in self._links if link.name == member]
+        """Return the way to a node, named by its id or its address; one that can be asked, if there are several."""
+        links = [link for link in self._links if member in (link.member, str(link.address))]
         return next((link for link in links if link.problem is None), links[0] if links else None)
 
     def _follow(self, refusal: NotLeader) -> None:

@@ -82,9 +82,8 @@ def test_what_does_not_work_is_told_with_what_to_do(shell, nodes):
     assert nowhere.json("put", "k", "1", code=3)["error"] == "Unavailable"
     assert "it leads already" in shell("transfer", leading(nodes).id, code=5)
     leader = leading(nodes)
-    wait_until(
-        lambda: all(len(node.status.configuration.incarnations) == 3 for node in nodes)
-    )  # no change is under way
+    wait_until(lambda: all(len(node.status.configuration.incarnations) == 3 for node in nodes))
+    wait_until(lambda: {node.status.commit_index for node in nodes} == {leader.status.last_index})  # no change goes on
     for node in nodes:
         if node is not leader:
             node.stop()
