@@ -27,11 +27,14 @@ def process(seconds):
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "code"),
-    [(signal.SIGTERM, signal.SIGTERM, 143), (signal.SIGINT, signal.SIGINT, 130), (signal.SIGTERM, signal.SIGINT, 130)],
+    ("seconds", "first", "second", "code"),
+    [
+        (60, signal.SIGTERM, signal.SIGINT, 130),
+        (0.1, signal.SIGTERM, signal.SIGTERM, 143),
+        (0.1, signal.SIGINT, signal.SIGINT, 130),
+    ],
 )
-@pytest.mark.parametrize("seconds", [60, 0.1], ids=["waits", "is held up"])
-def test_the_second_of_two_signals_is_the_end(first, second, code, seconds):
+def test_the_second_of_two_signals_is_the_end(seconds, first, second, code):
     with process(seconds) as started:
         assert started.stdout.readline() == "ready\n"
         if seconds > 1:
