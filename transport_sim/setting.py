@@ -113,7 +113,8 @@ def draw_setting(
         drift_ppm=chance.fork("drift").pick((0, config.max_clock_drift_ppm, config.max_clock_drift_ppm))
         if "drift" in kinds
         else 0,
-        programs=_draw_programs(chance.fork("programs"), ids, nodes, mix),
+        # Whose program is too old stops, and its next start would cost it its disk.
+        programs={} if policy is NEVER else _draw_programs(chance.fork("programs"), ids, nodes, mix),
         application=application,
         reserve_bytes=1 << 26 if of_users else chance.fork("reserve").pick((1_000, 10_000, 1 << 26)),
     )

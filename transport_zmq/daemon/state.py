@@ -87,7 +87,7 @@ class State:
             "ready": not why_not,
             "why_not_ready": why_not or None,
             "address": self._address or None,
-            "disk_full": self._actor is not None and bool(getattr(self._actor.status(), "disk_full", False)),
+            "disk_full": self._actor is not None and self._actor.status().disk_full,
             "disk_bytes": _bytes_in(self._settings.data_dir),
             "refused_by": None if refused is None else refused.by,
             "staleness_ms": None if self._actor is None else self._actor.staleness_ms(),
