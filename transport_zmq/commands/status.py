@@ -66,7 +66,7 @@ def _table(found: list[EndpointStatus]) -> Table:
     nodes = [each.node for each in found if each.node is not None]
     leading = max((node for node in nodes if node["role"] == "leader"), key=lambda node: node["term"], default=None)
     rows = [(_row(each, leading), _remarks(each, leading)) for each in found]
-    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE, padding=0)
     for column in _COLUMNS:
         table.add_column(column, no_wrap=True)
     if any(remarks for _, remarks in rows):
