@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from actors.storage.directory import MOST_BATCHES, DirectoryStorage
-from raft.actor import Persisted
+from raft.actor import Persisted, RoomLeft
 from raft.entries import COMMAND, Entry
 from raft.ready import Write
 from storage.segment import BATCH_BYTES, RECORD_BYTES
@@ -43,6 +43,8 @@ class Mailbox:
 
     def tell(self, report: object) -> None:
         """Take note of a report."""
+        if isinstance(report, RoomLeft):
+            return
         assert isinstance(report, Persisted), report
         self.persisted += 1
         self._rings.set()
