@@ -55,7 +55,6 @@ def broken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("broken")
     apply(next(mutation for mutation in MUTATIONS if mutation.name == "vote reply before it is durable"), folder)
     shutil.copy(ROOT / "quorate.py", folder)
-    shutil.copytree(ROOT / "transport_zmq", folder / "transport_zmq", ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 

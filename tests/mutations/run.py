@@ -33,7 +33,7 @@ from tests.mutations.mutations import MUTATIONS, Mutation  # noqa: E402
 SEEDS = 200
 HUNT_TIMEOUT_S = 900
 REMEMBERED = Path(__file__).with_name("seeds.json")
-PACKAGES = ("raft", "storage", "actors", "transport_sim", "tests")
+PACKAGES = ("raft", "storage", "actors", "transport_sim", "transport_zmq", "tests")
 HUNT = """
 import json, sys
 from transport_sim import Simulation
