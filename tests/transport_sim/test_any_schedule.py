@@ -26,7 +26,7 @@ class AnySchedule(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 1000), kinds=st.sets(st.sampled_from(KINDS)))
     def begin(self, seed, kinds):
         self.joining = Counter()  # by host: how many changes to a part of its are under way
-        self.simulation = Simulation(seed, nodes=3, faults=["membership", *sorted(kinds)])
+        self.simulation = Simulation(seed, nodes=3, faults=["membership", *sorted(kinds)], sync="always")
         self.simulation.operator.stop()  # its part is played here
         self.simulation.start()
 

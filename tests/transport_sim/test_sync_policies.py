@@ -312,6 +312,8 @@ class Disk:
             cut=self.cut.append,
         )
         self.disk.takes_all = True
+        self.disk.space.begin()
+        self.told.clear()
         self._number = 0
 
     def write(self, *indexes, term=None, entry_term=1):
