@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from raft.entries import NOOP, Entry
 from raft.ready import Write
@@ -17,9 +17,12 @@ from storage.store import Store
 from .chance import Chance
 from .disk_worker import Job
 from .faulty_disk import FaultyDisk
+from .shadow import InvariantError
 
 if TYPE_CHECKING:
     from .disk import SimDisk
+
+_Found = TypeVar("_Found")
 
 Outcome = tuple[list[Write], "tuple[Snapshot, bytes] | None"]
 """Writes that took effect, the last of them perhaps in part, and a snapshot that became the newest, or None."""
@@ -44,6 +47,18 @@ def _parts(write: Write) -> Iterator[Write]:
     if write.install is not None:
         yield Write(write.number, write.term, write.vote, write.entries, write.base, cluster=write.cluster)
     yield write
+
+
+def started(owner: str, start: Callable[..., _Found], *arguments: object) -> _Found:
+    """Return what a crash has left: start is `recover` or `Store`, and must be able to read it.
+
+    Raises:
+        InvariantError: it is not.
+    """
+    try:
+        return start(*arguments)
+    except StorageError as error:
+        raise InvariantError("D1", f"{owner} cannot start after a crash: {error}") from error
 
 
 def difference(found: Recovered, files: FaultyDisk, model: SimDisk) -> str | None:
@@ -80,18 +95,18 @@ def difference(found: Recovered, files: FaultyDisk, model: SimDisk) -> str | Non
     return None
 
 
-def goes_on(files: FaultyDisk, chance: Chance, segment_bytes: int) -> str | None:
-    """Open a storage, write an entry to it, let the power fail, and look: nothing old may come back, nothing be lost.
+def goes_on(opened: Store, files: FaultyDisk, chance: Chance, segment_bytes: int) -> str | None:
+    """Write an entry to a storage, let the power fail, and look: nothing old may come back, and nothing be lost.
 
     Args:
-        files: what a crash has left; it is used up.
+        opened: the storage, opened after a crash.
+        files: where it is; they are used up.
         chance: decides how much of what is not synced is kept.
         segment_bytes: how large segments are.
 
     Returns:
         What is wrong, or None.
     """
-    opened = Store(files, segment_bytes)
     before = opened.restored
     term = before.term or 1
     last = before.entries[-1].index if before.entries else before.base[0]

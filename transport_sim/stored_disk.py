@@ -34,7 +34,7 @@ from .chance import Chance
 from .disk import DiskSpeed, SimDisk
 from .disk_worker import DiskWorker, Job
 from .faulty_disk import FaultyDisk
-from .outcomes import Outcome, difference, goes_on, outcomes
+from .outcomes import Outcome, difference, goes_on, outcomes, started
 from .scheduler import Scheduler
 from .shadow import InvariantError
 from .stored_space import StoredSpace
@@ -110,7 +110,7 @@ class StoredDisk(SimDisk):
             self._create()
         while self._chance.strikes("torn-write", self.tearing / 4):
             self._fail_in_recovery()
-        self._check(self._recovered(self.files), "starts")
+        self._check(started(self._owner, recover, self.files), "starts")
         self._store = Store(self.files, self._segment_bytes)
         self._space.fill_reserve()
         self._take_over_download()
@@ -151,7 +151,7 @@ class StoredDisk(SimDisk):
             Store(self.files, self._segment_bytes)
         self.files.before = lambda _: None
         self.files.crash(self._chance, self._chance.unit())
-        self._check(self._recovered(self.files), "recovers for the second time")
+        self._check(started(self._owner, recover, self.files), "recovers for the second time")
 
     # Writes
 
@@ -381,7 +381,8 @@ class StoredDisk(SimDisk):
         is_torn = bool(jobs) and self._chance.strikes("torn-write", self.tearing)
         self.files.crash(self._chance, self._chance.unit() if is_torn else self._chance.pick((0.0, 1.0)))
         under_way = len(self._pending) + sum(len(job.writes) for job in jobs)
-        writes, saved = self._outcome(self.files, jobs[0] if jobs else Job([]))
+        found = started(self._owner, recover, self.files)
+        writes, saved = self._outcome(found, self.files, jobs[0] if jobs else Job([]))
         self._take(writes, saved)
         self._store = None
         self._pending = []
@@ -405,24 +406,18 @@ class StoredDisk(SimDisk):
         files = self.files.copy()
         files.capacity = None
         files.crash(chance, chance.pick((0.0, chance.unit(), 1.0)))
-        self._outcome(files, job)
-        problem = goes_on(files, chance, self._segment_bytes)
+        opened = started(self._owner, Store, files, self._segment_bytes)
+        self._outcome(opened.recovered, files, job)
+        problem = goes_on(opened, files, chance, self._segment_bytes)
         if problem is not None:
             raise InvariantError("D5", f"{self._owner} recovers from a crash, writes an entry, and {problem}")
 
-    def _recovered(self, files: FaultyDisk) -> Recovered:
-        try:
-            return recover(files)
-        except StorageError as error:
-            raise InvariantError("D1", f"{self._owner} cannot start after a crash: {error}") from error
-
-    def _outcome(self, files: FaultyDisk, job: Job) -> Outcome:
+    def _outcome(self, found: Recovered, files: FaultyDisk, job: Job) -> Outcome:
         """Return what a crash has left of the job that was under way.
 
         Raises:
             InvariantError: something that it must not.
         """
-        found = self._recovered(files)
         for outcome in outcomes(job):
             model = copy.copy(self)
             model.entries = list(self.entries)

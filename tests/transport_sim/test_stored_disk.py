@@ -12,7 +12,7 @@ from raft.membership import Configuration
 from raft.messages import SnapshotChunk
 from raft.ready import Write
 from raft.snapshot import ChunkRequest, Snapshot
-from storage import recovery, snapshots
+from storage import recovery, snapshots, store
 from storage.disk import RENAME, SYNC
 from storage.fingerprint import EMPTY, extended
 from storage.log import Log
@@ -357,6 +357,7 @@ def found(monkeypatch):
         return recovered
 
     monkeypatch.setattr(stored_disk, "recover", watched)
+    monkeypatch.setattr(store, "recover", watched)
     return counts
 
 
