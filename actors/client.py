@@ -11,10 +11,12 @@ A read can be served by any member, so one that fails, or is long without an ans
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import gevent
+from gevent.event import Event
 from pykka import Future, Timeout
 
 from raft.errors import (
@@ -86,18 +88,39 @@ class Pause:
         return min(now_s, self._deadline.left_s)
 
 
-class Leadership(Protocol):
-    """Who leads, as far as is known here."""
+class Guide(ABC):
+    """Tells a client who leads, as far as is known here, and when it is worth asking again.
 
-    @property
-    def version(self) -> int:
-        """Counts up whenever it is worth asking again."""
+    Attributes:
+        version: counts up whenever it is.
+    """
 
+    def __init__(self) -> None:
+        self.version = 0
+        self._changed = Event()
+
+    @abstractmethod
     def leader(self) -> str | None:
         """Return who leads, or None."""
 
     def wait(self, seen: int, timeout: float) -> bool:
-        """Wait until the version is another one than `seen`, `timeout` seconds at most; return whether it is."""
+        """Wait for a change.
+
+        Args:
+            seen: the `version` up to which the caller knows all.
+            timeout: seconds to wait at most.
+
+        Returns:
+            Whether there has been a change since.
+        """
+        if self.version == seen:
+            self._changed.wait(timeout)
+        return self.version != seen
+
+    def _wake(self) -> None:
+        self.version += 1
+        self._changed.set()
+        self._changed = Event()
 
 
 class Client:
@@ -113,7 +136,7 @@ class Client:
         self,
         members: Callable[[], tuple[str, ...]],
         submit: Callable[[str, Any], Future[Any]],
-        leadership: Leadership,
+        leadership: Guide,
     ) -> None:
         self._members = members
         self._submit = submit

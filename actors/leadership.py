@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from gevent.event import Event
-
 from raft.membership import Configuration
 from raft.observer import ESSENTIAL, ConfigurationChanged, RoleChanged
 from raft.quorum import WON, tally
 
+from .client import Guide
 
-class Leadership:
+
+class Leadership(Guide):
     """Is told the events of every node of a cluster; the port `Observer` of `actors.ports`.
 
     Attributes:
         level: which events it wants.
-        version: counts up with every change.
     """
 
     level = ESSENTIAL
 
     def __init__(self) -> None:
+        super().__init__()
         self._roles: dict[str, RoleChanged] = {}
         self._configurations: dict[str, Configuration] = {}  # the one in force at each node
-        self._changed = Event()
-        self.version = 0
 
     def begin(self, node: str, configuration: Configuration) -> None:
         """Take note that a node has started, with the configuration that its storage holds."""
@@ -59,22 +57,3 @@ class Leadership:
                 if tally(agree, self._configurations[claim.node].halves) == WON:
                     return claim.node
         return None
-
-    def wait(self, seen: int, timeout: float) -> bool:
-        """Wait for a change.
-
-        Args:
-            seen: the `version` up to which the caller knows all.
-            timeout: seconds to wait at most.
-
-        Returns:
-            Whether there has been a change since.
-        """
-        if self.version == seen:
-            self._changed.wait(timeout)
-        return self.version != seen
-
-    def _wake(self) -> None:
-        self.version += 1
-        self._changed.set()
-        self._changed = Event()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gevent.event import Event
 from pykka import Future
 
-from actors.client import Deadline
+from actors.client import Deadline, Guide
 from actors.errors import Unavailable
 from actors.runtime import GeventFuture
 from actors.supervisor import Request
@@ -25,23 +24,19 @@ SETTLE_S = 0.5  # a node that is up on this side of the world is reached by then
 PROBE_S = 0.025  # while somebody waits for a leader, all nodes are asked so often who it is
 
 
-class Links:
-    """The nodes that a client knows; for `actors.client.Client`.
+class Links(Guide):
+    """The nodes that a client knows; it is worth asking again when one can be asked or cannot any more, or leads.
 
     Args:
         network: of the client.
         endpoints: where nodes are, with the public keys that each may have; none without CURVE.
-
-    Attributes:
-        version: counts up when it is worth asking again: a node can be asked or cannot any more, or says that it leads.
     """
 
     def __init__(self, network: Network, endpoints: list[tuple[Address, list[str]]]) -> None:
-        self.version = 0
+        super().__init__()
         self._network = network
         self._cluster = 0
         self._leader: str | None = None
-        self._changed = Event()
         self._waiting = 0
         self._closed = False
         self._probe_alarm = Alarm(PROBE_S, self._probe)
@@ -112,20 +107,14 @@ class Links:
         return self._leader
 
     def wait(self, seen: int, timeout: float) -> bool:
-        """Wait for a change.
-
-        Args:
-            seen: the `version` up to which the caller knows all.
-            timeout: seconds to wait at most.
-
-        Returns:
-            Whether there has been a change since.
-        """
+        """Wait for a change; meanwhile all nodes are asked who leads."""
         if self.version == seen:
             self._waiting += 1
             self._probe_alarm.set()
-            self._changed.wait(timeout)
-            self._waiting -= 1
+            try:
+                super().wait(seen, timeout)
+            finally:
+                self._waiting -= 1  # an interrupt ends it, too
         return self.version != seen
 
     def close(self) -> None:
@@ -175,11 +164,6 @@ class Links:
             if about.leader == about.member:
                 self._leader = about.member
         self._wake()
-
-    def _wake(self) -> None:
-        self.version += 1
-        self._changed.set()
-        self._changed = Event()
 
     def _probe(self) -> None:
         if self._waiting and not self._closed:
