@@ -196,7 +196,7 @@ class LocalNodes:
         if node is not None:
             return node.supervisor.ask(request)
         future: GeventFuture[Any] = GeventFuture()
-        future.set_exception((NodeStopped, NodeStopped(id, "it was removed"), None))
+        future.answer(NodeStopped(id, "it was removed"), None)
         return future
 
     def statuses(self) -> list[MemberStatus]:

@@ -82,6 +82,17 @@ class GeventFuture(Future[T]):
         self._error = error.with_traceback(traceback)
         self._ready.set()
 
+    def answer(self, error: Exception | None, value: Any) -> None:
+        """Set what a request was replied: the error if there is one, else the value.
+
+        Raises:
+            queue.Full: when the future is set already.
+        """
+        if error is None:
+            self.set(value)
+        else:
+            self.set_exception((type(error), error, None))
+
     def set_get_hook(self, func: Any) -> None:
         """Let `func(timeout)` make the value when `get` is first called.
 

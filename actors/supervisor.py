@@ -129,17 +129,10 @@ class Supervisor:
     def ask(self, request: Request) -> Future[Any]:
         """Put a request before the node; the future brings what it is replied, or `NodeStopped`."""
         future: GeventFuture[Any] = GeventFuture()
-
-        def reply(error: Exception | None, result: Any) -> None:
-            if error is None:
-                future.set(result)
-            else:
-                future.set_exception((type(error), error, None))
-
         if self._actor is None:
-            reply(NodeStopped(self.id, None if self._failure is None else describe(self._failure)), None)
+            future.answer(NodeStopped(self.id, None if self._failure is None else describe(self._failure)), None)
         else:
-            self._actor.actor_ref.tell(request(reply))
+            self._actor.actor_ref.tell(request(future.answer))
         return future
 
     def status(self) -> MemberStatus:

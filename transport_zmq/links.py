@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from pykka import Future
@@ -53,12 +52,10 @@ class Links(Guide):
         """Put a request before a node; the future brings what it came to."""
         future: GeventFuture[Any] = GeventFuture()
 
-        settle = _setter(future)
-
         def reply(error: Exception | None, result: Any) -> None:
             if isinstance(error, NotLeader):
                 self._follow(error)
-            settle(error, result)
+            future.answer(error, result)
 
         link = self._link(member)
         if self._closed:
@@ -74,7 +71,7 @@ class Links(Guide):
         asked: list[tuple[Link, Future[Any]]] = []
         for link in self._links:
             future: GeventFuture[Any] = GeventFuture()
-            link.ask_status(_setter(future))
+            link.ask_status(future.answer)
             asked.append((link, future))
         return asked
 
@@ -170,13 +167,3 @@ class Links(Guide):
             for link in self._links:
                 link.greet()
             self._probe_alarm.set()
-
-
-def _setter(future: GeventFuture[Any]) -> Callable[[Exception | None, Any], None]:
-    def reply(error: Exception | None, result: Any) -> None:
-        if error is None:
-            future.set(result)
-        else:
-            future.set_exception((type(error), error, None))
-
-    return reply
