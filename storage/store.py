@@ -83,6 +83,7 @@ class Store:
     Attributes:
         recovered: what was found, see `Recovered`.
         restored: what the node starts from, a `Restored`.
+        received: what is being received, a `Received`, or None.
 
     Raises:
         NoDataDirectory, NewerFormat, DamagedStorage: see `recover`.
@@ -99,7 +100,7 @@ class Store:
         self._ballot: Ballot = found.ballot
         self._snapshots = found.snapshots  # names, the newest last
         self._saving: SnapshotWriter | None = None
-        self._received: Received | None = found.received
+        self.received: Received | None = found.received
         self._log = Log(self._incarnation, segment_bytes)
         self._log.resume(found.segments, found.end, found.base, found.last)
         names = disk.names()
@@ -217,7 +218,7 @@ class Store:
         return operations
 
     def _install(self, snapshot: "Snapshot") -> "Operations":
-        writer, self._received = self._received, None
+        writer, self.received = self.received, None
         assert writer is not None and writer.snapshot == snapshot, "a snapshot is installed that was not received"
         assert writer.fits, "a snapshot is installed that is not what was sent"
         operations = writer.finish() + self._keep(writer)
@@ -259,28 +260,23 @@ class Store:
         operations: "Operations" = []
         if chunk.offset == 0:
             operations += self._drop_received()
-            self._received = Received(chunk.snapshot, chunk.fingerprint)
-            operations += self._received.begin()
-        assert self._received is not None and self._received.size == chunk.offset, "a chunk comes out of order"
-        operations += self._received.add(chunk.data)
-        return operations + self._received.complete() if chunk.last else operations
+            self.received = Received(chunk.snapshot, chunk.fingerprint)
+            operations += self.received.begin()
+        assert self.received is not None and self.received.size == chunk.offset, "a chunk comes out of order"
+        operations += self.received.add(chunk.data)
+        return operations + self.received.complete() if chunk.last else operations
 
     def check_received(self) -> "tuple[bool, Operations]":
         """Return whether the whole snapshot received is what was sent, and the operations that drop it if it is not."""
-        assert self._received is not None, "no snapshot was received"
-        return (True, []) if self._received.fits else (False, self._drop_received())
-
-    @property
-    def received(self) -> "Received | None":
-        """What is being received, or None."""
-        return self._received
+        assert self.received is not None, "no snapshot was received"
+        return (True, []) if self.received.fits else (False, self._drop_received())
 
     def received_is_gone(self) -> None:
         """Take note that what was received was deleted, because there was no space for all of it."""
-        self._received = None
+        self.received = None
 
     def _drop_received(self) -> "Operations":
-        received, self._received = self._received, None
+        received, self.received = self.received, None
         return [] if received is None else [(DELETE, received.part)]
 
     def find_snapshot(self, snapshot: "Snapshot") -> "SnapshotFile | None":
@@ -302,7 +298,7 @@ class Store:
         self._snapshot_bytes = writer.size
         self._snapshots = [kept for kept in self._snapshots if kept < name] + [name]
         operations: "Operations" = []
-        if self._received is not None and self._received.snapshot.index <= snapshot.index:
+        if self.received is not None and self.received.snapshot.index <= snapshot.index:
             operations += self._drop_received()
         while len(self._snapshots) > KEPT_SNAPSHOTS:
             operations.append((DELETE, self._snapshots.pop(0)))

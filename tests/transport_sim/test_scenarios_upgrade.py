@@ -5,8 +5,10 @@ from contextlib import closing
 import pytest
 
 from actors.storage.policy import NEVER
+from raft.entries import CONFIGURATION, Entry
 from raft.errors import MemberTooOld, NotCaughtUp
 from raft.messages import HeartbeatEcho
+from raft.snapshot import Snapshot
 from raft.upgrade import Upgrade
 from transport_sim.scenario import Scenario
 from transport_sim.shadow import InvariantError
@@ -148,6 +150,22 @@ def test_members_whose_programs_differ_keep_their_disks_when_they_start_again():
     for seed in range(2_000):
         with closing(Simulation(seed, 3, seconds=1, faults=("rolling-restart",))) as run:
             assert not (run.cluster.programs.differ and run.cluster.setting.policy is NEVER)
+
+
+@pytest.mark.parametrize("place", ["log", "snapshot"])
+def test_a_node_that_stops_for_a_level_and_has_stored_it_is_noticed(place):
+    with Scenario(3) as cluster:
+        cluster.elect()
+        host = cluster.host("n2")
+        cluster._cluster.levels.stopped(host, 2)
+        above = host.node.configuration.replaced(feature_level=2)
+        if place == "log":
+            host.disk.entries.append(Entry(host.node.log.last_index + 1, 1, CONFIGURATION, above.encode()))
+        else:
+            host.disk.snapshots.append((Snapshot(1, 1, 0, above), b""))
+        with pytest.raises(InvariantError, match="M10: n2 stops for level 2, and has stored something of it"):
+            cluster._cluster.levels.stopped(host, 2)
+        del host.disk.entries[host.node.log.last_index :], host.disk.snapshots[:]
 
 
 def test_a_cluster_whose_level_does_not_rise_is_noticed(monkeypatch):
