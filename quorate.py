@@ -14,7 +14,7 @@ import click
 
 PACKAGES = ("raft", "storage", "actors", "transport_sim", "transport_zmq")
 STORAGE_COMMANDS = ("backup", "restore", "snapshot", "wal")
-CLUSTER_COMMANDS = ("cas", "config", "delete", "get", "keys", "member", "put", "serve", "status", "transfer")
+CLUSTER_COMMANDS = ("bench", "cas", "config", "delete", "get", "keys", "member", "put", "serve", "status", "transfer")
 SIM_COMMANDS = ("check", "convert", "explain", "explore", "replay", "run", "shrink", "soak")
 INTERRUPTED = 130  # the exit code of whatever ends by Ctrl-C, as shells have it
 

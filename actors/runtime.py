@@ -12,6 +12,7 @@ from __future__ import annotations
 import queue
 import sys
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -33,9 +34,11 @@ class GeventFuture(Future[T]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._ready = Event()
+        self._is_set = False
         self._value: Any = None
         self._error: BaseException | None = None
+        self._ready: Event | None = None  # made for whoever is the first to wait
+        self._when_done: Callable[[BaseException | None], object] | None = None
 
     def get(self, *, timeout: float | None = None) -> Any:
         """Wait for the value.
@@ -49,8 +52,11 @@ class GeventFuture(Future[T]):
         """
         if self._get_hook is not None:
             return super().get(timeout=timeout)
-        if not self._ready.wait(timeout):
-            raise Timeout(f"{timeout} seconds")
+        if not self._is_set:
+            if self._ready is None:
+                self._ready = Event()
+            if not self._ready.wait(timeout):
+                raise Timeout(f"{timeout} seconds")
         if self._error is not None:
             raise self._error
         return self._value
@@ -63,7 +69,7 @@ class GeventFuture(Future[T]):
         """
         self._settle()
         self._value = value
-        self._ready.set()
+        self._tell()
 
     def set_exception(self, exc_info: ExcInfo | None = None) -> None:
         """Set an exception, which `get` will raise.
@@ -80,7 +86,7 @@ class GeventFuture(Future[T]):
             error = error_type()
         self._settle()
         self._error = error.with_traceback(traceback)
-        self._ready.set()
+        self._tell()
 
     def answer(self, error: Exception | None, value: Any) -> None:
         """Set what a request was replied: the error if there is one, else the value.
@@ -102,9 +108,26 @@ class GeventFuture(Future[T]):
         self._settle()
         super().set_get_hook(func)
 
+    def when_done(self, action: Callable[[BaseException | None], object]) -> None:
+        """Call `action` once there is a value, with None or the exception in its place; at once if that is now.
+
+        It is called where the value is set, so it must neither wait nor raise. There can be one.
+        """
+        if self._is_set:
+            action(self._error)
+        else:
+            self._when_done = action
+
     def _settle(self) -> None:
-        if self._ready.is_set() or self._get_hook is not None:
+        if self._is_set or self._get_hook is not None:
             raise queue.Full
+
+    def _tell(self) -> None:
+        self._is_set = True
+        if self._ready is not None:
+            self._ready.set()
+        if self._when_done is not None:
+            self._when_done(self._error)
 
 
 class GeventInbox:

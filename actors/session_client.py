@@ -18,11 +18,14 @@ from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
 from raft.actor import Propose
+from raft.errors import OutcomeUnknown
 
 from .client import Client, Deadline, Pause
 from .errors import ResultNotKept, SessionExpired, Unavailable
 from .session_commands import in_session, register
 from .session_table import APPLIED, CROWDED, EXPIRED, FULL, REGISTERED, UNSUPPORTED, Reply, SessionLimits
+
+Done = Callable[[Exception | None, Any], object]
 
 
 class _Session:
@@ -42,13 +45,22 @@ class _Session:
         """The lowest sequence that is under way, or the next one when none is."""
         return next(iter(self._under_way), self._next)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more command may be under way."""
+        return self._next - self.lowest < self._window
+
     def begin(self, deadline: Deadline) -> int | None:
         """Return a new sequence once there is room in the window, or None when the time is up before."""
-        while self._next - self.lowest >= self._window:
+        while not self.has_room:
             if self._changed is None:
                 self._changed = Event()
             if not self._changed.wait(deadline.left_s):
                 return None
+        return self.take()
+
+    def take(self) -> int:
+        """Return a new sequence; there must be room."""
         sequence = self._next
         self._next += 1
         self._under_way[sequence] = None
@@ -99,7 +111,60 @@ class SessionClient:
         """Do the same as `call`, until a deadline."""
         session, sequence = self._begin(deadline)
         try:
-            return self._call(session, sequence, command, deadline)
+            return self._decode(self._call(session, sequence, command, deadline, None))
+        finally:
+            session.end(sequence)
+
+    def start(self, command: bytes, deadline: Deadline, submit: Callable[[Propose], bool], done: Done) -> bool:
+        """Do the same as `ask`, without a greenlet that waits, unless something goes wrong on the way.
+
+        Args:
+            command: as for `call`.
+            deadline: as for `ask`.
+            submit: puts a request before the leader at once, or returns False when it cannot.
+            done: called with what `ask` would raise, or None and what it would return. It may neither wait nor raise.
+
+        Returns:
+            Whether it has begun. If not, it could not at once: nothing was done, and `done` will not be called.
+        """
+        session = self._usable()
+        if session is None or not session.has_room:
+            return False
+        sequence = session.take()
+        sent_s = time.monotonic()
+
+        def answered(error: Exception | None, reply: Any) -> None:
+            if error is None and reply.outcome == APPLIED:
+                session.used_s = max(session.used_s, sent_s)
+                session.end(sequence)
+                done(None, reply.value)
+            else:
+                gevent.spawn(self._go_on, session, sequence, command, deadline, error, reply, done)
+
+        if submit(Propose(in_session(session.id, sequence, session.lowest, command), answered)):
+            return True
+        session.end(sequence)
+        return False
+
+    def _go_on(
+        self,
+        session: _Session,
+        sequence: int,
+        command: bytes,
+        deadline: Deadline,
+        error: Exception | None,
+        reply: Reply | None,
+        done: Done,
+    ) -> None:
+        """Go on, in a greenlet, with what was started and has met an error or another reply than usual."""
+        if isinstance(error, OutcomeUnknown):
+            deadline.in_doubt = error
+        try:
+            value = self._call(session, sequence, command, deadline, reply)
+        except Exception as problem:
+            done(problem, None)
+        else:
+            done(None, value)
         finally:
             session.end(sequence)
 
@@ -160,19 +225,24 @@ class SessionClient:
                 )
             gevent.sleep(pause.take_s())
 
-    def _call(self, session: _Session, sequence: int, command: bytes, deadline: Deadline) -> Any:
+    def _call(
+        self, session: _Session, sequence: int, command: bytes, deadline: Deadline, reply: Reply | None
+    ) -> bytes:
+        """Return the encoded result of a command, to which there may already be a reply."""
         pause = Pause(deadline)
         while True:
             sent_s = time.monotonic()
-            data = in_session(session.id, sequence, session.lowest, command)
-            reply: Reply = self._client.ask(partial(Propose, data), deadline, once=True)
+            if reply is None:
+                data = in_session(session.id, sequence, session.lowest, command)
+                reply = self._client.ask(partial(Propose, data), deadline, once=True)
+            assert reply is not None
             if reply.outcome == EXPIRED:
                 session.expired = True
                 raise SessionExpired(session.id)
             session.used_s = max(session.used_s, sent_s)
             if reply.outcome == APPLIED:
                 assert type(reply.value) is bytes
-                return self._decode(reply.value)
+                return reply.value
             if reply.outcome == UNSUPPORTED:
                 raise ResultNotKept(str(reply.value))
             # It has not been applied so far, but an attempt that was in doubt may still be on its way to a node.
@@ -184,4 +254,5 @@ class SessionClient:
                     {},
                     "let commands return less, or allow more in SessionLimits",
                 )
+            reply = None
             gevent.sleep(pause.take_s())

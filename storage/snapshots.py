@@ -81,7 +81,8 @@ class SnapshotWriter:
         self._name = file_name(snapshot.index, snapshot.term) if name is None else name
         self._offset = 0
         self._number = 0
-        self._rest = b""
+        self._rest: "list[bytes]" = []  # what fills no piece yet
+        self._rest_bytes = 0
         self._is_complete = False
 
     def begin(self) -> "Operations":
@@ -94,13 +95,18 @@ class SnapshotWriter:
         """Return the operations that write more of the content; what fills no piece waits."""
         self.size += len(data)
         self.fingerprint = extended(self.fingerprint, data)
-        data = self._rest + data
-        at = 0
+        self._rest.append(data)
+        self._rest_bytes += len(data)
         operations: "Operations" = []
+        if self._rest_bytes <= PIECE_BYTES:
+            return operations
+        data = b"".join(self._rest)
+        at = 0
         while len(data) - at > PIECE_BYTES:
             operations.append(self._piece(data[at : at + PIECE_BYTES]))
             at += PIECE_BYTES
-        self._rest = data[at:]
+        self._rest = [data[at:]]
+        self._rest_bytes = len(data) - at
         return operations
 
     def complete(self) -> "Operations":
@@ -108,8 +114,9 @@ class SnapshotWriter:
         if self._is_complete:
             return []
         self._is_complete = True
-        operations = [self._piece(self._rest)] if self._rest else []
-        self._rest = b""
+        operations = [self._piece(b"".join(self._rest))] if self._rest_bytes else []
+        self._rest = []
+        self._rest_bytes = 0
         body = struct.pack(_END, _END_SIZE, self.size, self.fingerprint)
         end = struct.pack("<I", crc32(body, self._number)) + body
         return operations + [(WRITE, self.part, self._offset, end)]

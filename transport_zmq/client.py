@@ -9,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+import gevent
 from pykka import Timeout
 
 from actors import client as ask
@@ -17,7 +18,7 @@ from actors.client import Deadline
 from actors.errors import NotKeyValue, ResultNotKept, UnknownNode, WrongThread
 from actors.kv import KeyValue
 from actors.kv_calls import KeyValueCalls
-from actors.session_client import SessionClient
+from actors.session_client import Done, SessionClient
 from actors.session_table import UNSUPPORTED, Reply, SessionLimits
 from actors.stale_read import StaleRead
 from actors.threads import main_greenlet
@@ -29,6 +30,7 @@ from .admin_calls import AdminCalls
 from .allow_list import AllowList
 from .errors import ClientClosed, WrongMachine, in_doubt_when_closed
 from .keys import KeyPair
+from .link import ANSWER_S
 from .links import Links
 from .network import Network
 from .pipeline import Pipeline
@@ -71,6 +73,9 @@ class Client(KeyValueCalls, AdminCalls):
     Raises:
         InvalidConfig: when an argument is out of its bounds.
         InvalidAddress: an endpoint is none.
+
+    Attributes:
+        is_key_value: whether it is made for the built-in key-value store.
     """
 
     def __init__(
@@ -85,10 +90,12 @@ class Client(KeyValueCalls, AdminCalls):
         ways = list(zip(addresses, _keys_for(addresses, keys, server_keys), strict=True))
         self._keys = keys
         self._machine = None if machine is None else machine()
+        self.is_key_value = isinstance(self._machine, KeyValue)
         self._network = Network(None if keys is None else Security(keys, AllowList(None)))
         self._links = Links(self._network, ways)
         self._client = ask.Client(self._links.members, self._links.submit, self._links)
         self._session: SessionClient | None = None
+        self._is_checked = False  # whether the cluster is known to have the machine that this client is for
         self._thread = main_greenlet()
         self._holds_interrupts = interrupts.hold()
         self._closed = False
@@ -197,6 +204,60 @@ class Client(KeyValueCalls, AdminCalls):
         self._check_open()
         return Pipeline(self)
 
+    # Many at once: what `Pipeline` stands on
+
+    def start_proposal(self, command: bytes, deadline: Deadline, done: Done) -> bool:
+        """Begin what `propose` does in a session, if that can be begun without waiting.
+
+        Args:
+            command: as for `propose`.
+            deadline: when to give up; no sooner than a node may take for an answer.
+            done: called with the error, or None and the result. It may neither wait nor raise.
+
+        Returns:
+            Whether it has begun; if not, nothing was done and `done` will not be called.
+        """
+        session = self._session
+        if session is None or self._closed or deadline.left_s < ANSWER_S:
+            return False
+        return session.start(command, deadline, self._links.start, self._decoding(done))
+
+    def start_read(self, query: bytes, deadline: Deadline, done: Done) -> bool:
+        """Begin what `read` does, linearizably, as `start_proposal` does for `propose`."""
+        if not self._is_checked or self._closed or deadline.left_s < ANSWER_S:
+            return False
+
+        decoded = self._decoding(done)
+
+        def answered(error: Exception | None, result: Any) -> None:
+            if error is None:
+                decoded(None, result)
+            else:
+                gevent.spawn(self._read_again, query, deadline, decoded)
+
+        return self._links.start(Read(query, LINEARIZABLE, answered))
+
+    def _read_again(self, query: bytes, deadline: Deadline, done: Done) -> None:
+        try:
+            value = self._client.read(partial(Read, query, LINEARIZABLE), deadline)
+        except Exception as problem:
+            done(problem, None)
+        else:
+            done(None, value)
+
+    def _decoding(self, done: Done) -> Done:
+        """Return what passes a result on decoded."""
+
+        def decoded(error: Exception | None, result: Any) -> None:
+            if error is None:
+                try:
+                    result = self._decode(result)
+                except Exception as problem:  # a user's machine may raise what it likes
+                    error, result = problem, None
+            done(error, result)
+
+        return decoded
+
     # The cluster itself
 
     def status(self, timeout: float = 5.0) -> list[EndpointStatus]:
@@ -268,6 +329,7 @@ class Client(KeyValueCalls, AdminCalls):
         about = self._links.about(deadline)
         if self._machine is not None and about.machine != type(self._machine).__name__:
             raise WrongMachine(str(about.machine), type(self._machine).__name__)
+        self._is_checked = True
         return about
 
     def _decode(self, data: bytes) -> Any:
@@ -275,7 +337,7 @@ class Client(KeyValueCalls, AdminCalls):
 
     def _check_key_value(self) -> None:
         self._check_open()
-        if not isinstance(self._machine, KeyValue):
+        if not self.is_key_value:
             raise NotKeyValue(type(self._machine).__name__)
 
     def _check_open(self) -> None:

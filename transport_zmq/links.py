@@ -36,6 +36,7 @@ class Links(Guide):
         self._network = network
         self._cluster = 0
         self._leader: str | None = None
+        self._to_leader: Link | None = None  # the way to it, as last looked up
         self._waiting = 0
         self._closed = False
         self._probe_alarm = Alarm(PROBE_S, self._probe)
@@ -65,6 +66,19 @@ class Links(Guide):
         else:
             link.ask(request(reply))
         return future
+
+    def start(self, message: Any) -> bool:
+        """Put one of the messages of `raft.actor` before the leader; return False when none is known that can be asked.
+
+        What it is answered is passed to its `reply` as it is: nothing is followed, and nothing tried again.
+        """
+        link = self._to_leader
+        if link is None or link.member != self._leader:
+            link = self._to_leader = None if self._leader is None else self._link(self._leader)
+        if link is None or link.problem is not None:
+            return False
+        link.ask(message)
+        return True
 
     def statuses(self) -> list[tuple[Link, Future[Any]]]:
         """Ask all nodes for their status."""

@@ -287,8 +287,10 @@ class DirectoryStorage:
 
         Without space they are tried again and again, while everything else goes on.
         """
-        while operations := operations[self._attempt(operations) :]:
-            gevent.sleep(RETRY_S)
+        while operations:
+            operations = operations[self._attempt(operations) :]
+            if operations:
+                gevent.sleep(RETRY_S)
 
     def _attempt(self, operations: Operations) -> int:
         number: AsyncResult[int] = AsyncResult()

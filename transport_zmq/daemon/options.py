@@ -225,7 +225,7 @@ OPTIONS = (
     Option("election-timeout-ms", integer(10, MOST_MS), "1000", "MS", "Without a leader for so long, elect one."),
     Option("heartbeat-interval-ms", integer(1, MOST_MS), "100", "MS", "At most a third of the election timeout."),
     Option("lease-promise-ms", integer(0, MOST_MS), "0", "MS", "For reads by lease; 0 for none."),
-    Option("snapshot-entries", integer(1, MOST), "10000", "N", "A snapshot is made after so many entries."),
+    Option("snapshot-entries", integer(1, MOST), "100000", "N", "A snapshot is made after so many entries."),
     Option(
         "snapshot-bytes",
         integer(1, MOST),
