@@ -169,12 +169,10 @@ def _value(field: str, value: bytes) -> bytes:
 
 
 def _prefixed(field: str, data: bytes, width: int, shortest: int, longest: int) -> bytes:
-    bound = f"{shortest} to {longest} bytes"
-    if type(data) is not bytes:
-        raise OutOfBounds(field, type(data).__name__, bound)
-    if not shortest <= len(data) <= longest:
-        raise OutOfBounds(field, f"{len(data)} bytes", bound)
-    return len(data).to_bytes(width, "big") + data
+    if type(data) is bytes and shortest <= len(data) <= longest:
+        return len(data).to_bytes(width, "big") + data
+    got = f"{len(data)} bytes" if type(data) is bytes else type(data).__name__
+    raise OutOfBounds(field, got, f"{shortest} to {longest} bytes")
 
 
 def _take(

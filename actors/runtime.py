@@ -21,10 +21,12 @@ from gevent.event import Event
 from loguru import logger
 from pykka import Actor, ActorDeadError, ActorRegistry, Future, Timeout
 from pykka._envelope import Envelope
-from pykka.messages import _ActorStop
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 T = TypeVar("T")
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+
+_PYKKA = (ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop)
 
 MAX_TURN_MESSAGES = 4096  # most messages of one turn, so that a flooded actor lets the others run
 
@@ -139,8 +141,9 @@ class GeventInbox:
 
     def put(self, envelope: Envelope[Any], /) -> None:
         """Add a message at the end; never blocks."""
+        if not self._envelopes:
+            self._arrived.set()
         self._envelopes.append(envelope)
-        self._arrived.set()
 
     def get(self) -> Envelope[Any]:
         """Remove and return the oldest message; waits for one if there is none."""
@@ -257,7 +260,9 @@ class GeventActor(Actor):
 
     def _take(self, envelope: Envelope[Any]) -> None:
         try:
-            response = self._handle_receive(envelope.message)
+            message = envelope.message
+            # What is no message of pykka's own, as nearly all are, need not be looked through.
+            response = self._handle_receive(message) if isinstance(message, _PYKKA) else self.on_receive(message)
         except Exception:
             if envelope.reply_to is None:
                 raise

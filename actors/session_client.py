@@ -225,9 +225,7 @@ class SessionClient:
                 )
             gevent.sleep(pause.take_s())
 
-    def _call(
-        self, session: _Session, sequence: int, command: bytes, deadline: Deadline, reply: Reply | None
-    ) -> bytes:
+    def _call(self, session: _Session, sequence: int, command: bytes, deadline: Deadline, reply: Reply | None) -> bytes:
         """Return the encoded result of a command, to which there may already be a reply."""
         pause = Pause(deadline)
         while True:

@@ -203,7 +203,9 @@ class SessionTable:
     def keep(self, session: Session, sequence: int, reply: Reply) -> None:
         """Keep the reply to a command that was applied."""
         session.replies[sequence] = reply
-        self._count(session, reply, 1)
+        size_bytes = REPLY_OVERHEAD_BYTES + len(reply.value)  # type: ignore[arg-type]
+        session.reply_bytes += size_bytes
+        self._reply_bytes += size_bytes
 
     def snapshot(self) -> "Iterator[bytes]":
         """Return the present sessions as bytes, piece by piece; what happens meanwhile does not touch them."""
@@ -247,13 +249,10 @@ class SessionTable:
         for sequence in below:
             reply = replies.pop(sequence, None)
             if reply is not None:
-                self._count(session, reply, -1)
+                size_bytes = REPLY_OVERHEAD_BYTES + len(reply.value)  # type: ignore[arg-type]
+                session.reply_bytes -= size_bytes
+                self._reply_bytes -= size_bytes
         session.lowest = lowest
-
-    def _count(self, session: Session, reply: Reply, sign: int) -> None:
-        size_bytes = sign * (REPLY_OVERHEAD_BYTES + len(reply.value))  # type: ignore[arg-type]
-        session.reply_bytes += size_bytes
-        self._reply_bytes += size_bytes
 
 
 class Reader:

@@ -234,6 +234,8 @@ class RaftActor:
             now = self._now = self._clock.now_ms()
         if isinstance(message, Propose):
             self._propose(message, now)
+        elif isinstance(message, Message):
+            self.node.step(message, now)
         elif isinstance(message, Persisted):
             self.node.persisted(message.number, now)
         elif isinstance(message, Tick):
@@ -257,8 +259,6 @@ class RaftActor:
             self.node.watch.storage_failed(message.reason)
             self._show(self.node.watch.take())
             raise StorageFailed(message.reason)
-        elif isinstance(message, Message):
-            self.node.step(message, now)
         else:
             self.node.drop("malformed", "a", type(message).__name__, "is no message")
 

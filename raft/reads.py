@@ -103,6 +103,8 @@ class Reads:
     def deadline(self) -> "int | None":
         """When the oldest read is given up, or None when there is none. The first of each list is its oldest."""
         oldest: "int | None" = None
+        if not self.wait:
+            return oldest
         for reads in (self._fresh, self._asked, self._leased, self._confirmed):
             if reads and (oldest is None or reads[0].deadline < oldest):
                 oldest = reads[0].deadline
@@ -177,6 +179,8 @@ class Reads:
     @property
     def can_serve(self) -> bool:
         """Whether `serve` would answer a read."""
+        if not self._confirmed and not self._leased:
+            return False
         applied = self._node.log.applied_index
         return any(_is_due(read, applied) for read in self._confirmed + self._leased)
 

@@ -65,10 +65,13 @@ class Snapshots:
         covered = 0 if self.newest is None else self.newest.index
         if self.installing is not None or log.applied_index <= covered:
             return False
-        patience = PATIENCE if self._is_awaited else 1
+        entries = log.applied_index - covered
+        if entries < config.snapshot_entries and log.applied_bytes < config.snapshot_bytes:
+            return False
         if (
-            log.applied_index - covered < patience * config.snapshot_entries
-            and log.applied_bytes < patience * config.snapshot_bytes
+            self._is_awaited
+            and entries < PATIENCE * config.snapshot_entries
+            and log.applied_bytes < PATIENCE * config.snapshot_bytes
         ):
             return False
         # A member that joins does not know yet who takes part, and a snapshot must say so (contract N4).

@@ -8,6 +8,7 @@ from typing import Any
 
 from .client_codec import ANSWERS, Answer, RowPacker, frame_of
 from .client_listener import FULL, GONE, SENT
+from .limits import BATCH_ITEMS
 from .statistics import CLIENT_GONE, SLOW_CLIENT, Statistics
 
 FRAME_BYTES = 256 * 1024  # a frame of answers that has grown so large is sent, and the next one begun
@@ -77,6 +78,11 @@ class Caller:
     def idle(self) -> bool:
         """Whether nothing is under way, and nothing waits."""
         return not (self.pending or self._answers or self._queue)
+
+    @property
+    def has_batch(self) -> bool:
+        """Whether there are so many answers that they are worth a frame before the turn has ended."""
+        return len(self._answers) >= BATCH_ITEMS
 
     @property
     def is_full(self) -> bool:

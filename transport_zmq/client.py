@@ -28,7 +28,7 @@ from raft.errors import InvalidCommand, InvalidConfig, RaftError
 from .address import Address
 from .admin_calls import AdminCalls
 from .allow_list import AllowList
-from .errors import ClientClosed, WrongMachine, in_doubt_when_closed
+from .errors import ClientClosed, WrongMachine, doubt_when_closed, in_doubt_when_closed
 from .keys import KeyPair
 from .link import ANSWER_S
 from .links import Links
@@ -220,7 +220,7 @@ class Client(KeyValueCalls, AdminCalls):
         session = self._session
         if session is None or self._closed or deadline.left_s < ANSWER_S:
             return False
-        return session.start(command, deadline, self._links.start, self._decoding(done))
+        return session.start(command, deadline, self._links.start, self._decoding(done, may_have_effect=True))
 
     def start_read(self, query: bytes, deadline: Deadline, done: Done) -> bool:
         """Begin what `read` does, linearizably, as `start_proposal` does for `propose`."""
@@ -245,8 +245,8 @@ class Client(KeyValueCalls, AdminCalls):
         else:
             done(None, value)
 
-    def _decoding(self, done: Done) -> Done:
-        """Return what passes a result on decoded."""
+    def _decoding(self, done: Done, *, may_have_effect: bool = False) -> Done:
+        """Return what passes a result on decoded, and a doubt as one."""
 
         def decoded(error: Exception | None, result: Any) -> None:
             if error is None:
@@ -254,6 +254,8 @@ class Client(KeyValueCalls, AdminCalls):
                     result = self._decode(result)
                 except Exception as problem:  # a user's machine may raise what it likes
                     error, result = problem, None
+            elif may_have_effect and isinstance(error, ClientClosed):
+                error = doubt_when_closed()
             done(error, result)
 
         return decoded

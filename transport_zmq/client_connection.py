@@ -8,6 +8,7 @@ import zmq
 
 from .connection import Connection, Route
 from .network import Network
+from .watcher import NOBLOCK
 
 ANSWER_BYTES = 64 * 1024 * 1024  # nodes are believed, but not for more than this at a time
 WAITING_ANSWERS = 64
@@ -65,13 +66,14 @@ class ClientConnection(Connection):
         # One watcher for both: a second one would use up the signals of the first.
         self._watcher.watch_for(zmq.POLLIN | zmq.POLLOUT if wanted else zmq.POLLIN)
 
-    def _on_ready(self) -> None:
+    def _on_ready(self) -> bool:
         for _ in range(WAITING_ANSWERS):
             try:
-                frame = self._socket.recv(zmq.NOBLOCK)
+                frame = self._socket.recv(NOBLOCK)
             except zmq.Again:
                 break
             self._on_answer(frame)
             if not self._watcher.active:
-                return
+                return False
         self._flush()
+        return True

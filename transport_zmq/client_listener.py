@@ -10,6 +10,7 @@ from .address import Address
 from .allow_list import CLIENT
 from .listener import Listener
 from .network import Network
+from .watcher import NOBLOCK, NOBLOCK_MORE
 
 WAITING_FRAMES = 4  # what ZeroMQ may hold of each connection, in each direction
 
@@ -47,7 +48,8 @@ class ClientListener(Listener):
     def send(self, connection: bytes, frame: bytes) -> str:
         """Send a frame: `SENT`; `FULL` when the client reads too slowly; `GONE` when there is no such connection."""
         try:
-            self._socket.send_multipart((connection, frame), zmq.NOBLOCK)
+            self._socket.send(connection, NOBLOCK_MORE)
+            self._socket.send(frame, NOBLOCK)
         except zmq.Again:
             return FULL
         except zmq.ZMQError as error:
@@ -63,7 +65,7 @@ class ClientListener(Listener):
         self._socket.set(zmq.ROUTER_MANDATORY, 1)  # or what cannot be sent would be lost without a word
 
     def _take_one(self) -> int:
-        connection, frame, *parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+        connection, frame, *parts = self._socket.recv_multipart(NOBLOCK, copy=False)
         if parts:
             self._refuse_part(frame)
         else:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 import zmq
@@ -271,16 +271,18 @@ class ClientPort:
 
     def _check_room(self, caller: Caller, size: int) -> None:
         limits = self._limits
-        for what, under_way, limit in (
-            ("requests of this client", len(caller.pending) + 1, limits.requests),
-            ("requests", self._pending + 1, limits.all_requests),
-            ("bytes of requests of this client", caller.pending_bytes and caller.pending_bytes + size,
-             limits.request_bytes),
-            ("bytes of requests", self._pending_bytes and self._pending_bytes + size, limits.all_request_bytes),
-        ):  # fmt: skip
-            if under_way > limit:
-                self._network.statistics.refuse(TOO_MANY_REQUESTS, what, "a client")
-                raise PortOverloaded(what, under_way, limit)
+        if len(caller.pending) >= limits.requests:
+            self._overloaded("requests of this client", len(caller.pending) + 1, limits.requests)
+        if self._pending >= limits.all_requests:
+            self._overloaded("requests", self._pending + 1, limits.all_requests)
+        if caller.pending_bytes and caller.pending_bytes + size > limits.request_bytes:
+            self._overloaded("bytes of requests of this client", caller.pending_bytes + size, limits.request_bytes)
+        if self._pending_bytes and self._pending_bytes + size > limits.all_request_bytes:
+            self._overloaded("bytes of requests", self._pending_bytes + size, limits.all_request_bytes)
+
+    def _overloaded(self, what: str, under_way: int, limit: int) -> NoReturn:
+        self._network.statistics.refuse(TOO_MANY_REQUESTS, what, "a client")
+        raise PortOverloaded(what, under_way, limit)
 
     # What goes out
 
@@ -314,6 +316,9 @@ class ClientPort:
         if self._listener is None:
             return
         caller.answer(answer)
+        if caller.has_batch:
+            # Let it begin with these while the rest of the turn goes on.
+            caller.flush(self._cluster, time.monotonic())
         self._answered[caller] = None
         if self._flush_soon is None:
             self._flush_soon = get_hub().loop.run_callback(self._flush)

@@ -17,7 +17,7 @@ from .address import Address
 from .monitor import CONNECTED, DISCONNECTED, Monitor
 from .network import Network
 from .statistics import QUEUE_FULL, UNCONNECTED
-from .watcher import Watcher
+from .watcher import NOBLOCK, Watcher
 
 ZEROMQ_FRAMES = 16  # what ZeroMQ may hold of one connection
 RECONNECT_MS = 100
@@ -115,9 +115,10 @@ class Connection:
     def _prepare(self) -> None:
         """Set what else a socket of this kind needs."""
 
-    def _on_ready(self) -> None:
-        """Use the socket, which is ready."""
+    def _on_ready(self) -> bool:
+        """Use the socket, which is ready; return whether there may be more to do."""
         self._flush()
+        return True
 
     def _watch_for_room(self, wanted: bool) -> None:
         """Have `_on_ready` called when there is room for frames, or not any more."""
@@ -136,7 +137,7 @@ class Connection:
     def _sent(self, frame: bytes) -> bool:
         try:
             # Copied: without that a thread of pyzmq's would have to tell when the bytes can be let go.
-            self._socket.send(frame, zmq.NOBLOCK, copy=True)
+            self._socket.send(frame, NOBLOCK, copy=True)
         except zmq.Again:
             return False
         self._statistics.frames_sent += 1

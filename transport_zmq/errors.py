@@ -174,4 +174,9 @@ def in_doubt_when_closed() -> Iterator[None]:
     try:
         yield
     except ClientClosed:
-        raise OutcomeUnknown("the client was closed meanwhile") from None
+        raise doubt_when_closed() from None
+
+
+def doubt_when_closed() -> OutcomeUnknown:
+    """Return what whoever waits for a command is told when the client is closed."""
+    return OutcomeUnknown("the client was closed meanwhile")

@@ -17,6 +17,7 @@ else must not count here. The address lets a member answer one that its configur
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from raft.membership import MAX_ADDRESS_LENGTH, MAX_ID_LENGTH
@@ -28,7 +29,10 @@ WIRE_VERSION = 1
 PEER = 1  # the kind of frame whose body is messages of the core
 
 _HEAD = struct.Struct(">4sBBQQHHH")
+_LENGTHS = struct.Struct(">HHH")
 HEAD_BYTES = _HEAD.size
+MAX_HEADER_BYTES = HEAD_BYTES + 4 * (2 * MAX_ID_LENGTH + MAX_ADDRESS_LENGTH)  # a character has at most four bytes
+KEPT_HEADERS = 64  # a cluster has no more members that speak
 
 
 class Header(NamedTuple):
@@ -90,17 +94,27 @@ def split(frame: bytes) -> tuple[Header, memoryview]:
         raise Refusal(NOT_OURS)
     if len(frame) < HEAD_BYTES:
         raise Refusal(TRUNCATED, "in the header")
-    _, version, kind, cluster, incarnation, *lengths = _HEAD.unpack_from(frame)
+    end = HEAD_BYTES + sum(_LENGTHS.unpack_from(frame, HEAD_BYTES - _LENGTHS.size))
+    head = frame[: min(end, MAX_HEADER_BYTES)]
+    return _header(head), memoryview(frame)[end:]
+
+
+@lru_cache(maxsize=KEPT_HEADERS)
+def _header(head: bytes) -> Header:
+    """Return the header that these bytes are; those that come again and again are read once."""
+    _, version, kind, cluster, incarnation, *lengths = _HEAD.unpack_from(head)
     if version != WIRE_VERSION:
         raise Refusal(VERSION, f"{version}, this is {WIRE_VERSION}")
     end = HEAD_BYTES
     texts = []
     for length, longest in zip(lengths, (MAX_ID_LENGTH, MAX_ID_LENGTH, MAX_ADDRESS_LENGTH), strict=True):
         begin, end = end, end + length
-        if end > len(frame):
+        if length > 4 * longest:
+            raise Refusal(NOT_OURS, "an id or address is too long")
+        if end > len(head):
             raise Refusal(TRUNCATED, "in the header")
         try:
-            text = frame[begin:end].decode()
+            text = head[begin:end].decode()
         except UnicodeDecodeError:
             raise Refusal(NOT_OURS, "an id or address is no text") from None
         if len(text) > longest:
@@ -109,4 +123,4 @@ def split(frame: bytes) -> tuple[Header, memoryview]:
     sender, receiver, address = texts
     if not sender or not receiver:
         raise Refusal(NOT_OURS, "it names no sender or no receiver")
-    return Header(kind, cluster, incarnation, sender, receiver, address), memoryview(frame)[end:]
+    return Header(kind, cluster, incarnation, sender, receiver, address)

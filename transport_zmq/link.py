@@ -39,7 +39,7 @@ from .client_connection import ANSWER_BYTES, ClientConnection
 from .connection import Connection, Route
 from .errors import NotConnected
 from .lane import Lane
-from .limits import FULL_BYTES, FULL_ITEMS, OVERHEAD_BYTES
+from .limits import BATCH_ITEMS, FULL_BYTES, FULL_ITEMS, OVERHEAD_BYTES
 from .network import Network
 from .refusal import Refusal
 
@@ -147,24 +147,28 @@ class Link:
         """Why it cannot be asked now, None if it can."""
         if self.about is None:
             return self._problem
-        return "it does not answer" if time.monotonic() < self._passed_over_until_s else None
+        until_s = self._passed_over_until_s
+        return "it does not answer" if until_s and time.monotonic() < until_s else None
 
     def ask(self, message: Any) -> None:
         """Put one of the messages of `raft.actor` before the node, whose `reply` is called once with what it came to.
 
         The result of a read comes as bytes.
         """
-        problem = self.problem
-        if problem is not None:
-            message.reply(NotConnected(self.name, problem), None)
-            return
-        assert self.about is not None
+        if not self.start(message):
+            message.reply(NotConnected(self.name, self.problem or "it was just lost"), None)
+
+    def start(self, message: Any) -> bool:
+        """Do the same as `ask` if the node can be asked now, else nothing; return whether it can."""
+        if self.about is None or self.problem is not None:
+            return False
         kind, argument, patience_s = _request(message)
         largest = self.about.frame_bytes - OVERHEAD_BYTES
         if argument is not None and len(argument) > largest:
             message.reply(EntryTooLarge(len(argument), largest), None)
-            return
-        self._ask(kind, argument, patience_s, message.reply)
+        else:
+            self._ask(kind, argument, patience_s, message.reply)
+        return True
 
     def ask_status(self, reply: Reply) -> None:
         """Ask the node for its status, a dict."""
@@ -196,11 +200,16 @@ class Link:
         self._asked[self._last] = _Asked(kind, reply, time.monotonic() + patience_s)
         self._pieces.append(self._packer.pack(Request(kind, self._last, int(patience_s * 1000), argument)))
         self._alarm.set()
-        if self._flush_soon is None:
+        if len(self._pieces) >= BATCH_ITEMS:
+            self._send_pieces()
+        elif self._flush_soon is None:
             self._flush_soon = get_hub().loop.run_callback(self._flush)
 
     def _flush(self) -> None:
         self._flush_soon = None
+        self._send_pieces()
+
+    def _send_pieces(self) -> None:
         pieces, self._pieces = self._pieces, []
         frame: list[bytes] = []
         size = 0

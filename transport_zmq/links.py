@@ -75,10 +75,7 @@ class Links(Guide):
         link = self._to_leader
         if link is None or link.member != self._leader:
             link = self._to_leader = None if self._leader is None else self._link(self._leader)
-        if link is None or link.problem is not None:
-            return False
-        link.ask(message)
-        return True
+        return link is not None and link.start(message)
 
     def statuses(self) -> list[tuple[Link, Future[Any]]]:
         """Ask all nodes for their status."""

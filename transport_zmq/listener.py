@@ -12,7 +12,7 @@ from .monitor import ACCEPTED, CONNECTED, HANDSHAKE_FAILED, Monitor
 from .network import Network
 from .refusal import HANDSHAKE, NOT_OURS
 from .security import source_of
-from .watcher import Watcher
+from .watcher import NOBLOCK, Watcher
 
 TURN_FRAMES = 64  # so many frames, or so many bytes, are taken before others have their turn
 TURN_BYTES = 4 * 1024 * 1024
@@ -100,19 +100,21 @@ class Listener:
             raise CannotListen(str(address), error.strerror or str(error)) from error
         return address._replace(port=int(self._socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2]))
 
-    def _take(self) -> None:
+    def _take(self) -> bool:
+        """Take the frames that are there, but no more than is good for others; return whether there may be more."""
         room = TURN_BYTES
         for _ in range(TURN_FRAMES):
             try:
                 room -= self._take_one()
             except zmq.Again:
-                return
+                return False
             if room <= 0 or not self._watcher.active:
-                return
+                break
+        return True
 
     def _take_one(self) -> int:
         """Take a frame and return its size; raise `zmq.Again` when there is none."""
-        frame = self._socket.recv(zmq.NOBLOCK, copy=False)
+        frame = self._socket.recv(NOBLOCK, copy=False)
         if frame.more or self._in_parts:
             self._in_parts = frame.more
             self._refuse_part(frame)

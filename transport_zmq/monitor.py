@@ -8,7 +8,7 @@ from itertools import count
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from .watcher import Watcher
+from .watcher import NOBLOCK, Watcher
 
 ACCEPTED = zmq.EVENT_ACCEPTED
 CONNECTED = zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -46,10 +46,11 @@ class Monitor:
         self._socket.disable_monitor()
         self._reports.close()
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
         while self._watcher.active:
             try:
-                report = self._reports.recv_multipart(zmq.NOBLOCK)
+                report = self._reports.recv_multipart(NOBLOCK)
             except zmq.Again:
-                return
+                break
             self._on_event(parse_monitor_message(report)["event"])
+        return False

@@ -13,8 +13,9 @@ from actors import kv_commands
 from actors.arguments import as_bytes
 from actors.client import Deadline
 from actors.kv import DONE, Result
+from actors.kv_commands import OutOfBounds
 from actors.runtime import GeventFuture
-from raft.errors import InvalidCommand
+from raft.errors import InvalidCommand, InvalidConfig
 
 if TYPE_CHECKING:
     from .client import Client
@@ -83,33 +84,46 @@ class Pipeline:
         return future
 
     def put(self, key: bytes | str, value: bytes | str, timeout: float = 5.0) -> GeventFuture[None]:
-        """Begin `Client.put`; what it would raise for its arguments is raised here."""
-        command = kv_commands.put(as_bytes("key", key), as_bytes("value", value))
+        """Begin `Client.put`."""
+        try:
+            command = kv_commands.put(as_bytes("key", key), as_bytes("value", value))
+        except OutOfBounds as error:
+            return _failed(error)
         return self._command(command, timeout, _nothing) or self.call(self._client.put, key, value, timeout)
 
     def get(self, key: bytes | str, timeout: float = 5.0) -> GeventFuture[bytes | None]:
-        """Begin `Client.get`; what it would raise for its arguments is raised here."""
-        client, query = self._client, kv_commands.get(as_bytes("key", key))
+        """Begin `Client.get`."""
+        client = self._client
+        try:
+            query = kv_commands.get(as_bytes("key", key))
+        except OutOfBounds as error:
+            return _failed(error)
         started = self._start(client.start_read, query, timeout, _value) if client.is_key_value else None
         return started or self.call(client.get, key, timeout)
 
     def delete(self, key: bytes | str, timeout: float = 5.0) -> GeventFuture[bool]:
-        """Begin `Client.delete`; what it would raise for its arguments is raised here."""
-        command = kv_commands.delete(as_bytes("key", key))
+        """Begin `Client.delete`."""
+        try:
+            command = kv_commands.delete(as_bytes("key", key))
+        except OutOfBounds as error:
+            return _failed(error)
         return self._command(command, timeout, _was_there) or self.call(self._client.delete, key, timeout)
 
     def cas(
         self, key: bytes | str, expected: bytes | str | None, value: bytes | str, timeout: float = 5.0
     ) -> GeventFuture[bool]:
-        """Begin `Client.cas`; what it would raise for its arguments is raised here."""
-        known = None if expected is None else as_bytes("expected", expected)
-        command = kv_commands.cas(as_bytes("key", key), known, as_bytes("value", value))
+        """Begin `Client.cas`."""
+        try:
+            known = None if expected is None else as_bytes("expected", expected)
+            command = kv_commands.cas(as_bytes("key", key), known, as_bytes("value", value))
+        except OutOfBounds as error:
+            return _failed(error)
         return self._command(command, timeout, _is_done) or self.call(self._client.cas, key, expected, value, timeout)
 
     def propose(self, command: bytes, timeout: float = 5.0) -> GeventFuture[Any]:
-        """Begin `Client.propose`, in a session; what it would raise for its arguments is raised here."""
+        """Begin `Client.propose`, in a session."""
         if type(command) is not bytes:
-            raise InvalidCommand(command)
+            return _failed(InvalidCommand(command))
         started = self._start(self._client.start_proposal, command, timeout, _as_it_is)
         return started or self.call(self._client.propose, command, timeout)
 
@@ -132,6 +146,10 @@ class Pipeline:
         """Begin something without a greenlet, and return what brings its result; None if that cannot be."""
         if self._started >= UNDER_WAY:
             return None
+        try:
+            deadline = Deadline(timeout)
+        except InvalidConfig as error:
+            return _failed(error)
         future: GeventFuture[Any] = GeventFuture()
 
         def done(error: Exception | None, result: Any) -> None:
@@ -142,7 +160,7 @@ class Pipeline:
                 future.answer(error, None)
 
         self._started += 1
-        if start(what, Deadline(timeout), done):
+        if start(what, deadline, done):
             self._none_started.clear()
             return future
         self._ended()
@@ -152,6 +170,12 @@ class Pipeline:
         self._started -= 1
         if not self._started:
             self._none_started.set()
+
+
+def _failed(error: Exception) -> GeventFuture[Any]:
+    future: GeventFuture[Any] = GeventFuture()
+    future.answer(error, None)
+    return future
 
 
 def _nothing(result: Result) -> None:

@@ -15,7 +15,7 @@ from .allow_list import AllowList, Grant
 from .keys import KeyPair
 from .refusal import MECHANISM, REVOKED, ROLE, UNKNOWN_KEY, Refusal
 from .statistics import Statistics
-from .watcher import Watcher
+from .watcher import NOBLOCK, Watcher
 
 ZAP = "inproc://zeromq.zap.01"
 USER = "User-Id"
@@ -82,12 +82,12 @@ class Authenticator:
         self._watcher.stop()
         self._socket.close()
 
-    def _answer(self) -> None:
+    def _answer(self) -> bool:
         # One at a time: the watcher comes back while there are more, and a flood of connections holds up nobody.
         try:
-            request = self._socket.recv_multipart(zmq.NOBLOCK)
+            request = self._socket.recv_multipart(NOBLOCK)
         except zmq.Again:
-            return
+            return False
         version, request_id = (*request, b"", b"")[:2]
         try:
             user = self._user(request)
@@ -96,7 +96,8 @@ class Authenticator:
             source = request[3].decode(errors="replace") if len(request) > 3 else "somebody"
             self._statistics.refuse(refusal.reason, refusal.detail, source)
             answer = [b"400", b"not allowed", b"", b""]
-        self._socket.send_multipart([version, request_id, *answer], zmq.NOBLOCK)
+        self._socket.send_multipart([version, request_id, *answer], NOBLOCK)
+        return True
 
     def _user(self, request: list[bytes]) -> str:
         if len(request) != _REQUEST_PARTS or request[5] != b"CURVE":

@@ -20,6 +20,11 @@ from gevent import get_hub
 
 _READABLE = 1  # to libev: the descriptor signals by becoming readable, whatever has happened
 
+# Plain numbers: those of pyzmq are enumerations, and take longer to use than the socket does.
+NOBLOCK = int(zmq.NOBLOCK)
+NOBLOCK_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)  # not the last part
+_EVENTS = int(zmq.EVENTS)
+
 
 class Watcher:
     """Calls somebody as long as a socket is ready.
@@ -27,12 +32,13 @@ class Watcher:
     Args:
         socket: the socket.
         event: for what it shall be ready, `zmq.POLLIN` or `zmq.POLLOUT`.
-        on_ready: does some of what can be done. It may stop the watcher, or close the socket.
+        on_ready: does some of what can be done, and returns whether there may be more; it must not say no before the
+            socket has. It may stop the watcher, or close the socket.
     """
 
-    def __init__(self, socket: zmq.Socket[bytes], event: int, on_ready: Callable[[], None]) -> None:
+    def __init__(self, socket: zmq.Socket[bytes], event: int, on_ready: Callable[[], bool]) -> None:
         self._socket = socket
-        self._event = event
+        self._event = int(event)
         self._on_ready = on_ready
         self._loop: Any = get_hub().loop
         self._io: Any = None
@@ -40,7 +46,7 @@ class Watcher:
 
     def watch_for(self, event: int) -> None:
         """Let it be another event from now on."""
-        self._event = event
+        self._event = int(event)
         self.look_again()
 
     @property
@@ -79,14 +85,13 @@ class Watcher:
         self._look()
 
     def _look(self) -> None:
-        if self._is_ready():
-            try:
-                self._on_ready()
-            except Exception:
-                # The loop would report it too, and watch no more: one bad frame must not close a port.
-                get_hub().handle_error(self, *sys.exc_info())
-            if self._is_ready():
-                self._look_soon()
-
-    def _is_ready(self) -> bool:
-        return self._io is not None and bool(int(self._socket.get(zmq.EVENTS)) & self._event)
+        if self._io is None or not self._socket.get(_EVENTS) & self._event:
+            return
+        more = True
+        try:
+            more = self._on_ready()
+        except Exception:
+            # The loop would report it too, and watch no more: one bad frame must not close a port.
+            get_hub().handle_error(self, *sys.exc_info())
+        if more:
+            self.look_again()

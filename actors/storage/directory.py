@@ -203,14 +203,19 @@ class DirectoryStorage:
     def write(self, write: Write) -> None:
         """Begin a write; `Persisted` follows when it is as durable as the policy says."""
         self._pending.append(write)
-        self._flush_soon()
+        if self._batches:
+            self._flush_soon()
+        else:
+            self._flush()  # at once, so that the thread works while the loop does what else the turn asks for
 
     def _flush_soon(self) -> None:
         if self._flushing is None and self._batches < MOST_BATCHES:
             self._flushing = get_hub().loop.run_callback(self._flush)
 
     def _flush(self) -> None:
-        self._flushing = None
+        if self._flushing is not None:
+            self._flushing.stop()
+            self._flushing = None
         if not self._pending:
             return
         writes, self._pending = self._pending, []

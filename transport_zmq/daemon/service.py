@@ -14,7 +14,7 @@ from raft.errors import RaftError
 from storage.errors import StorageError
 
 from ..errors import CannotListen, InsecureBind, TransportError
-from . import signals, systemd
+from . import process, signals, systemd
 from .errors import CANNOT_LISTEN, FAILED, STOPPED, UNUSABLE_DIRECTORY, WRONG_SETTINGS, SettingsError
 from .member import Member
 from .settings import Settings
@@ -59,6 +59,7 @@ class Service:
             CannotStart: it does not start; nothing is left open.
         """
         member = self._started()
+        process.settle()
         signals.listen(self._ask_to_end, member.reload_keys)
         watcher = gevent.spawn(self._tell_when_ready, member)
         self._over.wait()
