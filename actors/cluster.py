@@ -32,6 +32,7 @@ from .errors import ClusterClosed, NotKeyValue, NotReadable, TakesNoSnapshots, U
 from .kv import KeyValue
 from .kv_calls import KeyValueCalls
 from .local_nodes import MAX_NODES, LocalNodes
+from .loop import run
 from .member_calls import MemberCalls
 from .ports import StateMachine
 from .session_client import SessionClient
@@ -270,7 +271,7 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         check_is_free(file, force)
         worker = Worker()
         try:
-            snapshot, chunks = self._client.read(Backup, Deadline(timeout))
+            snapshot, chunks = run(self._client.read(Backup, Deadline(timeout)))
             return write_backup(
                 file,
                 snapshot,
@@ -311,7 +312,7 @@ class LocalCluster(KeyValueCalls, MemberCalls):
             leader = self._leadership.leader()
             if leader is not None:
                 return leader
-            if not self._leadership.wait(seen, max(0.0, deadline - time.monotonic())):
+            if not run(self._leadership.wait(seen, max(0.0, deadline - time.monotonic()))):
                 states = {report.id: report.state for report in self.status()}
                 raise Unavailable("no leader was agreed on", timeout, states)
 
@@ -427,7 +428,7 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         if not callable(getattr(machine, "read", None)):
             raise NotReadable(type(machine).__name__)
         id = None if node is None else self._nodes.named(node)
-        return self._client.read(partial(Read, query, consistency), Deadline(timeout), id)
+        return run(self._client.read(partial(Read, query, consistency), Deadline(timeout), id))
 
     def _decode_result(self, data: bytes) -> Any:
         return getattr(self._nodes.machine, "decode_result", results.decode)(data)

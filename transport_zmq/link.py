@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gevent import get_hub
-
 from actors import results
+from actors.loop import Stop
 from actors.session_commands import plain
 from raft.actor import LEASE, LINEARIZABLE, STALE, ChangeMembership, Propose, Read, TransferLeadership
 from raft.errors import EntryTooLarge, OutcomeUnknown, RaftError, ReadFailed
@@ -128,13 +127,13 @@ class Link:
         self._asked: dict[int, _Asked] = {}
         self._last = 0  # the number of the last request
         self._pieces: list[bytes] = []  # what the present turn asks
-        self._flush_soon: Any = None
+        self._flush_soon: Stop | None = None
         self._greeted = False  # whether a hello is under way
         self._problem = "no connection"
         self._passed_over_until_s = 0.0
-        self._alarm = Alarm(LOOK_S, self._look)
+        self._alarm = Alarm(LOOK_S, self._look, network.loop)
         keys: list[str | None] = [*server_keys] if server_keys else [None]
-        self._lane = Lane(network.resolve, lambda: keys, self._connect)
+        self._lane = Lane(network.resolve, lambda: keys, self._connect, network.loop)
         self._lane.lead_to([address])
 
     @property
@@ -185,7 +184,7 @@ class Link:
         self._alarm.cancel()
         self._lane.close()
         if self._flush_soon is not None:
-            self._flush_soon.stop()
+            self._flush_soon()
             self._flush_soon = None
         self._lose("the client was closed")
 
@@ -197,7 +196,7 @@ class Link:
         self._pieces.append(self._packer.pack(Request(kind, self._last, int(patience_s * 1000), argument)))
         self._alarm.set()
         if self._flush_soon is None:
-            self._flush_soon = get_hub().loop.run_callback(self._flush)
+            self._flush_soon = self._network.loop.soon(self._flush)
 
     def _flush(self) -> None:
         self._flush_soon = None

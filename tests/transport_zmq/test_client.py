@@ -100,7 +100,7 @@ def test_one_endpoint_is_enough_and_a_follower_tells_where_the_leader_is(nodes, 
         client = closing(Client(node.port.address))
         client.put("k", node.id)
         assert client.get("k") == node.id.encode()
-        assert client._links._link(leading(nodes).id).problem is None
+        assert client._calls.links._link(leading(nodes).id).problem is None
 
 
 def test_what_is_asked_together_travels_together(nodes, client):
@@ -221,7 +221,7 @@ def test_a_node_that_does_not_answer_is_passed_over(nodes, client, monkeypatch):
     client.put("k", "1")
     assert client.get("k") == b"1"
     assert leading(nodes) is not deaf
-    assert client._links._link(deaf.id).about is not None, "it is still connected"
+    assert client._calls.links._link(deaf.id).about is not None, "it is still connected"
 
 
 def test_nodes_that_are_not_there(closing):
@@ -293,9 +293,10 @@ def test_endpoints_of_two_clusters_are_never_mixed_up(tmp_path, closing):
         client.put(str(number), "1")
 
     assert sorted(len(node.machine.items()) for node in (one, other)) == [0, 20]
+    links = client._calls.links
     with pytest.raises(AnotherCluster):
-        client._links._in_cluster(next(node.actor.cluster for node in (one, other) if not node.machine.items()))
-    assert client._links._in_cluster(0) == next(node.actor.cluster for node in (one, other) if node.machine.items())
+        links._in_cluster(next(node.actor.cluster for node in (one, other) if not node.machine.items()))
+    assert links._in_cluster(0) == next(node.actor.cluster for node in (one, other) if node.machine.items())
     problems = [found.problem for found in client.status()]
     assert sum("another cluster" in (problem or "") for problem in problems) == 1
 
@@ -371,7 +372,7 @@ def test_an_expired_session_is_not_used_for_a_retry(tmp_path, closing, monkeypat
     nodes = cluster(closing, tmp_path, session_limits=SessionLimits(timeout_ms=200))
     client = closing(Client(endpoints_of(nodes)))
     client.put("k", "0")
-    session = client._session._session
+    session = client._calls._session._session
     monkeypatch.setattr(session, "used_s", time.monotonic() + 1000)  # so that the client takes it for young
     gevent.sleep(0.5)
 
