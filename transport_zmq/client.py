@@ -21,6 +21,7 @@ from actors.session_client import SessionClient
 from actors.session_table import UNSUPPORTED, Reply, SessionLimits
 from actors.stale_read import StaleRead
 from actors.threads import main_greenlet
+from actors.waiter import Waiter
 from raft.actor import LEASE, LINEARIZABLE, STALE, Propose, Read
 from raft.errors import InvalidCommand, InvalidConfig, RaftError
 
@@ -191,6 +192,19 @@ class Client(KeyValueCalls, AdminCalls):
         """
         value, staleness_ms = results.decode(self._read(query, STALE, timeout, node))
         return StaleRead(self._decode(value), None if staleness_ms is None else staleness_ms / 1000)
+
+    def waiter(self, timeout: float = 5.0) -> Waiter:
+        """Return a way to wait until the state machine has something to tell (see `actors.ports.WatchableMachine`).
+
+        Args:
+            timeout: seconds, 0 or more, within which a node must have been reached.
+
+        Raises:
+            InvalidConfig: when the timeout is no number of seconds.
+            Unavailable, WrongMachine, ClientClosed: there is nothing to wait for.
+        """
+        self._check_machine(self._deadline(timeout))
+        return Waiter(self._links.members, self._links.submit, self._links, self._decode)
 
     def pipeline(self) -> Pipeline:
         """Return a way to have many calls under way at once."""
