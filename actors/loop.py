@@ -35,6 +35,9 @@ class Event(Protocol):
     def clear(self) -> None:
         """Let them wait again."""
 
+    def is_set(self) -> bool:
+        """Whether nobody waits."""
+
 
 class Lock(Protocol):
     """What one may hold at a time, see `Loop.acquire`."""
@@ -64,8 +67,8 @@ class Loop(ABC):
         """Return an event that is not set."""
 
     @abstractmethod
-    async def wait(self, event: Any, timeout: float) -> bool:
-        """Wait for an event for some seconds at most; return whether it is set."""
+    async def wait(self, event: Any, timeout: float | None) -> bool:
+        """Wait for an event for some seconds at most, for ever when None; return whether it is set."""
 
     @abstractmethod
     def lock(self) -> Lock:
@@ -130,7 +133,7 @@ class GeventLoop(Loop):
         """See `Loop`."""
         return GeventEvent()
 
-    async def wait(self, event: GeventEvent, timeout: float) -> bool:
+    async def wait(self, event: GeventEvent, timeout: float | None) -> bool:
         """See `Loop`."""
         return bool(event.wait(timeout))
 

@@ -23,8 +23,8 @@ class AsyncKeyValueCalls(ABC):
         """Return the value of a key, or None when there is none. See `KeyValueCalls.get`."""
         query = kv_commands.get(as_bytes("key", key))
         self._check_key_value()
-        result: Result = await self.read(query, timeout, consistency=consistency)
-        return result.value
+        value: bytes | None = (await self.read(query, timeout, consistency=consistency)).value
+        return value
 
     async def get_stale(
         self, key: bytes | str, timeout: float = 5.0, *, node: str | int | None = None

@@ -62,7 +62,7 @@ class AsyncioLoop(Loop):
         """See `Loop`."""
         return asyncio.Event()
 
-    async def wait(self, event: asyncio.Event, timeout: float) -> bool:
+    async def wait(self, event: asyncio.Event, timeout: float | None) -> bool:
         """See `Loop`."""
         return await _within(timeout, event.wait)
 
@@ -115,7 +115,7 @@ class AsyncioLoop(Loop):
         self._loop.call_exception_handler({"message": "a callback has failed", "exception": error})
 
 
-async def _within(timeout: float, wait: Callable[[], Coroutine[Any, Any, Any]]) -> bool:
+async def _within(timeout: float | None, wait: Callable[[], Coroutine[Any, Any, Any]]) -> bool:
     """Wait for something for some seconds at most; return whether it came."""
     try:
         async with asyncio.timeout(timeout):

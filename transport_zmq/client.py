@@ -15,6 +15,7 @@ from actors.kv_calls import KeyValueCalls
 from actors.loop import GEVENT, run
 from actors.stale_read import StaleRead
 from actors.threads import main_greenlet
+from actors.waiter import Waiter
 from raft.actor import LINEARIZABLE
 
 from .address import resolve
@@ -142,6 +143,18 @@ class Client(KeyValueCalls, AdminCalls):
                 for `read`.
         """
         return run(self._calls.read_stale(query, self._deadline(timeout), node))
+
+    def waiter(self, timeout: float = 5.0) -> Waiter:
+        """Return a way to wait until the state machine has something to tell (see `actors.ports.WatchableMachine`).
+
+        Args:
+            timeout: seconds, 0 or more, within which a node must have been reached.
+
+        Raises:
+            InvalidConfig: when the timeout is no number of seconds.
+            Unavailable, WrongMachine, ClientClosed: there is nothing to wait for.
+        """
+        return run(self._calls.waiter(self._deadline(timeout)))
 
     def pipeline(self) -> Pipeline:
         """Return a way to have many calls under way at once."""

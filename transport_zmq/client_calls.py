@@ -18,6 +18,7 @@ from actors.loop import Loop
 from actors.session_client import SessionClient
 from actors.session_table import UNSUPPORTED, Reply, SessionLimits
 from actors.stale_read import StaleRead
+from actors.waiter import Waiter
 from raft.actor import LEASE, LINEARIZABLE, STALE, ChangeMembership, Propose, Read, TransferLeadership
 from raft.changes import Change
 from raft.errors import InvalidCommand, InvalidConfig, RaftError, TransferRefused
@@ -134,6 +135,11 @@ class ClientCalls:
         """See `Client.read_stale`."""
         value, staleness_ms = results.decode(await self._read(query, deadline, STALE, node))
         return StaleRead(self._decode(value), None if staleness_ms is None else staleness_ms / 1000)
+
+    async def waiter(self, deadline: Deadline) -> Waiter:
+        """See `Client.waiter`."""
+        await self._check_machine(deadline)
+        return Waiter(self.links.members, self.links.submit, self.links, self._decode)
 
     # The cluster itself
 
