@@ -28,22 +28,29 @@ from .cluster import LocalCluster
 from .errors import (
     AlreadyRunning,
     ClusterClosed,
+    CommandRefused,
+    Compacted,
     InvalidGroups,
+    LeaseExpired,
     NodeStopped,
     NoMoreNodes,
     NotKeyValue,
     NotReadable,
     NotRunning,
+    NotWatchable,
     ResultNotKept,
     SessionExpired,
     TakesNoSnapshots,
+    TooManyLeases,
     Unavailable,
     UnknownNode,
     WrongThread,
 )
 from .kv import KeyValue
 from .kv_commands import OutOfBounds
+from .leases import Lease
 from .ports import StateMachine
+from .ranges import Item, Page
 from .results import UnsupportedResult
 from .runtime import GeventActor, GeventFuture
 from .session_table import SessionLimits
@@ -52,6 +59,8 @@ from .storage.backup_file import BackupFile, DamagedBackup, FileIsThere
 from .storage.founding import DirectoryInTheWay, NotImportable, import_snapshot, restore
 from .storage.member_backup import MachineNeeded, NothingToBackUp, backup_directory
 from .supervisor import MemberStatus
+from .transactions import Batch, Outcome, Transaction
+from .watches import Event, Watch
 
 DISTRIBUTION = "quorate"  # tells this package apart from others that are called `actors` too
 
@@ -61,6 +70,19 @@ __all__ = [
     "REMOVED",
     "VOTER",
     "AlreadyRunning",
+    "Watch",
+    "Event",
+    "Transaction",
+    "Outcome",
+    "Batch",
+    "Page",
+    "Item",
+    "Lease",
+    "TooManyLeases",
+    "NotWatchable",
+    "LeaseExpired",
+    "Compacted",
+    "CommandRefused",
     "BackupFile",
     "Change",
     "ChangeRefused",

@@ -69,6 +69,10 @@ def made_by(factory: object) -> StateMachine:
     if encode != decode:
         has, lacks = ("encode_result", "decode_result") if encode else ("decode_result", "encode_result")
         raise InvalidConfig("machine", factory, f"a class that has {lacks} too, or no {has}: one needs the other")
+    passes, due = (callable(getattr(machine, method, None)) for method in ("pass_time", "due_ms"))
+    if passes != due:
+        has, lacks = ("pass_time", "due_ms") if passes else ("due_ms", "pass_time")
+        raise InvalidConfig("machine", factory, f"a class that has {lacks} too, or no {has}: one needs the other")
     if inspect.iscoroutinefunction(getattr(machine, "read", None)):
         raise InvalidConfig("machine", factory, "a class whose read is not async: nobody would await it")
     if inspect.iscoroutinefunction(snapshot) or inspect.iscoroutinefunction(restore):

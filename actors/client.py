@@ -15,8 +15,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import gevent
-from gevent.event import Event
 from pykka import Future, Timeout
 
 from raft.errors import (
@@ -33,6 +31,7 @@ from raft.errors import (
 
 from .arguments import checked_timeout
 from .errors import NodeStopped, Unavailable
+from .loop import GEVENT, Loop, Outcome, run
 
 BACK_OFF_S = 0.01  # first pause after a refusal that time alone will mend, doubled each time
 MAX_BACK_OFF_S = 0.5  # where the load may be to blame
@@ -91,19 +90,24 @@ class Pause:
 class Guide(ABC):
     """Tells a client who leads, as far as is known here, and when it is worth asking again.
 
+    Args:
+        loop: on which it is waited.
+
     Attributes:
+        loop: see above.
         version: counts up whenever it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Loop = GEVENT) -> None:
+        self.loop = loop
         self.version = 0
-        self._changed = Event()
+        self._changed = loop.event()
 
     @abstractmethod
     def leader(self) -> str | None:
         """Return who leads, or None."""
 
-    def wait(self, seen: int, timeout: float) -> bool:
+    async def wait(self, seen: int, timeout: float) -> bool:
         """Wait for a change.
 
         Args:
@@ -114,30 +118,36 @@ class Guide(ABC):
             Whether there has been a change since.
         """
         if self.version == seen:
-            self._changed.wait(timeout)
+            await self.loop.wait(self._changed, timeout)
         return self.version != seen
 
     def _wake(self) -> None:
         self.version += 1
         self._changed.set()
-        self._changed = Event()
+        self._changed = self.loop.event()
 
 
 class Client:
     """Finds who can do what is asked for, and gets it done.
 
+    It waits on the loop of `leadership`; `call` is for gevent's alone.
+
     Args:
         members: returns the ids of all members at present, at least one.
         submit: puts a request before one member; the future brings the result, or the error.
         leadership: tells when it is worth asking again.
+
+    Attributes:
+        loop: see above.
     """
 
     def __init__(
         self,
         members: Callable[[], tuple[str, ...]],
-        submit: Callable[[str, Any], Future[Any]],
+        submit: Callable[[str, Any], Future[Any] | Outcome],
         leadership: Guide,
     ) -> None:
+        self.loop = leadership.loop
         self._members = members
         self._submit = submit
         self._leadership = leadership
@@ -157,9 +167,9 @@ class Client:
             OutcomeUnknown: the time is up, or leadership was lost, after a node had taken it; it may yet take effect.
             RaftError: the leader's answer, if asking again would not change it: `EntryTooLarge`, `LastVoter` and so on.
         """
-        return self.ask(request, Deadline(timeout), read_only=read_only)
+        return run(self.ask(request, Deadline(timeout), read_only=read_only))
 
-    def ask(self, request: Any, deadline: Deadline, *, read_only: bool = False, once: bool = False) -> Any:
+    async def ask(self, request: Any, deadline: Deadline, *, read_only: bool = False, once: bool = False) -> Any:
         """Do the same as `call`, until a deadline.
 
         Args:
@@ -174,13 +184,13 @@ class Client:
         while True:
             seen = self._leadership.version
             try:
-                return self._ask_around(request, deadline, answers)
+                return await self._ask_around(request, deadline, answers)
             except (NoSpace, Overloaded):
-                gevent.sleep(back_off.take_s())
+                await self.loop.sleep(back_off.take_s())
             except _BUSY:
-                self._leadership.wait(seen, moment.take_s())
+                await self._leadership.wait(seen, moment.take_s())
             except (NotLeader, NodeStopped):
-                self._leadership.wait(seen, deadline.left_s)
+                await self._leadership.wait(seen, deadline.left_s)
             except OutcomeUnknown as error:
                 if once:
                     deadline.in_doubt = error
@@ -189,7 +199,7 @@ class Client:
             if not deadline.left_s:
                 raise deadline.in_doubt or self._unavailable("nobody took the command", deadline, answers)
 
-    def read(self, request: Any, deadline: Deadline, node: str | None = None) -> Any:
+    async def read(self, request: Any, deadline: Deadline, node: str | None = None) -> Any:
         """Get something read by any member, the leader rather than others, and return it.
 
         Args:
@@ -208,14 +218,14 @@ class Client:
                 # Half of what is left: a member that does not know yet that it is cut off must not use up all of it.
                 patience_s = min(deadline.left_s, max(deadline.left_s / 2, SHORTEST_READ_S))
                 try:
-                    return self._submit(member, request).get(timeout=patience_s)
+                    return await self.loop.outcome(self._submit(member, request), patience_s)
                 except Timeout:
                     answers[member] = Timeout("no answer")
                 except (ReadFailed, NodeStopped) as failure:
                     answers[member] = failure
                 if not deadline.left_s:
                     raise self._unavailable("nobody served the read", deadline, answers)
-            gevent.sleep(pause.take_s())
+            await self.loop.sleep(pause.take_s())
 
     def _readers(self) -> Iterator[str]:
         members = self._members()
@@ -224,14 +234,14 @@ class Client:
             yield first
         yield from [member for member in members if member != first]
 
-    def _ask_around(self, request: Any, deadline: Deadline, answers: dict[str, Exception]) -> Any:
+    async def _ask_around(self, request: Any, deadline: Deadline, answers: dict[str, Exception]) -> Any:
         """Ask members, each once, until one takes the request; raise the last refusal if none does."""
         members = self._members()
         member = self._leader if self._leader in members else members[0]
         unasked = [other for other in members if other != member]
         while True:
             try:
-                result = self._submit(member, request).get(timeout=deadline.left_s)
+                result = await self.loop.outcome(self._submit(member, request), deadline.left_s)
             except Timeout:
                 answers[member] = Timeout("no answer")
                 raise OutcomeUnknown(f"{member} was given the command and has not answered in time") from None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -26,12 +26,14 @@ from raft.membership import Configuration
 from storage.disk import perform
 
 from . import interrupts, results, session_commands
-from .arguments import checked_timeout, disjoint_groups
+from .arguments import checked_timeout
 from .client import Client, Deadline
-from .errors import ClusterClosed, NotKeyValue, NotReadable, TakesNoSnapshots, Unavailable, WrongThread
+from .errors import ClusterClosed, NotKeyValue, NotReadable, NotWatchable, TakesNoSnapshots, Unavailable, WrongThread
+from .fault_calls import FaultCalls
 from .kv import KeyValue
 from .kv_calls import KeyValueCalls
 from .local_nodes import MAX_NODES, LocalNodes
+from .loop import run
 from .member_calls import MemberCalls
 from .ports import StateMachine
 from .session_client import SessionClient
@@ -43,12 +45,13 @@ from .storage.policy import SyncPolicy
 from .storage.worker import Worker
 from .supervisor import MemberStatus, Request
 from .threads import main_greenlet
+from .waiter import Waiter
 
 # Mailboxes in one process answer within microseconds, so that a dead leader can be noticed soon.
 LOCAL_CONFIG = Config(election_timeout_ms=300, heartbeat_interval_ms=50)
 
 
-class LocalCluster(KeyValueCalls, MemberCalls):
+class LocalCluster(KeyValueCalls, MemberCalls, FaultCalls):
     """A cluster of nodes n1, n2, … in this process.
 
     Use it in a `with` statement, or call `close` when done. Nodes are named by id, "n1", or by position, 0. Keys and
@@ -241,6 +244,22 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         value, staleness_ms = self._read(query, STALE, timeout, node)
         return StaleRead(value, None if staleness_ms is None else staleness_ms / 1000)
 
+    def waiter(self, timeout: float = 5.0) -> Waiter:
+        """Return a way to wait until the state machine has something to tell (see `ports.WatchableMachine`).
+
+        Args:
+            timeout: seconds; what other clients of the same machine need to reach a node.
+
+        Raises:
+            NotWatchable: when the state machine has no `watcher`.
+            ClusterClosed: after `close`.
+        """
+        self._check_open()
+        machine = self._nodes.machine
+        if not callable(getattr(machine, "watcher", None)):
+            raise NotWatchable(type(machine).__name__)
+        return Waiter(lambda: self.members, self._submit, self._leadership, lambda told: told)
+
     def backup(self, file: str | Path, timeout: float = 5.0, *, force: bool = False) -> BackupFile:
         """Write the state of the cluster to one file, from which `quorate restore` makes a new cluster.
 
@@ -270,7 +289,7 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         check_is_free(file, force)
         worker = Worker()
         try:
-            snapshot, chunks = self._client.read(Backup, Deadline(timeout))
+            snapshot, chunks = run(self._client.read(Backup, Deadline(timeout)))
             return write_backup(
                 file,
                 snapshot,
@@ -311,7 +330,7 @@ class LocalCluster(KeyValueCalls, MemberCalls):
             leader = self._leadership.leader()
             if leader is not None:
                 return leader
-            if not self._leadership.wait(seen, max(0.0, deadline - time.monotonic())):
+            if not run(self._leadership.wait(seen, max(0.0, deadline - time.monotonic()))):
                 states = {report.id: report.state for report in self.status()}
                 raise Unavailable("no leader was agreed on", timeout, states)
 
@@ -319,92 +338,6 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         """Return what is known of each member, in order, those that are down too."""
         self._check_thread()
         return self._nodes.statuses()
-
-    # Faults
-
-    def kill(self, node: str | int) -> None:
-        """Crash a node, as by a power cut: writes under way and its mailbox are lost, its storage stays. See `stop`.
-
-        Raises:
-            UnknownNode: when there is no such node.
-            NotRunning: when it is down.
-            ClusterClosed: after `close`.
-        """
-        self._check_open()
-        supervisor = self._nodes[self._nodes.named(node)].supervisor
-        supervisor.crash()
-        supervisor.join()
-
-    def restart(self, node: str | int, config: Config | None = None) -> None:
-        """Start a node that is down, from its storage and with a fresh state machine.
-
-        With `sync="never"` its storage is empty, and the others refuse it: see `erase`.
-
-        Args:
-            node: its id or position.
-            config: its own settings from now on, as after an upgrade; what it had when None.
-
-        Raises:
-            UnknownNode: when there is no such node.
-            AlreadyRunning: when it runs.
-            InvalidConfig: when config is no Config.
-            ProgramTooOld: when the cluster is at a feature level that the node's config does not support.
-            ClusterClosed: after `close`.
-        """
-        self._check_open()
-        id = self._nodes.named(node)
-        if config is not None:
-            self._nodes.configure(id, config)
-        self._nodes.start(id)
-
-    def erase(self, node: str | int) -> None:
-        """Give a node that is down an empty storage, as if its disk had been replaced.
-
-        When it is restarted, the others refuse it: it has forgotten what it promised them (contract M6). Its status
-        says so. To bring it back, `remove` it, then `add` it.
-
-        Raises:
-            UnknownNode: when there is no such node.
-            AlreadyRunning: when it runs.
-            ClusterClosed: after `close`.
-        """
-        self._check_open()
-        self._nodes.erase(self._nodes.named(node))
-
-    def partition(self, *groups: Iterable[str | int]) -> None:
-        """Split the network so that nodes hear only their own group; replaces all cuts made before.
-
-        Args:
-            groups: each a list of nodes. Nodes that are named in none form one more group.
-
-        Raises:
-            UnknownNode: when there is no such node.
-            InvalidGroups: when a group is no list of nodes, or a node is in two.
-            ClusterClosed: after `close`.
-        """
-        self._check_open()
-        parts = disjoint_groups(groups, self._nodes.named)
-        named = [member for part in parts for member in part]
-        self._nodes.network.partition([*parts, [member for member in self.members if member not in named]])
-
-    def cut(self, sender: str | int, receiver: str | int) -> None:
-        """Lose whatever one node sends to another; the other direction stays as it is.
-
-        Raises:
-            UnknownNode: when there is no such node.
-            ClusterClosed: after `close`.
-        """
-        self._check_open()
-        self._nodes.network.cut(self._nodes.named(sender), self._nodes.named(receiver))
-
-    def heal(self) -> None:
-        """Mend every cut.
-
-        Raises:
-            ClusterClosed: after `close`.
-        """
-        self._check_open()
-        self._nodes.network.heal()
 
     def sleep(self, seconds: float) -> None:
         """Wait, and let the cluster run; `time.sleep` would stop it.
@@ -427,7 +360,7 @@ class LocalCluster(KeyValueCalls, MemberCalls):
         if not callable(getattr(machine, "read", None)):
             raise NotReadable(type(machine).__name__)
         id = None if node is None else self._nodes.named(node)
-        return self._client.read(partial(Read, query, consistency), Deadline(timeout), id)
+        return run(self._client.read(partial(Read, query, consistency), Deadline(timeout), id))
 
     def _decode_result(self, data: bytes) -> Any:
         return getattr(self._nodes.machine, "decode_result", results.decode)(data)

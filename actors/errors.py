@@ -196,3 +196,67 @@ class NotKeyValue(RaftError):
             f"this cluster replicates {machine}, not the key-value store; use propose with its own commands"
         )
         self.machine = machine
+
+
+class NotWatchable(RaftError):
+    """The state machine has no method `watcher(query)`.
+
+    Attributes:
+        machine: name of the machine's class.
+    """
+
+    def __init__(self, machine: str) -> None:
+        super().__init__(f"{machine} has no method watcher(query), so nobody can wait for its changes; give it one")
+        self.machine = machine
+
+
+class CommandRefused(RaftError):
+    """The store does not understand a command or a query, or will not carry it out; nothing was changed.
+
+    Args:
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the store refuses it: {problem}; nothing was changed")
+
+
+class LeaseExpired(RaftError):
+    """There is no such lease, or not any more; nothing was changed.
+
+    Attributes:
+        lease: its id.
+    """
+
+    def __init__(self, lease: int) -> None:
+        super().__init__(f"there is no lease {lease}: it has expired, or was revoked; grant another one")
+        self.lease = lease
+
+
+class TooManyLeases(RaftError):
+    """The store has as many leases as it may have; none was granted.
+
+    Attributes:
+        limit: how many that is.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"there are {limit} leases, which is the limit; revoke some, or wait until they expire")
+        self.limit = limit
+
+
+class Compacted(RaftError):
+    """The changes that were asked for are not kept any more.
+
+    Attributes:
+        revision: from which on they were wanted.
+        first: the first revision that is kept.
+    """
+
+    def __init__(self, revision: int, first: int) -> None:
+        super().__init__(
+            f"changes from revision {revision} on are not kept any more, the first one is {first}; read what there is "
+            "now, then watch from the revision after that"
+        )
+        self.revision = revision
+        self.first = first

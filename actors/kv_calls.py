@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any
-
 from raft.actor import LEASE, LINEARIZABLE
 from raft.errors import InvalidConfig
 
 from . import kv_commands
 from .arguments import as_bytes
-from .kv import DONE, INVALID, Result
+from .kv import DONE
+from .leases import Lease, LeaseCalls
+from .ranges import RangeCalls
 from .stale_read import StaleRead
+from .transactions import TransactionCalls
+from .watches import WatchCalls
 
 
-class KeyValueCalls(ABC):
+class KeyValueCalls(TransactionCalls, LeaseCalls, RangeCalls, WatchCalls):
     """The replicated key-value store; a base of whatever can propose commands and read.
 
     A write that is in doubt is sent again, and takes effect once.
     """
 
-    def put(self, key: bytes | str, value: bytes | str, timeout: float = 5.0) -> None:
+    def put(self, key: bytes | str, value: bytes | str, timeout: float = 5.0, *, lease: int | Lease = 0) -> None:
         """Store a value under a key.
 
         Args:
             key: 1 to 1024 bytes.
             value: 0 bytes to 1 MiB.
             timeout: seconds, 0 or more.
+            lease: what the key goes with, a lease or its id. Without, it stays, whatever it went with before.
 
         Raises:
+            LeaseExpired: there is no such lease (any more); nothing was stored.
             OutOfBounds: when key or value is no str or bytes object, or too short or too long; nothing was sent.
             InvalidConfig: when the timeout is no number of seconds.
             Unavailable: nobody took the command in time; it had no effect.
@@ -36,7 +39,10 @@ class KeyValueCalls(ABC):
             NotKeyValue: when the cluster replicates another machine.
             ClusterClosed: after `close`.
         """
-        self._kv(kv_commands.put(as_bytes("key", key), as_bytes("value", value)), timeout)
+        if lease:
+            self.txn().put(key, value, lease=lease).commit(timeout)
+        else:
+            self._command(kv_commands.put(as_bytes("key", key), as_bytes("value", value)), timeout)
 
     def get(self, key: bytes | str, timeout: float = 5.0, *, consistency: str = LINEARIZABLE) -> bytes | None:
         """Return the value of a key, or None when there is none, as of some moment during this call (linearizable).
@@ -53,10 +59,8 @@ class KeyValueCalls(ABC):
         """
         if consistency not in (LINEARIZABLE, LEASE):
             raise InvalidConfig("consistency", consistency, f'"{LINEARIZABLE}" or "{LEASE}"; see get_stale')
-        query = kv_commands.get(as_bytes("key", key))
-        self._check_key_value()
-        result: Result = self.read(query, timeout, consistency=consistency)
-        return result.value
+        value: bytes | None = self._query(kv_commands.get(as_bytes("key", key)), timeout, consistency).value
+        return value
 
     def get_stale(
         self, key: bytes | str, timeout: float = 5.0, *, node: str | int | None = None
@@ -85,7 +89,7 @@ class KeyValueCalls(ABC):
         Raises:
             OutOfBounds, Unavailable, OutcomeUnknown, NotKeyValue, ClusterClosed: as for `put`.
         """
-        return self._kv(kv_commands.delete(as_bytes("key", key)), timeout).value is not None
+        return self._command(kv_commands.delete(as_bytes("key", key)), timeout).value is not None
 
     def cas(self, key: bytes | str, expected: bytes | str | None, value: bytes | str, timeout: float = 5.0) -> bool:
         """Store a value if the key holds the expected one, None for "absent"; return whether it did.
@@ -95,27 +99,4 @@ class KeyValueCalls(ABC):
         """
         expected = None if expected is None else as_bytes("expected", expected)
         command = kv_commands.cas(as_bytes("key", key), expected, as_bytes("value", value))
-        return self._kv(command, timeout).outcome == DONE
-
-    def _kv(self, command: bytes, timeout: float) -> Result:
-        self._check_key_value()
-        result: Result = self.propose(command, timeout)
-        assert result.outcome != INVALID, result.problem
-        return result
-
-    # What it stands on
-
-    @abstractmethod
-    def propose(self, command: bytes, timeout: float = 5.0) -> Any:
-        """Get a command applied once, and return what the store answered."""
-
-    @abstractmethod
-    def read(self, query: Any, timeout: float = 5.0, *, consistency: str = LINEARIZABLE) -> Any:
-        """Return what the store answers to a query."""
-
-    @abstractmethod
-    def read_stale(self, query: Any, timeout: float = 5.0, *, node: str | int | None = None) -> StaleRead[Any]:
-        """Return what one node's store answers to a query."""
-
-    @abstractmethod
-    def _check_key_value(self) -> None: ...
+        return self._command(command, timeout).outcome == DONE

@@ -16,6 +16,13 @@ PUT = 1
 GET = 2
 DELETE = 3
 CAS = 4
+# Of other modules; their numbers stand here since none is ever used again for something else.
+TRANSACTION = 5  # see `kv_transactions`
+GRANT = 6  # see `kv_leases`, as for the next two
+KEEP_ALIVE = 7
+REVOKE = 8
+RANGE = 9  # see `kv_order`
+CHANGES = 10  # see `kv_history`
 
 MAX_KEY_BYTES = 1024  # keys stay in memory and in every listing; what is longer is a value
 MAX_VALUE_BYTES = 1024 * 1024  # so that one command never holds up replication for long
@@ -70,17 +77,17 @@ def put(key: bytes, value: bytes) -> bytes:
     Raises:
         OutOfBounds: when either is something else; as for all encoders here.
     """
-    return bytes([PUT]) + _key(key) + _value("value", value)
+    return bytes([PUT]) + key_field(key) + value_field("value", value)
 
 
 def get(key: bytes) -> bytes:
     """Encode "tell the value of the key"."""
-    return bytes([GET]) + _key(key)
+    return bytes([GET]) + key_field(key)
 
 
 def delete(key: bytes) -> bytes:
     """Encode "remove the key and its value"."""
-    return bytes([DELETE]) + _key(key)
+    return bytes([DELETE]) + key_field(key)
 
 
 def cas(key: bytes, expected: "bytes | None", value: bytes) -> bytes:
@@ -92,8 +99,8 @@ def cas(key: bytes, expected: "bytes | None", value: bytes) -> bytes:
         value: 0 to `MAX_VALUE_BYTES` bytes.
     """
     if expected is None:
-        return bytes([CAS]) + _key(key) + b"\x00" + _value("value", value)
-    return bytes([CAS]) + _key(key) + b"\x01" + _value("expected", expected) + _value("value", value)
+        return bytes([CAS]) + key_field(key) + b"\x00" + value_field("value", value)
+    return bytes([CAS]) + key_field(key) + b"\x01" + value_field("expected", expected) + value_field("value", value)
 
 
 def decode(data: bytes) -> Command:
@@ -107,27 +114,44 @@ def decode(data: bytes) -> Command:
     operation = data[0]
     if not PUT <= operation <= CAS:
         raise MalformedCommand(f"there is no operation {operation}")
-    key, at = _take(data, 1, 2, "key", 1, MAX_KEY_BYTES)
+    if operation != CAS:
+        decoded = _decode_common(operation, data)
+        if decoded is not None:
+            return decoded
+    key, at = take_key(data, 1)
     value = None
     expected = None
     if operation == CAS:
         flag = data[at : at + 1]
         at += 1
         if flag == b"\x01":
-            expected, at = _take(data, at, 4, "expected", 0, MAX_VALUE_BYTES)
+            expected, at = take_value(data, at, "expected")
         elif flag != b"\x00":
             raise MalformedCommand("whether a value is expected must be told by 0 or 1")
     if operation in (PUT, CAS):
-        value, at = _take(data, at, 4, "value", 0, MAX_VALUE_BYTES)
-    if at != len(data):
-        raise MalformedCommand(f"{len(data) - at} bytes follow its end")
+        value, at = take_value(data, at)
+    check_end(data, at)
     return Command(operation, key, value, expected)
+
+
+def _decode_common(operation: int, data: bytes) -> "Command | None":
+    """Return a command of a key alone or with a value, None when something is wrong; most commands are these."""
+    size = len(data)
+    if size < 4:
+        return None
+    end = 3 + (data[1] << 8) + data[2]
+    if operation != PUT:
+        return Command(operation, data[3:end]) if 3 < end == size and end - 3 <= MAX_KEY_BYTES else None
+    start = end + 4
+    if end == 3 or end - 3 > MAX_KEY_BYTES or int.from_bytes(data[end:start], "big") != size - start:
+        return None
+    return Command(PUT, data[3:end], data[start:]) if size - start <= MAX_VALUE_BYTES else None
 
 
 def encode_pairs(pairs: "Iterable[tuple[bytes, bytes]]") -> "Iterator[bytes]":
     """Encode contents, one piece for each key and its value."""
     for key, value in pairs:
-        yield _key(key) + _value("value", value)
+        yield key_field(key) + value_field("value", value)
 
 
 def decode_pairs(chunks: "Iterable[bytes]") -> "Iterator[tuple[bytes, bytes]]":
@@ -155,16 +179,28 @@ def decode_pairs(chunks: "Iterable[bytes]") -> "Iterator[tuple[bytes, bytes]]":
 
 def _take_pair(data: "bytes | bytearray", at: int) -> "tuple[bytes, bytes, int]":
     """Return the key and the value at a position, and the position behind them."""
-    key, at = _take(data, at, 2, "key", 1, MAX_KEY_BYTES)
-    value, at = _take(data, at, 4, "value", 0, MAX_VALUE_BYTES)
+    key, at = take_key(data, at)
+    value, at = take_value(data, at)
     return key, value, at
 
 
-def _key(key: bytes) -> bytes:
-    return _prefixed("key", key, 2, 1, MAX_KEY_BYTES)
+def key_field(key: bytes, shortest: int = 1) -> bytes:
+    """Encode a key.
+
+    Args:
+        key: `shortest` to `MAX_KEY_BYTES` bytes.
+        shortest: 0 for a prefix, or where a range begins.
+    """
+    return _prefixed("key", key, 2, shortest, MAX_KEY_BYTES)
 
 
-def _value(field: str, value: bytes) -> bytes:
+def value_field(field: str, value: bytes) -> bytes:
+    """Encode a value.
+
+    Args:
+        field: what it is, for the error.
+        value: 0 to `MAX_VALUE_BYTES` bytes.
+    """
     return _prefixed(field, value, 4, 0, MAX_VALUE_BYTES)
 
 
@@ -178,7 +214,19 @@ def _prefixed(field: str, data: bytes, width: int, shortest: int, longest: int) 
 def _take(
     data: "bytes | bytearray", at: int, width: int, field: str, shortest: int, longest: int
 ) -> "tuple[bytes, int]":
-    """Return the length-prefixed bytes at a position, and the position behind them."""
+    """Return the length-prefixed bytes at a position, and the position behind them.
+
+    Args:
+        data: anything.
+        at: where the length is.
+        width: how many bytes that has.
+        field: what it is, for the error.
+        shortest: how many bytes must follow it at least.
+        longest: and at most.
+
+    Raises:
+        MalformedCommand: when they are not there, or too few or too many.
+    """
     start = at + width
     if start > len(data):
         raise MalformedCommand(f"it ends before the length of the {field}")
@@ -188,3 +236,31 @@ def _take(
     if start + length > len(data):
         raise MalformedCommand(f"it ends within the {field}")
     return bytes(data[start : start + length]), start + length
+
+
+def take_key(data: "bytes | bytearray", at: int, shortest: int = 1) -> "tuple[bytes, int]":
+    """Return the key at a position, and the position behind it; see `key_field`."""
+    return _take(data, at, 2, "key", shortest, MAX_KEY_BYTES)
+
+
+def take_value(data: "bytes | bytearray", at: int, field: str = "value") -> "tuple[bytes, int]":
+    """Return the value at a position, and the position behind it; see `value_field`."""
+    return _take(data, at, 4, field, 0, MAX_VALUE_BYTES)
+
+
+def take_number(data: "bytes | bytearray", at: int, width: int, field: str) -> "tuple[int, int]":
+    """Return the number of `width` bytes at a position, and the position behind it.
+
+    Raises:
+        MalformedCommand: when they are not there.
+    """
+    end = at + width
+    if end > len(data):
+        raise MalformedCommand(f"it ends within the {field}")
+    return int.from_bytes(data[at:end], "big"), end
+
+
+def check_end(data: "bytes | bytearray", at: int) -> None:
+    """Raise `MalformedCommand` unless a position is the end."""
+    if at != len(data):
+        raise MalformedCommand(f"{len(data) - at} bytes follow its end")

@@ -22,6 +22,7 @@ from .client import SOON_S, Client, Deadline, Pause
 from .errors import UnknownNode
 from .handing_over import hand_over, leads_alone
 from .local_nodes import LocalNodes
+from .loop import run
 
 
 class MemberCalls(ABC):
@@ -127,7 +128,7 @@ class MemberCalls(ABC):
         try:
             asked = [self._prepared(change, new) for change in changes]
             entered = True
-            self._client.ask(partial(ChangeMembership, asked), deadline, once=True)
+            run(self._client.ask(partial(ChangeMembership, asked), deadline, once=True))
         except ProposalRefused as refusal:
             entered = isinstance(refusal, NotCaughtUp)
             raise
@@ -189,7 +190,7 @@ class MemberCalls(ABC):
         moment = Pause(deadline, SOON_S)
         while True:
             try:
-                leader: str = self._client.ask(partial(TransferLeadership, id), deadline)
+                leader: str = run(self._client.ask(partial(TransferLeadership, id), deadline))
                 return leader
             except TransferRefused:
                 # A new leader may choose only from whom it has heard since its election.

@@ -16,6 +16,7 @@ from raft.config import Config
 from raft.membership import Configuration
 from raft.node import Node
 from raft.status import Status
+from raft.waiting import StopWaiting, WaitFor
 from raft.witness import WitnessMachine
 
 from .errors import NodeStopped
@@ -116,7 +117,7 @@ class NodeActor(GeventActor):
 
     def on_undelivered(self, message: Any) -> None:
         """Refuse what this node is asked and will never see."""
-        if isinstance(message, (Propose, Read, Backup, TransferLeadership, ChangeMembership)):
+        if isinstance(message, (Propose, Read, Backup, WaitFor, StopWaiting, TransferLeadership, ChangeMembership)):
             message.reply(NodeStopped(self.id, self._failure), None)
 
     def on_stop(self) -> None:

@@ -6,7 +6,7 @@ both. The timer is the same everywhere in this runtime; see `timers.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from pykka import ActorRef
@@ -79,6 +79,10 @@ class StateMachine(Protocol):
     and tuples, lists and dicts of these.
 
     And `read(query)`, see `ReadableMachine`. Without it the only way to look into the machine is a command.
+
+    And `watcher(query)`, see `WatchableMachine`. Without it nobody can wait for changes.
+
+    And `pass_time(now_ms)` and `due_ms()`, both or neither, see `TimedMachine`. Without them the machine knows no time.
     """
 
     def apply(self, command: bytes) -> Any:
@@ -138,6 +142,37 @@ class EncodingMachine(StateMachine, Protocol):
         """Return the result that `encode_result`, perhaps on another member, made these bytes of.
 
         Called for the proposer, never by the node.
+        """
+
+
+class WatchableMachine(StateMachine, Protocol):
+    """A state machine that tells what has changed, so that its users need not ask again and again."""
+
+    def watcher(self, query: Any) -> Callable[[], Any]:
+        """Return a function that tells, each time it is called, what the query asks for, or None while it cannot yet.
+
+        It is called once at first, and again whenever something was applied or a snapshot restored, until it has told
+        something; then whoever asks has to ask again. So it must be quick, and a query say from where on changes are
+        wanted: nothing is lost then, and none told twice, whichever member is asked. It changes nothing. An exception
+        goes to the asker. What it tells becomes bytes as what `read` returns does.
+        """
+
+
+class TimedMachine(StateMachine, Protocol):
+    """A state machine in which something ends after a while, by log time.
+
+    Log time is what the leaders' clocks have counted since the cluster began. It is the same on every member, since it
+    stands in the log, and runs no faster than those clocks; while nobody leads it stands still.
+    """
+
+    def pass_time(self, now_ms: int) -> None:
+        """Let time pass, before the next command is applied. As deterministic as `apply`; it never goes back."""
+
+    def due_ms(self) -> int | None:
+        """Return the log time at which `pass_time` would change something, or None when none is known.
+
+        The leader lets log time go on then, even if there are no commands. Time that is told must have an effect, so
+        that this returns another one afterwards.
         """
 
 

@@ -1,7 +1,7 @@
 """The client with a session: whatever it asks for is applied once, however often it had to ask.
 
 It opens a session with its first command, and sends each command under that session and a sequence of its own, the same
-for every retry. Several greenlets may call at once; their commands are under way together, within the window that the
+for every retry. Several may call at once; their commands are under way together, within the window that the
 cluster keeps. A session that has long been idle is not used again but replaced, before the cluster can have forgotten
 it: nothing that was sent under it is still waited for, so there is nothing in it to lose.
 """
@@ -13,15 +13,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import gevent
-from gevent.event import Event
-from gevent.lock import BoundedSemaphore
-
 from raft.actor import Propose
 from raft.errors import OutcomeUnknown
 
 from .client import Client, Deadline, Pause
 from .errors import ResultNotKept, SessionExpired, Unavailable
+from .loop import Event, Loop, run
 from .session_commands import in_session, register
 from .session_table import APPLIED, CROWDED, EXPIRED, FULL, REGISTERED, UNSUPPORTED, Reply, SessionLimits
 
@@ -31,11 +28,12 @@ Done = Callable[[Exception | None, Any], object]
 class _Session:
     """A session and the commands under way in it."""
 
-    def __init__(self, id: int, opened_s: float, window: int) -> None:
+    def __init__(self, id: int, opened_s: float, window: int, loop: Loop) -> None:
         self.id = id
         self.used_s = opened_s  # a moment before the cluster last used it, by this process's clock
         self.expired = False
         self._window = window
+        self._loop = loop
         self._next = 1
         self._under_way: dict[int, None] = {}  # in order
         self._changed: Event | None = None  # what those wait for who find no room
@@ -50,12 +48,12 @@ class _Session:
         """Whether one more command may be under way."""
         return self._next - self.lowest < self._window
 
-    def begin(self, deadline: Deadline) -> int | None:
+    async def begin(self, deadline: Deadline) -> int | None:
         """Return a new sequence once there is room in the window, or None when the time is up before."""
         while not self.has_room:
             if self._changed is None:
-                self._changed = Event()
-            if not self._changed.wait(deadline.left_s):
+                self._changed = self._loop.event()
+            if not await self._loop.wait(self._changed, deadline.left_s):
                 return None
         return self.take()
 
@@ -88,7 +86,7 @@ class SessionClient:
         self._limits = limits
         self._decode = decode
         self._session: _Session | None = None
-        self._opening = BoundedSemaphore(1)
+        self._opening = client.loop.lock()
 
     def call(self, command: bytes, timeout: float) -> Any:
         """Get a command applied once and return what the state machine made of it.
@@ -105,24 +103,24 @@ class SessionClient:
             SessionExpired: an `OutcomeUnknown` too: the cluster has forgotten whether it was applied.
             ResultNotKept: it was applied, and its result cannot be told.
         """
-        return self.ask(command, Deadline(timeout))
+        return run(self.ask(command, Deadline(timeout)))
 
-    def ask(self, command: bytes, deadline: Deadline) -> Any:
+    async def ask(self, command: bytes, deadline: Deadline) -> Any:
         """Do the same as `call`, until a deadline."""
-        session, sequence = self._begin(deadline)
+        session, sequence = await self._begin(deadline)
         try:
-            return self._decode(self._call(session, sequence, command, deadline, None))
+            return self._decode(await self._call(session, sequence, command, deadline, None))
         finally:
             session.end(sequence)
 
     def start(self, command: bytes, deadline: Deadline, submit: Callable[[Propose], bool], done: Done) -> bool:
-        """Do the same as `ask`, without a greenlet that waits, unless something goes wrong on the way.
+        """Do the same as `ask`, without a coroutine that waits, unless something goes wrong on the way.
 
         Args:
             command: as for `call`.
             deadline: as for `ask`.
             submit: puts a request before the leader at once, or returns False when it cannot.
-            done: called with what `ask` would raise, or None and what it would return. It may neither wait nor raise.
+            done: called with what `ask` would raise, or None and the result, encoded. It may neither wait nor raise.
 
         Returns:
             Whether it has begun. If not, it could not at once: nothing was done, and `done` will not be called.
@@ -139,14 +137,15 @@ class SessionClient:
                 session.end(sequence)
                 done(None, reply.value)
             else:
-                gevent.spawn(self._go_on, session, sequence, command, deadline, error, reply, done)
+                go_on = partial(self._go_on, session, sequence, command, deadline, error, reply, done)
+                self._client.loop.spawn(go_on)
 
         if submit(Propose(in_session(session.id, sequence, session.lowest, command), answered)):
             return True
         session.end(sequence)
         return False
 
-    def _go_on(
+    async def _go_on(
         self,
         session: _Session,
         sequence: int,
@@ -156,11 +155,11 @@ class SessionClient:
         reply: Reply | None,
         done: Done,
     ) -> None:
-        """Go on, in a greenlet, with what was started and has met an error or another reply than usual."""
+        """Go on with what was started, and has met an error or another reply than usual."""
         if isinstance(error, OutcomeUnknown):
             deadline.in_doubt = error
         try:
-            value = self._call(session, sequence, command, deadline, reply)
+            value = await self._call(session, sequence, command, deadline, reply)
         except Exception as problem:
             done(problem, None)
         else:
@@ -168,10 +167,10 @@ class SessionClient:
         finally:
             session.end(sequence)
 
-    def _begin(self, deadline: Deadline) -> tuple[_Session, int]:
+    async def _begin(self, deadline: Deadline) -> tuple[_Session, int]:
         while True:
-            session = self._open(deadline)
-            sequence = session.begin(deadline)
+            session = await self._open(deadline)
+            sequence = await session.begin(deadline)
             if sequence is None:
                 raise Unavailable(
                     "no earlier command of the session was answered",
@@ -183,17 +182,16 @@ class SessionClient:
                 return session, sequence
             session.end(sequence)  # it expired while this one waited for room; nothing was sent under it
 
-    def _open(self, deadline: Deadline) -> _Session:
+    async def _open(self, deadline: Deadline) -> _Session:
         """Return the session to use, a new one if need be."""
         session = self._usable()
         if session is None:
-            # Without waiting at first: with a timeout of 0 a semaphore that is free must not look taken.
-            if not self._opening.acquire(blocking=False) and not self._opening.acquire(timeout=deadline.left_s):
+            if not await self._client.loop.acquire(self._opening, deadline.left_s):
                 raise Unavailable("another caller has not opened the session", deadline.timeout_s, {})
             try:
                 session = self._usable()
                 if session is None:
-                    session = self._session = self._register(deadline)
+                    session = self._session = await self._register(deadline)
             finally:
                 self._opening.release()
         return session
@@ -206,15 +204,15 @@ class SessionClient:
             return None
         return session
 
-    def _register(self, deadline: Deadline) -> _Session:
+    async def _register(self, deadline: Deadline) -> _Session:
         pause = Pause(deadline)
         while True:
             asked_s = time.monotonic()
             # When one attempt too many takes effect, a session that nobody uses expires some time.
-            reply: Reply = self._client.ask(partial(Propose, register()), deadline, read_only=True)
+            reply: Reply = await self._client.ask(partial(Propose, register()), deadline, read_only=True)
             if reply.outcome == REGISTERED:
                 assert type(reply.value) is int
-                return _Session(reply.value, asked_s, self._limits.window)
+                return _Session(reply.value, asked_s, self._limits.window, self._client.loop)
             assert reply.outcome == CROWDED, reply
             if not deadline.left_s:
                 raise Unavailable(
@@ -223,16 +221,18 @@ class SessionClient:
                     {},
                     "wait until some expire, or allow more in SessionLimits",
                 )
-            gevent.sleep(pause.take_s())
+            await self._client.loop.sleep(pause.take_s())
 
-    def _call(self, session: _Session, sequence: int, command: bytes, deadline: Deadline, reply: Reply | None) -> bytes:
+    async def _call(
+        self, session: _Session, sequence: int, command: bytes, deadline: Deadline, reply: Reply | None
+    ) -> bytes:
         """Return the encoded result of a command, to which there may already be a reply."""
         pause = Pause(deadline)
         while True:
             sent_s = time.monotonic()
             if reply is None:
                 data = in_session(session.id, sequence, session.lowest, command)
-                reply = self._client.ask(partial(Propose, data), deadline, once=True)
+                reply = await self._client.ask(partial(Propose, data), deadline, once=True)
             assert reply is not None
             if reply.outcome == EXPIRED:
                 session.expired = True
@@ -253,4 +253,4 @@ class SessionClient:
                     "let commands return less, or allow more in SessionLimits",
                 )
             reply = None
-            gevent.sleep(pause.take_s())
+            await self._client.loop.sleep(pause.take_s())

@@ -2,6 +2,7 @@
 
 - `PLAIN`: the rest is a command for the state machine, applied as often as it stands in the log.
 - `REGISTER`: nothing follows. Opens a session; its id is the index of this entry.
+- `STAMP`: nothing follows, and nothing is done; the leader proposes it so that log time goes on.
 - `SESSION`: the session, the sequence of the command in it and the lowest sequence whose reply the client still waits
   for, 8 bytes each and big-endian; the rest is a command for the state machine, applied once.
 
@@ -16,6 +17,7 @@ import struct
 PLAIN = 0
 REGISTER = 1
 SESSION = 2
+STAMP = 3
 
 MAX_NUMBER = (1 << 63) - 1
 _HEADER = ">BQQQ"
@@ -30,8 +32,8 @@ class Command:
     """A decoded command.
 
     Attributes:
-        kind: `PLAIN`, `REGISTER` or `SESSION`.
-        payload: the command for the state machine; empty for a registration.
+        kind: `PLAIN`, `REGISTER`, `SESSION` or `STAMP`.
+        payload: the command for the state machine; empty for a registration or a stamp.
         session: the id of the session; 0 without one, as for the next two.
         sequence: the number of the command in the session.
         lowest: the lowest sequence of the session whose reply the client has not got.
@@ -55,6 +57,11 @@ def plain(payload: bytes) -> bytes:
 def register() -> bytes:
     """Encode "open a session"."""
     return b"\x01"
+
+
+def stamp() -> bytes:
+    """Encode "let log time go on"."""
+    return b"\x03"
 
 
 def in_session(session: int, sequence: int, lowest: int, payload: bytes) -> bytes:
@@ -88,10 +95,10 @@ def decode(data: bytes) -> Command:
         _, session, sequence, lowest = struct.unpack_from(_HEADER, data)
         _check(session, sequence, lowest, MalformedCommand)
         return Command(SESSION, data[HEADER_BYTES:], session, sequence, lowest)
-    if kind == b"\x01":
+    if kind == b"\x01" or kind == b"\x03":
         if len(data) > 1:
             raise MalformedCommand(f"{len(data) - 1} bytes follow its end")
-        return Command(REGISTER, b"")
+        return Command(data[0], b"")
     raise MalformedCommand(f"there is no kind {data[0]}" if data else "it is empty")
 
 

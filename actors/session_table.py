@@ -12,6 +12,7 @@ from raft.config import LIMIT
 from raft.errors import InvalidConfig
 
 from . import results
+from .chunks import MalformedSnapshot, Reader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,10 +101,6 @@ class Reply:
 
     def __repr__(self) -> str:
         return f"Reply({self.outcome!r}, {self.value!r})"
-
-
-class MalformedSnapshot(ValueError):
-    """The bytes are no sessions."""
 
 
 class Session:
@@ -253,43 +250,6 @@ class SessionTable:
                 session.reply_bytes -= size_bytes
                 self._reply_bytes -= size_bytes
         session.lowest = lowest
-
-
-class Reader:
-    """Reads bytes that come in chunks.
-
-    Args:
-        chunks: the bytes, however they are cut.
-    """
-
-    def __init__(self, chunks: "Iterable[bytes]") -> None:
-        self._chunks = iter(chunks)
-        self._ahead = bytearray()
-        self._at = 0  # where what was not taken yet begins
-
-    def take(self, count: int) -> bytes:
-        """Return the next bytes.
-
-        Raises:
-            MalformedSnapshot: when there are not so many.
-        """
-        while len(self._ahead) - self._at < count:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                raise MalformedSnapshot("it ends too early")
-            if self._at:
-                self._ahead = self._ahead[self._at :]
-                self._at = 0
-            self._ahead.extend(chunk)
-        start = self._at
-        self._at += count
-        return bytes(self._ahead[start : self._at])
-
-    def rest(self) -> "Iterator[bytes]":
-        """Yield all bytes that were not taken."""
-        if self._at < len(self._ahead):
-            yield bytes(self._ahead[self._at :])
-        yield from self._chunks
 
 
 def _encode(sessions: "list[tuple[int, int, int, list[tuple[int, Reply]]]]") -> "Iterator[bytes]":

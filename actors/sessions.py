@@ -8,8 +8,9 @@ Keeps to what MicroPython understands: boards run this file too.
 """
 
 from . import results
-from .session_commands import PLAIN, REGISTER, MalformedCommand, decode
-from .session_table import APPLIED, EXPIRED, INVALID, UNSUPPORTED, Reader, Reply, SessionLimits, SessionTable
+from .chunks import Reader
+from .session_commands import PLAIN, REGISTER, STAMP, MalformedCommand, decode, stamp
+from .session_table import APPLIED, EXPIRED, INVALID, UNSUPPORTED, Reply, SessionLimits, SessionTable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,14 +18,15 @@ if TYPE_CHECKING:
 
     from raft.entries import Entry
 
-    from .ports import ReadableMachine, SnapshotMachine, StateMachine
+    from .ports import ReadableMachine, SnapshotMachine, StateMachine, TimedMachine
 
 
 class SessionMachine:
     """Applies entries of the log to a user's state machine. Implements the machine port of the core.
 
-    It has no `snapshot`, so the core never asks for one and keeps the whole log. It has `read` if the machine has: then
-    queries go to the machine as they are, since what changes nothing needs no session.
+    It has no `snapshot`, so the core never asks for one and keeps the whole log. It has `read` and `watcher` if the
+    machine has: then queries go to the machine as they are, since what changes nothing needs no session. A machine with
+    `pass_time` is told log time before each entry is applied.
 
     The result of a command in a session is kept as bytes: by the machine's own `encode_result(result)`, if it has that
     method, else by `results.encode`. One that cannot be encoded is answered by `UNSUPPORTED`, to the first asker as to
@@ -42,11 +44,22 @@ class SessionMachine:
         if callable(getattr(machine, "read", None)):
             readable: ReadableMachine = machine  # type: ignore[assignment]
             self.read = readable.read
+        watcher = getattr(machine, "watcher", None)
+        if callable(watcher):
+            self.watcher = watcher
+        self._pass_time: Callable[[int], None] | None = None
+        if callable(getattr(machine, "pass_time", None)):
+            timed: TimedMachine = machine  # type: ignore[assignment]
+            self._pass_time = timed.pass_time
+            self._due_ms = timed.due_ms
+            self.due = self._due
 
     def apply(self, entry: "Entry") -> Reply:
         """Apply a committed entry and return what it came to. Raises only what the user's machine does."""
         table = self._table
         table.expire(entry.stamp_ms)
+        if self._pass_time is not None:
+            self._pass_time(entry.stamp_ms)
         try:
             command = decode(entry.data)
         except MalformedCommand as error:
@@ -55,6 +68,8 @@ class SessionMachine:
             return Reply(APPLIED, self._machine.apply(command.payload))
         if command.kind == REGISTER:
             return table.register(entry.index, entry.stamp_ms)
+        if command.kind == STAMP:
+            return Reply(APPLIED)
         session = table.use(command.session, command.lowest, entry.stamp_ms)
         if session is None:
             return Reply(EXPIRED)
@@ -63,6 +78,10 @@ class SessionMachine:
             reply = self._encoded(self._machine.apply(command.payload))
             table.keep(session, command.sequence, reply)
         return reply
+
+    def _due(self) -> "tuple[int, bytes] | None":
+        due_ms = self._due_ms()
+        return None if due_ms is None else (due_ms, stamp())
 
     def _encoded(self, result: object) -> Reply:
         try:

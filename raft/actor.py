@@ -5,12 +5,14 @@ lies between two such moments is one *turn*: the clock is read once, everything 
 then there is at most one write, one batch of messages, one run of applications. So draining the mailbox is batching.
 """
 
+from .due import Due
 from .entries import COMMAND
 from .errors import OutcomeUnknown, ProposalRefused, ReadFailed, StorageFailed, TransferRefused
 from .messages import Message
 from .node import Node
 from .ready import Answer
 from .snapshot import ChunkRequest, Snapshot
+from .waiting import StopWaiting, WaitFor, Waiting
 
 
 class Propose:
@@ -217,6 +219,8 @@ class RaftActor:
         self._takes_snapshots = hasattr(machine, "snapshot")
         self._serves_reads = hasattr(machine, "read")
         self._saving = False  # whether a snapshot is on its way to the storage
+        self._due = Due(node, machine)
+        self._waiting = Waiting(node, machine)
         node.watch.listen(observer.level)
 
     def on_start(self) -> None:
@@ -242,6 +246,10 @@ class RaftActor:
             self._alarm = None
         elif isinstance(message, (Read, Backup)):
             self._read(message, now)
+        elif isinstance(message, WaitFor):
+            self._waiting.add(message, now)
+        elif isinstance(message, StopWaiting):
+            self._waiting.remove(message)
         elif isinstance(message, TransferLeadership):
             self._ask(message.reply, self.node.transfer_leadership, message.target, now)
         elif isinstance(message, ChangeMembership):
@@ -269,6 +277,7 @@ class RaftActor:
             return
         node = self.node
         node.tick(now)
+        self._due.settle(now)
         ready = node.ready()
         if ready is not None:
             for chunk in ready.chunks:
@@ -287,6 +296,7 @@ class RaftActor:
                 self._machine.restore(self._storage.read_snapshot(ready.restore))
                 node.snapshots.restored(ready.restore)
             self._show(ready.events)
+        self._waiting.settle(ready is not None and bool(ready.committed or ready.restore))
         if self._proposals and not node.leads(self._proposals_term):
             self._abandon_proposals("leadership was lost before the command was known to be committed")
         if self._takes_snapshots and not self._saving and node.snapshots.is_due:
@@ -300,6 +310,7 @@ class RaftActor:
     def abandon(self, reason: str) -> None:
         """Answer everybody who waits: the node stops, and will not. What was proposed may yet take effect."""
         self._abandon_proposals(reason)
+        self._waiting.abandon(reason)
         asked = self._asked
         self._asked = {}
         for ticket in sorted(asked):
@@ -397,6 +408,9 @@ class RaftActor:
         # A deadline that moved away leaves the alarm as it is: the early tick finds nothing due and sets it anew.
         # That costs one wake-up per timeout, where following each move would cost one timer per message.
         deadline = now if self.node.has_work else self.node.deadline
+        due = self._due.deadline(now)
+        if due is not None and (deadline is None or due < deadline):
+            deadline = due
         if deadline is not None and (self._alarm is None or deadline < self._alarm):
             self._alarm = deadline
             self._timer.set(deadline)

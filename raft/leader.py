@@ -269,29 +269,30 @@ class Leader(Role):
     def propose(self, data: bytes, now: int) -> int:
         """Append a command to the log and return its index; see `Node.propose`."""
         node = self.node
-        config = node.config
         if type(data) is not bytes:
             raise InvalidCommand(data)
-        if len(data) > config.max_entry_bytes:
-            raise EntryTooLarge(len(data), config.max_entry_bytes)
+        if len(data) > node.config.max_entry_bytes:
+            raise EntryTooLarge(len(data), node.config.max_entry_bytes)
         if node.transfer is not None:
             raise TransferInProgress(node.transfer.target)
         pending = node.log.unsettled_bytes
         # The no-op of the term is not the clients' doing: it must not keep out the one proposal that always passes.
-        if pending > OVERHEAD_BYTES and pending + OVERHEAD_BYTES + len(data) > config.max_uncommitted_bytes:
-            raise Overloaded(pending, config.max_uncommitted_bytes)
+        if pending > OVERHEAD_BYTES and pending + OVERHEAD_BYTES + len(data) > node.config.max_uncommitted_bytes:
+            raise Overloaded(pending, node.config.max_uncommitted_bytes)
         node.room.demand(OVERHEAD_BYTES + len(data))
         self.wake(now)
         return self.append(COMMAND, data, now)
 
     def append(self, kind: int, data: bytes, now: int) -> int:
         """Add an entry to the log and return its index. A configuration is in force at once (thesis section 4.1)."""
-        node = self.node
-        stamp_ms = self._first_stamp_ms + now - self._elected_ms
-        index = node.log.append(node.term, kind, data, stamp_ms).index
+        index = self.node.log.append(self.node.term, kind, data, self.log_time_ms(now)).index
         if kind == CONFIGURATION:
-            node.follow_configuration(now)
+            self.node.follow_configuration(now)
         return index
+
+    def log_time_ms(self, now: int) -> int:
+        """Return what the stamp of an entry of this moment is (see `Entry.stamp_ms`)."""
+        return self._first_stamp_ms + now - self._elected_ms
 
     # Replication
 

@@ -88,6 +88,19 @@ class StateMachine:
     def read(self, query):
         """Return what the query asks for, and change nothing. A machine without this method serves no reads."""
 
+    def watcher(self, query):
+        """Return a function that tells, whenever it is called, what the query asks for, or None while it cannot yet.
+
+        A machine without this method cannot be waited for (see `waiting.WaitFor`).
+        """
+
+    def due(self):
+        """Return at which log time something happens by itself, and a command that does nothing; or None.
+
+        The leader proposes the command at that time, so that its stamp tells everybody. A machine without this method
+        is never asked.
+        """
+
     def snapshot(self):
         """Return what `restore` needs to come to the present state, as an iterable of bytes.
 

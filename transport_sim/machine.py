@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from actors import results
-from actors.session_table import Reader
+from actors.chunks import Reader
 
 from .shadow import InvariantError
 

@@ -5,7 +5,9 @@ Start reading at `client.py`, or at `peers.py`, the transport; `frame.py` and `c
 
 from .address import Address
 from .allow_list import ADMIN, CLIENT, PEER, AllowList, Grant
-from .client import Client, EndpointStatus
+from .async_client import AsyncClient
+from .client import Client
+from .client_calls import EndpointStatus
 from .client_port import ClientPort
 from .errors import (
     AnotherCluster,
@@ -21,6 +23,7 @@ from .errors import (
     PortOverloaded,
     TransportError,
     Unauthorized,
+    WrongLoop,
     WrongMachine,
 )
 from .keys import KeyPair
@@ -43,6 +46,7 @@ __all__ = [
     "Address",
     "AllowList",
     "AnotherCluster",
+    "AsyncClient",
     "CannotListen",
     "Client",
     "ClientClosed",
@@ -69,5 +73,6 @@ __all__ = [
     "Statistics",
     "TransportError",
     "Unauthorized",
+    "WrongLoop",
     "WrongMachine",
 ]

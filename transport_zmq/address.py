@@ -72,11 +72,12 @@ def resolve(host: str) -> list[str]:
 
     ZeroMQ could do that itself, but its one thread would wait for a slow name server, and with it all other peers.
     """
-    found: list[str] = get_hub().threadpool.apply(_look_up, (host,))
+    found: list[str] = get_hub().threadpool.apply(look_up, (host,))
     return found
 
 
-def _look_up(host: str) -> list[str]:
+def look_up(host: str) -> list[str]:
+    """Return what `resolve` does; it blocks, and needs no loop."""
     try:
         found = _getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import partial
 
-import gevent
-
-from actors.client import SOON_S, Client, Deadline, Pause
-from raft.actor import ChangeMembership, TransferLeadership
+from actors.client import Deadline
+from actors.loop import run
 from raft.changes import LEARNER, REMOVED, VOTER, Change
-from raft.errors import TransferRefused
 
-from .errors import in_doubt_when_closed
-
-TARGET_S = 2.0  # for so long a new leader may have heard of nobody whom it could hand over to
+from .client_calls import ClientCalls
 
 
 class AdminCalls(ABC):
@@ -24,7 +18,7 @@ class AdminCalls(ABC):
     changes nothing. Changes of membership wait for each other.
     """
 
-    _client: Client
+    _calls: ClientCalls
 
     def change(self, *changes: Change, timeout: float = 10.0) -> None:
         """Change several members at once: all of it takes effect, or none (joint consensus).
@@ -43,9 +37,7 @@ class AdminCalls(ABC):
             OutcomeUnknown: the time is up after a leader took it; it may yet take effect.
             ClientClosed: after `close`.
         """
-        deadline = self._deadline(timeout)
-        with in_doubt_when_closed():
-            self._client.ask(partial(ChangeMembership, list(changes)), deadline, once=True)
+        run(self._calls.change(changes, self._deadline(timeout)))
 
     def add(
         self,
@@ -102,19 +94,7 @@ class AdminCalls(ABC):
             OutcomeUnknown: the time is up, or the leader went down, while it handed over.
             ClientClosed: after `close`.
         """
-        deadline = self._deadline(timeout)
-        soon = Deadline(min(TARGET_S, deadline.left_s))
-        moment = Pause(soon, SOON_S)
-        while True:
-            try:
-                with in_doubt_when_closed():
-                    leader: str = self._client.ask(partial(TransferLeadership, target), deadline)
-                return leader
-            except TransferRefused:
-                # A new leader may choose only from whom it has heard since its election.
-                if target is not None or not soon.left_s:
-                    raise
-            gevent.sleep(moment.take_s())
+        return run(self._calls.transfer(target, self._deadline(timeout)))
 
     @abstractmethod
     def _deadline(self, timeout: float) -> Deadline: ...

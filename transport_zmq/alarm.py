@@ -1,11 +1,10 @@
-"""A timer of gevent's loop that is set when there is something to do later."""
+"""A timer of an event loop that is set when there is something to do later."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from gevent import get_hub
+from actors.loop import GEVENT, Loop, Stop
 
 
 class Alarm:
@@ -14,25 +13,25 @@ class Alarm:
     Args:
         delay_s: how long after, in seconds.
         on_alarm: is called; must neither wait nor raise. It may set the alarm again.
+        loop: the event loop.
     """
 
-    def __init__(self, delay_s: float, on_alarm: Callable[[], None]) -> None:
+    def __init__(self, delay_s: float, on_alarm: Callable[[], None], loop: Loop = GEVENT) -> None:
         self._delay_s = delay_s
         self._on_alarm = on_alarm
-        self._timer: Any = None
+        self._loop = loop
+        self._stop: Stop | None = None
 
     def set(self) -> None:
         """Set it, unless it is set."""
-        if self._timer is None:
-            self._timer = get_hub().loop.timer(self._delay_s)
-            self._timer.start(self._ring, update=True)
+        if self._stop is None:
+            self._stop = self._loop.later(self._delay_s, self._ring)
 
     def cancel(self) -> None:
         """Do not call; it may not be set."""
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer.close()
-            self._timer = None
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
 
     def _ring(self) -> None:
         self.cancel()

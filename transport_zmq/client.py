@@ -4,52 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-import gevent
-from pykka import Timeout
-
-from actors import client as ask
-from actors import interrupts, results, session_commands
+from actors import interrupts
 from actors.client import Deadline
-from actors.errors import NotKeyValue, ResultNotKept, UnknownNode, WrongThread
+from actors.errors import WrongThread
 from actors.kv import KeyValue
 from actors.kv_calls import KeyValueCalls
-from actors.session_client import Done, SessionClient
-from actors.session_table import UNSUPPORTED, Reply, SessionLimits
+from actors.loop import GEVENT, run
 from actors.stale_read import StaleRead
 from actors.threads import main_greenlet
-from raft.actor import LEASE, LINEARIZABLE, STALE, Propose, Read
-from raft.errors import InvalidCommand, InvalidConfig, RaftError
+from actors.waiter import Waiter
+from raft.actor import LINEARIZABLE
 
-from .address import Address
+from .address import resolve
 from .admin_calls import AdminCalls
-from .allow_list import AllowList
-from .errors import ClientClosed, WrongMachine, doubt_when_closed, in_doubt_when_closed
+from .client_calls import ClientCalls, EndpointStatus
 from .keys import KeyPair
-from .link import ANSWER_S
-from .links import Links
-from .network import Network
 from .pipeline import Pipeline
-from .security import Security
-
-
-@dataclass(frozen=True)
-class EndpointStatus:
-    """What is known of the node behind one endpoint.
-
-    Attributes:
-        endpoint: where it is.
-        node: what it says of itself, as `report.report` has it and more; None when it could not be asked.
-        problem: why it could not; None when it could.
-    """
-
-    endpoint: str
-    node: dict[str, Any] | None
-    problem: str | None
 
 
 class Client(KeyValueCalls, AdminCalls):
@@ -73,9 +46,6 @@ class Client(KeyValueCalls, AdminCalls):
     Raises:
         InvalidConfig: when an argument is out of its bounds.
         InvalidAddress: an endpoint is none.
-
-    Attributes:
-        is_key_value: whether it is made for the built-in key-value store.
     """
 
     def __init__(
@@ -86,19 +56,9 @@ class Client(KeyValueCalls, AdminCalls):
         keys: KeyPair | None = None,
         server_keys: str | Sequence[str] = (),
     ) -> None:
-        addresses = _addresses(endpoints)
-        ways = list(zip(addresses, _keys_for(addresses, keys, server_keys), strict=True))
-        self._keys = keys
-        self._machine = None if machine is None else machine()
-        self.is_key_value = isinstance(self._machine, KeyValue)
-        self._network = Network(None if keys is None else Security(keys, AllowList(None)))
-        self._links = Links(self._network, ways)
-        self._client = ask.Client(self._links.members, self._links.submit, self._links)
-        self._session: SessionClient | None = None
-        self._is_checked = False  # whether the cluster is known to have the machine that this client is for
+        self._calls = ClientCalls(endpoints, machine, keys, server_keys, GEVENT, resolve)
         self._thread = main_greenlet()
         self._holds_interrupts = interrupts.hold()
-        self._closed = False
 
     def __enter__(self) -> Self:
         self._check_open()
@@ -113,15 +73,14 @@ class Client(KeyValueCalls, AdminCalls):
         self.close()
 
     def __repr__(self) -> str:
-        return f"Client({', '.join(self._links.members())}{', closed' if self._closed else ''})"
+        return f"Client({', '.join(self._calls.links.members())}{', closed' if self._calls.closed else ''})"
 
     def close(self) -> None:
         """Close all connections. What was asked and not answered is in doubt. May be called again."""
         self._check_thread()
-        if not self._closed:
-            self._closed = True
-            self._links.close()
-            self._network.close()
+        if not self._calls.closed:
+            self._calls.leave()
+            self._calls.end()
             if self._holds_interrupts:
                 interrupts.release()
 
@@ -147,18 +106,7 @@ class Client(KeyValueCalls, AdminCalls):
             ResultNotKept: it was applied, but its result is of a type that cannot be encoded (see `StateMachine`).
             Unauthorized, WrongMachine, ClientClosed: it was not applied.
         """
-        deadline = self._deadline(timeout)
-        if type(command) is not bytes:
-            raise InvalidCommand(command)
-        with in_doubt_when_closed():
-            if session:
-                return self._in_session(deadline).ask(command, deadline)
-            self._check_machine(deadline)
-            reply: Reply = self._client.ask(partial(Propose, session_commands.plain(command)), deadline)
-        if reply.outcome == UNSUPPORTED:
-            raise ResultNotKept(str(reply.value))
-        assert type(reply.value) is bytes, reply
-        return self._decode(reply.value)
+        return run(self._calls.propose(command, self._deadline(timeout), session))
 
     def read(
         self, query: Any, timeout: float = 5.0, *, consistency: str = LINEARIZABLE, node: str | int | None = None
@@ -183,9 +131,7 @@ class Client(KeyValueCalls, AdminCalls):
             Unavailable: nobody served it in time.
             WrongMachine, ClientClosed: nothing was asked.
         """
-        if consistency not in (LINEARIZABLE, LEASE):
-            raise InvalidConfig("consistency", consistency, f'"{LINEARIZABLE}" or "{LEASE}"; see read_stale')
-        return self._decode(self._read(query, consistency, timeout, node))
+        return run(self._calls.read(query, self._deadline(timeout), consistency, node))
 
     def read_stale(self, query: Any, timeout: float = 5.0, *, node: str | int | None = None) -> StaleRead[Any]:
         """Return what one node's state machine answers to a query, without asking others, and how old that may be.
@@ -196,69 +142,24 @@ class Client(KeyValueCalls, AdminCalls):
             InvalidConfig, UnsupportedResult, NotAnswerable, UnknownNode, Unavailable, WrongMachine, ClientClosed: as
                 for `read`.
         """
-        value, staleness_ms = results.decode(self._read(query, STALE, timeout, node))
-        return StaleRead(self._decode(value), None if staleness_ms is None else staleness_ms / 1000)
+        return run(self._calls.read_stale(query, self._deadline(timeout), node))
+
+    def waiter(self, timeout: float = 5.0) -> Waiter:
+        """Return a way to wait until the state machine has something to tell (see `actors.ports.WatchableMachine`).
+
+        Args:
+            timeout: seconds, 0 or more, within which a node must have been reached.
+
+        Raises:
+            InvalidConfig: when the timeout is no number of seconds.
+            Unavailable, WrongMachine, ClientClosed: there is nothing to wait for.
+        """
+        return run(self._calls.waiter(self._deadline(timeout)))
 
     def pipeline(self) -> Pipeline:
         """Return a way to have many calls under way at once."""
         self._check_open()
-        return Pipeline(self)
-
-    # Many at once: what `Pipeline` stands on
-
-    def start_proposal(self, command: bytes, deadline: Deadline, done: Done) -> bool:
-        """Begin what `propose` does in a session, if that can be begun without waiting.
-
-        Args:
-            command: as for `propose`.
-            deadline: when to give up; no sooner than a node may take for an answer.
-            done: called with the error, or None and the result. It may neither wait nor raise.
-
-        Returns:
-            Whether it has begun; if not, nothing was done and `done` will not be called.
-        """
-        session = self._session
-        if session is None or self._closed or deadline.left_s < ANSWER_S:
-            return False
-        return session.start(command, deadline, self._links.start, self._decoding(done, may_have_effect=True))
-
-    def start_read(self, query: bytes, deadline: Deadline, done: Done) -> bool:
-        """Begin what `read` does, linearizably, as `start_proposal` does for `propose`."""
-        if not self._is_checked or self._closed or deadline.left_s < ANSWER_S:
-            return False
-
-        decoded = self._decoding(done)
-
-        def answered(error: Exception | None, result: Any) -> None:
-            if error is None:
-                decoded(None, result)
-            else:
-                gevent.spawn(self._read_again, query, deadline, decoded)
-
-        return self._links.start(Read(query, LINEARIZABLE, answered))
-
-    def _read_again(self, query: bytes, deadline: Deadline, done: Done) -> None:
-        try:
-            value = self._client.read(partial(Read, query, LINEARIZABLE), deadline)
-        except Exception as problem:
-            done(problem, None)
-        else:
-            done(None, value)
-
-    def _decoding(self, done: Done, *, may_have_effect: bool = False) -> Done:
-        """Return what passes a result on decoded, and a doubt as one."""
-
-        def decoded(error: Exception | None, result: Any) -> None:
-            if error is None:
-                try:
-                    result = self._decode(result)
-                except Exception as problem:  # a user's machine may raise what it likes
-                    error, result = problem, None
-            elif may_have_effect and isinstance(error, ClientClosed):
-                error = doubt_when_closed()
-            done(error, result)
-
-        return decoded
+        return Pipeline(self, self._calls)
 
     # The cluster itself
 
@@ -268,16 +169,7 @@ class Client(KeyValueCalls, AdminCalls):
         Args:
             timeout: seconds to wait at most for nodes that do not answer, 0 or more.
         """
-        deadline = self._deadline(timeout)
-        self._links.settle(deadline)
-        found = []
-        for link, future in self._links.statuses():
-            try:
-                found.append(EndpointStatus(str(link.address), future.get(timeout=deadline.left_s), None))
-            except (RaftError, Timeout) as error:
-                problem = link.problem or ("no answer" if isinstance(error, Timeout) else str(error))
-                found.append(EndpointStatus(str(link.address), None, problem))
-        return found
+        return run(self._calls.status(self._deadline(timeout)))
 
     def status_of(self, endpoint: str, timeout: float = 5.0, *, server_key: str | None = None) -> EndpointStatus:
         """Return what the node behind another endpoint says of itself: one that waits to be added, for instance.
@@ -292,7 +184,7 @@ class Client(KeyValueCalls, AdminCalls):
         """
         self._check_open()
         with Client(
-            endpoint, machine=None, keys=self._keys, server_keys=() if server_key is None else server_key
+            endpoint, machine=None, keys=self._calls.keys, server_keys=() if server_key is None else server_key
         ) as one:
             return one.status(timeout)[0]
 
@@ -302,72 +194,14 @@ class Client(KeyValueCalls, AdminCalls):
         self._check_open()
         return Deadline(timeout)
 
-    def _in_session(self, deadline: Deadline) -> SessionClient:
-        if self._session is None:
-            about = self._check_machine(deadline)
-            if self._session is None:
-                limits = SessionLimits(window=about.window, timeout_ms=about.timeout_ms)
-                self._session = SessionClient(self._client, limits, self._decode)
-        return self._session
-
-    def _read(self, query: Any, consistency: str, timeout: float, node: str | int | None) -> Any:
-        deadline = self._deadline(timeout)
-        results.encode(query)
-        self._check_machine(deadline)
-        member = None if node is None else self._member(node, deadline)
-        return self._client.read(partial(Read, query, consistency), deadline, member)
-
-    def _member(self, node: str | int, deadline: Deadline) -> str:
-        if node not in self._links.members():
-            self._links.settle(deadline)
-        members = self._links.members()
-        if type(node) is int and 0 <= node < len(members):
-            return members[node]
-        if isinstance(node, str) and node in members:
-            return node
-        raise UnknownNode(node, members)
-
-    def _check_machine(self, deadline: Deadline) -> Any:
-        about = self._links.about(deadline)
-        if self._machine is not None and about.machine != type(self._machine).__name__:
-            raise WrongMachine(str(about.machine), type(self._machine).__name__)
-        self._is_checked = True
-        return about
-
-    def _decode(self, data: bytes) -> Any:
-        return getattr(self._machine, "decode_result", results.decode)(data)
-
     def _check_key_value(self) -> None:
-        self._check_open()
-        if not self.is_key_value:
-            raise NotKeyValue(type(self._machine).__name__)
+        self._check_thread()
+        self._calls.check_key_value()
 
     def _check_open(self) -> None:
         self._check_thread()
-        if self._closed:
-            raise ClientClosed
+        self._calls.check_open()
 
     def _check_thread(self) -> None:
         if main_greenlet() is not self._thread:
             raise WrongThread(threading.current_thread().name)
-
-
-def _addresses(endpoints: str | Sequence[str]) -> list[Address]:
-    texts = endpoints.split(",") if isinstance(endpoints, str) else list(endpoints)
-    addresses = [Address.parse(text.strip()) for text in texts]
-    if not addresses:
-        raise InvalidConfig("endpoints", endpoints, "at least one host:port")
-    return addresses
-
-
-def _keys_for(addresses: list[Address], keys: KeyPair | None, server_keys: str | Sequence[str]) -> list[list[str]]:
-    given = [server_keys] if isinstance(server_keys, str) else list(server_keys)
-    if keys is None and not given:
-        return [[] for _ in addresses]
-    if keys is None or len(given) not in (1, len(addresses)):
-        raise InvalidConfig(
-            "server_keys",
-            given,
-            f"with keys of the client's own one public key for each of {len(addresses)} endpoints, or one for all",
-        )
-    return [[key] for key in (given * len(addresses) if len(given) == 1 else given)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors import results
-from actors.errors import NodeStopped
+from actors.errors import NodeStopped, NotWatchable
 from actors.session_table import (
     AHEAD,
     ANSWERED,
@@ -83,6 +83,7 @@ ERRORS: dict[int, tuple[type[RaftError], tuple[str, ...]]] = {
     80: (ReadFailed, ()),
     81: (TooManyReads, ("pending", "limit")),
     82: (NotAnswerable, ()),
+    83: (NotWatchable, ("machine",)),
 }
 """By code: the class of an error, and those of its attributes that travel."""
 

@@ -45,6 +45,8 @@ READ_STALE = 5
 STATUS = 6  # argument: nil
 CHANGE = 7  # argument: the changes, by `client_answers.encode_changes`
 TRANSFER = 8  # argument: who shall lead, or nil
+WATCH = 9  # answered when there is something to tell, or with nil when there was not for long; argument: as for READ
+UNWATCH = 10  # argument: the number of a WATCH that nobody waits for any more; neither is answered
 
 _NOTHING = type(None)
 _ARGUMENTS: dict[int, tuple[type, ...]] = {
@@ -56,6 +58,8 @@ _ARGUMENTS: dict[int, tuple[type, ...]] = {
     STATUS: (_NOTHING,),
     CHANGE: (bytes,),
     TRANSFER: (str, _NOTHING),
+    WATCH: (bytes,),
+    UNWATCH: (int,),
 }
 
 MAX_NUMBER = (1 << 63) - 1
@@ -77,7 +81,7 @@ class Request(NamedTuple):
     kind: int
     number: int
     patience_ms: int
-    argument: bytes | str | None
+    argument: bytes | str | int | None
 
 
 class Answer(NamedTuple):

@@ -43,6 +43,8 @@ from .client_codec import (
     REQUESTS,
     STATUS,
     TRANSFER,
+    UNWATCH,
+    WATCH,
     Answer,
     Request,
     RowPacker,
@@ -58,9 +60,11 @@ from .report import report
 from .security import source_of
 from .statistics import SLOW_CLIENT, TOO_LATE
 from .translation import CONSISTENCIES, Translator, message_of
+from .watches import Watches
 
 RETRY_S = 0.01  # when a client could not be sent an answer
 SWEEP_S = 1.0  # how often it is looked for requests that nobody waits for any more
+LATE_SWEEP_S = 5.0  # the same while all of them wait until there is something to tell
 UNREAD = "earlier answers were not read yet"
 
 _ADMIN_KINDS = (CHANGE, TRANSFER)
@@ -116,6 +120,8 @@ class ClientPort:
         self._stuck: dict[Caller, None] = {}  # those who do not read what waits for them
         self._retry_alarm = Alarm(RETRY_S, self._retry)
         self._sweep_alarm = Alarm(SWEEP_S, self._sweep)
+        self._watches = Watches(limits, network.statistics)
+        self._late_alarm = Alarm(LATE_SWEEP_S, self._sweep)
 
     @property
     def address(self) -> str:
@@ -156,6 +162,8 @@ class ClientPort:
             Whether everything was answered.
         """
         self._draining = True
+        for pending in self._watches.all():
+            self._stop(pending, NodeStopped(self._member))
         until_s = time.monotonic() + timeout
         while self._callers and time.monotonic() < until_s:
             gevent.sleep(RETRY_S)
@@ -184,6 +192,8 @@ class ClientPort:
             self._flush_soon = None
         self._retry_alarm.cancel()
         self._sweep_alarm.cancel()
+        self._late_alarm.cancel()
+        self._watches.clear()
         self._callers.clear()
         self._answered.clear()
         self._stuck.clear()
@@ -248,6 +258,13 @@ class ClientPort:
         if kind == STATUS:
             self._answer(caller, Answer(number, DONE, results.encode(self.status())))
             return
+        if kind == UNWATCH:
+            assert type(argument) is int
+            unwanted = caller.pending.get(argument)
+            if unwanted is not None and unwanted in self._watches:
+                self._watches.stop(unwanted)
+                self._end(unwanted)
+            return
         if kind in _ADMIN_KINDS and grant is not None and not grant.may_act_as(ADMIN):
             self._network.statistics.refuse(NOT_ADMIN, "", grant.name)
             raise Unauthorized(grant.name)
@@ -256,10 +273,15 @@ class ClientPort:
             raise NodeStopped(self._member)
         if number in caller.pending:
             raise Refusal(MALFORMED, "the number of a request is that of another one under way")
-        size = len(argument or ())
+        if kind == WATCH:
+            self._watches.check(caller, self._machine)
+        size = len(argument) if isinstance(argument, (bytes, str)) else 0
         self._check_room(caller, size)
-        pending = Pending(caller, number, kind in CONSISTENCIES, self._translator.encoder(request), size, until_s)
+        is_read = kind in CONSISTENCIES or kind == WATCH
+        pending = Pending(caller, number, is_read, self._translator.encoder(request), size, until_s)
         message = message_of(request, partial(self._on_reply, pending))
+        if kind == WATCH:
+            self._watches.begin(pending, actor, message)
         caller.begin(pending)
         self._pending += 1
         self._pending_bytes += size
@@ -307,8 +329,14 @@ class ClientPort:
         if error is not None:
             self._answer(caller, of_error(number, error))
 
+    def _stop(self, pending: Pending, error: RaftError | None) -> None:
+        """Answer a request that waits, without anything to tell."""
+        self._watches.stop(pending)
+        self._on_reply(pending, error, None)
+
     def _end(self, pending: Pending) -> None:
         pending.caller.end(pending.number)
+        self._watches.forget(pending)
         self._pending -= 1
         self._pending_bytes -= pending.size
 
@@ -354,10 +382,15 @@ class ClientPort:
         now_s = time.monotonic()
         for caller in list(self._callers.values()):
             for pending in [pending for pending in caller.pending.values() if pending.until_s < now_s]:
-                self._end(pending)
+                if pending in self._watches:
+                    self._stop(pending, None)
+                else:
+                    self._end(pending)
             self._look_after(caller)
-        if self._callers:
+        if self._pending > len(self._watches):
             self._sweep_alarm.set()
+        elif self._callers:
+            self._late_alarm.set()  # what waits for long is no reason to look often
 
     # What clients are told
 

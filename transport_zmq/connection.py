@@ -91,8 +91,8 @@ class Connection:
         if network.security is not None:
             assert route.server_key is not None, "with CURVE a route has a key"
             network.security.connect(socket, route.server_key)
-        self._watcher = Watcher(socket, zmq.POLLOUT, self._on_ready)
-        self._monitor = Monitor(socket, CONNECTED | DISCONNECTED, self._on_event)
+        self._watcher = Watcher(socket, zmq.POLLOUT, self._on_ready, network.loop)
+        self._monitor = Monitor(socket, CONNECTED | DISCONNECTED, self._on_event, network.loop)
         socket.connect(route.endpoint)
 
     def send(self, frame: bytes) -> None:

@@ -161,6 +161,16 @@ class WrongMachine(RaftError):
         self.machine = machine
 
 
+class WrongLoop(RaftError):
+    """An asyncio client was used elsewhere than in its event loop; nothing was done."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(
+            f"an AsyncClient belongs to the event loop that runs where it is made, and this one was {how}; make it in "
+            "a coroutine, and use it in coroutines of the same loop"
+        )
+
+
 class ClientClosed(RaftError):
     """The client has been closed."""
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import gevent
-from gevent.event import Event
+from actors.loop import GEVENT, Loop
 
 from .address import Address, Resolve
 from .connection import Connection, Route
@@ -17,7 +15,7 @@ LOOK_AGAIN_S = 30.0  # so often the name of a connected peer is looked up: its a
 
 
 class Lane:
-    """Keeps one connection to a peer. Its greenlet chooses the route and looks names up; it never holds up a sender.
+    """Keeps one connection to a peer. A coroutine chooses the route and looks names up; it never holds up a sender.
 
     A name is looked up again whenever the connection was lost or cannot be made, and from time to time while there is
     one: a pod comes back with another address.
@@ -28,6 +26,7 @@ class Lane:
         server_keys: returns the keys that the peer may have now, only None without CURVE.
         connect: opens a connection over a route, which calls what it is given when it was connected, or is not any
             more.
+        loop: the event loop.
     """
 
     def __init__(
@@ -35,15 +34,17 @@ class Lane:
         resolve: Resolve,
         server_keys: Callable[[], list[str | None]],
         connect: Callable[[Route, Callable[[], None]], Connection],
+        loop: Loop = GEVENT,
     ) -> None:
+        self._loop = loop
         self._resolve = resolve
         self._server_keys = server_keys
         self._connect = connect
         self._addresses: list[Address] = []
-        self._changed = Event()
+        self._changed = loop.event()
         self._connection: Connection | None = None
         self._closed = False
-        self._greenlet: Any = gevent.spawn(self._keep_connected)
+        self._stop = loop.spawn(self._keep_connected)
 
     @property
     def connected(self) -> bool:
@@ -68,11 +69,11 @@ class Lane:
 
     def close(self) -> None:
         """Close the connection and look for no other."""
-        self._closed = True  # the greenlet may be about to run, before it can be killed
-        self._greenlet.kill(block=False)
+        self._closed = True  # it may be about to run, before it can be stopped
+        self._stop()
         self._hang_up()
 
-    def _keep_connected(self) -> None:
+    async def _keep_connected(self) -> None:
         patience_s = 0.0
         while not self._closed:
             self._changed.clear()
@@ -80,40 +81,40 @@ class Lane:
                 self._hang_up()
             if self.connected:
                 patience_s = 0.0
-                if not self._changed.wait(LOOK_AGAIN_S) and self._has_moved():
+                if not await self._loop.wait(self._changed, LOOK_AGAIN_S) and await self._has_moved():
                     self._hang_up()
                 continue
             if self._connection is None or patience_s:
-                self._try_next()
+                await self._try_next()
             patience_s = min((2 * patience_s) or FIRST_PATIENCE_S, MAX_PATIENCE_S)
-            self._changed.wait(patience_s)
+            await self._loop.wait(self._changed, patience_s)
 
     def _is_wanted(self, route: Route) -> bool:
         return route.address in self._addresses and route.server_key in self._server_keys()
 
-    def _has_moved(self) -> bool:
+    async def _has_moved(self) -> bool:
         """Whether the name of the peer leads elsewhere now; that it cannot be looked up says nothing."""
         connection = self._connection
         if connection is None or connection.route.address.is_literal:
             return False
-        endpoints = self._endpoints(connection.route.address)
+        endpoints = await self._endpoints(connection.route.address)
         return bool(endpoints) and connection is self._connection and connection.route.endpoint not in endpoints
 
-    def _endpoints(self, address: Address) -> list[str]:
-        hosts = [address.host] if address.is_literal else self._resolve(address.host)
+    async def _endpoints(self, address: Address) -> list[str]:
+        hosts = [address.host] if address.is_literal else await self._loop.apart(self._resolve, address.host)
         return [Address(host, address.port).endpoint for host in hosts]
 
-    def _routes(self) -> list[Route]:
+    async def _routes(self) -> list[Route]:
         return [
             Route(address, endpoint, key)
             for address in self._addresses
-            for endpoint in self._endpoints(address)
+            for endpoint in await self._endpoints(address)
             for key in self._server_keys()
         ]
 
-    def _try_next(self) -> None:
+    async def _try_next(self) -> None:
         """Open the route behind the present one, or the same anew: after some errors ZeroMQ does not try again."""
-        routes = self._routes()
+        routes = await self._routes()
         if self._closed or self.connected or not routes:
             return
         route = routes[0]

@@ -49,6 +49,8 @@ class ClientLimits:
         all_requests, all_request_bytes: the same for all clients together, without exception.
         answer_bytes: when so many bytes of answers wait for one client to read them, it is told errors instead of
             results, and of those at most as many bytes again.
+        watches: how many requests of one client may wait until there is something to tell; they count as requests too.
+        all_watches: the same for all clients together. Each looks at every change, so this bounds time as well.
         clients: how many clients may have requests under way, or answers waiting.
     """
 
@@ -58,6 +60,8 @@ class ClientLimits:
     all_requests: int = 65_536
     all_request_bytes: int = 64 * 1024 * 1024
     answer_bytes: int = 8 * 1024 * 1024
+    watches: int = 128
+    all_watches: int = 1024
     clients: int = 4096
 
     @classmethod

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gevent import get_hub
-
 from actors import results
+from actors.loop import Stop
 from actors.session_commands import plain
 from raft.actor import LEASE, LINEARIZABLE, STALE, ChangeMembership, Propose, Read, TransferLeadership
 from raft.errors import EntryTooLarge, OutcomeUnknown, RaftError, ReadFailed
+from raft.waiting import StopWaiting, WaitFor
 
 from .address import Address
 from .alarm import Alarm
@@ -28,6 +28,8 @@ from .client_codec import (
     REQUESTS,
     STATUS,
     TRANSFER,
+    UNWATCH,
+    WATCH,
     Answer,
     Request,
     RowPacker,
@@ -45,13 +47,15 @@ from .refusal import Refusal
 
 ANSWER_S = 3.0  # a node that has not answered for so long what it could answer at once is passed over
 LONG_S = 3600.0  # what a node may take its time for
+WAIT_S = 60.0  # for so long a node may have nothing to tell; then it says so, and is asked again, or a better one
+SLACK_S = 10.0  # how much later it may say so
 PASSED_OVER_S = 1.0  # for so long, unless it says something
 LOOK_S = 0.25  # how often it is looked for requests that were not answered
 
 Reply = Callable[[Exception | None, Any], None]
 
 _KINDS = {LINEARIZABLE: READ, LEASE: READ_LEASE, STALE: READ_STALE}
-_READS = (READ, READ_LEASE, READ_STALE)
+_READS = (READ, READ_LEASE, READ_STALE, WATCH)
 _PLAIN = plain(b"")  # how a command without a session begins; asked once, so waited for
 
 
@@ -128,13 +132,14 @@ class Link:
         self._asked: dict[int, _Asked] = {}
         self._last = 0  # the number of the last request
         self._pieces: list[bytes] = []  # what the present turn asks
-        self._flush_soon: Any = None
+        self._flush_soon: Stop | None = None
         self._greeted = False  # whether a hello is under way
         self._problem = "no connection"
         self._passed_over_until_s = 0.0
-        self._alarm = Alarm(LOOK_S, self._look)
+        self._alarm = Alarm(LOOK_S, self._look, network.loop)
+        self._late_alarm = Alarm(WAIT_S, self._look, network.loop)
         keys: list[str | None] = [*server_keys] if server_keys else [None]
-        self._lane = Lane(network.resolve, lambda: keys, self._connect)
+        self._lane = Lane(network.resolve, lambda: keys, self._connect, network.loop)
         self._lane.lead_to([address])
 
     @property
@@ -155,7 +160,9 @@ class Link:
 
         The result of a read comes as bytes.
         """
-        if not self.start(message):
+        if isinstance(message, StopWaiting):
+            self._stop_waiting(message)
+        elif not self.start(message):
             message.reply(NotConnected(self.name, self.problem or "it was just lost"), None)
 
     def start(self, message: Any) -> bool:
@@ -187,9 +194,10 @@ class Link:
     def close(self) -> None:
         """Close the connection; what was not answered is in doubt."""
         self._alarm.cancel()
+        self._late_alarm.cancel()
         self._lane.close()
         if self._flush_soon is not None:
-            self._flush_soon.stop()
+            self._flush_soon()
             self._flush_soon = None
         self._lose("the client was closed")
 
@@ -197,13 +205,30 @@ class Link:
 
     def _ask(self, kind: int, argument: bytes | str | None, patience_s: float, reply: Reply) -> None:
         self._last += 1
-        self._asked[self._last] = _Asked(kind, reply, time.monotonic() + patience_s)
-        self._pieces.append(self._packer.pack(Request(kind, self._last, int(patience_s * 1000), argument)))
-        self._alarm.set()
+        until_s = time.monotonic() + patience_s
+        if kind == WATCH:
+            until_s += SLACK_S  # the node says when the patience is over
+            self._late_alarm.set()
+        else:
+            self._alarm.set()
+        self._asked[self._last] = _Asked(kind, reply, until_s)
+        self._send(Request(kind, self._last, int(patience_s * 1000), argument))
+
+    def _stop_waiting(self, stop: StopWaiting) -> None:
+        """Tell the node, if it was asked, that nobody waits for an answer any more."""
+        for number, asked in list(self._asked.items()):
+            if asked.reply == stop.wait.reply:
+                del self._asked[number]
+                self._last += 1
+                self._send(Request(UNWATCH, self._last, int(ANSWER_S * 1000), number))
+        stop.reply(None, None)
+
+    def _send(self, request: Request) -> None:
+        self._pieces.append(self._packer.pack(request))
         if len(self._pieces) >= BATCH_ITEMS:
             self._send_pieces()
         elif self._flush_soon is None:
-            self._flush_soon = get_hub().loop.run_callback(self._flush)
+            self._flush_soon = self._network.loop.soon(self._flush)
 
     def _flush(self) -> None:
         self._flush_soon = None
@@ -296,8 +321,10 @@ class Link:
                 asked.reply(_doubt(asked.kind, f"{self.name} has not answered in time"), None)
         if self.about is None:
             self.greet()
-        if self._asked:
+        if any(asked.kind != WATCH for asked in self._asked.values()):
             self._alarm.set()
+        elif self._asked:
+            self._late_alarm.set()  # a request that waits for long is no reason to look often
 
     def _lose(self, why: str) -> None:
         """Nothing that was asked will be answered."""
@@ -323,6 +350,8 @@ def _request(message: Any) -> tuple[int, bytes | str | None, float]:
         return PROPOSE, message.data, LONG_S if message.data[:1] == _PLAIN else ANSWER_S
     if isinstance(message, Read):
         return _KINDS[message.consistency], results.encode(message.query), ANSWER_S
+    if isinstance(message, WaitFor):
+        return WATCH, results.encode(message.query), WAIT_S
     if isinstance(message, ChangeMembership):
         return CHANGE, encode_changes(message.changes), LONG_S
     assert isinstance(message, TransferLeadership)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pykka import Future
-
 from actors.client import Deadline, Guide
 from actors.errors import Unavailable
-from actors.runtime import GeventFuture
+from actors.loop import Outcome
 from actors.supervisor import Request
 from raft.errors import NotLeader
 from raft.membership import MAX_MEMBERS
@@ -32,14 +30,14 @@ class Links(Guide):
     """
 
     def __init__(self, network: Network, endpoints: list[tuple[Address, list[str]]]) -> None:
-        super().__init__()
+        super().__init__(network.loop)
         self._network = network
         self._cluster = 0
         self._leader: str | None = None
         self._to_leader: Link | None = None  # the way to it, as last looked up
         self._waiting = 0
         self._closed = False
-        self._probe_alarm = Alarm(PROBE_S, self._probe)
+        self._probe_alarm = Alarm(PROBE_S, self._probe, network.loop)
         self._ready: dict[Link, None] = {}
         self._links: list[Link] = []
         for address, keys in endpoints:
@@ -49,9 +47,9 @@ class Links(Guide):
         """The ids of all nodes, or their addresses where that is not known yet."""
         return tuple(dict.fromkeys(link.name for link in self._links))
 
-    def submit(self, member: str, request: Request) -> Future[Any]:
+    def submit(self, member: str, request: Request) -> Outcome:
         """Put a request before a node; the future brings what it came to."""
-        future: GeventFuture[Any] = GeventFuture()
+        future = self.loop.future()
 
         def reply(error: Exception | None, result: Any) -> None:
             if isinstance(error, NotLeader):
@@ -77,22 +75,22 @@ class Links(Guide):
             link = self._to_leader = None if self._leader is None else self._link(self._leader)
         return link is not None and link.start(message)
 
-    def statuses(self) -> list[tuple[Link, Future[Any]]]:
+    def statuses(self) -> list[tuple[Link, Outcome]]:
         """Ask all nodes for their status."""
-        asked: list[tuple[Link, Future[Any]]] = []
+        asked: list[tuple[Link, Outcome]] = []
         for link in self._links:
-            future: GeventFuture[Any] = GeventFuture()
+            future = self.loop.future()
             link.ask_status(future.answer)
             asked.append((link, future))
         return asked
 
-    def settle(self, deadline: Deadline) -> None:
+    async def settle(self, deadline: Deadline) -> None:
         """Wait until all nodes can be asked, but no longer than a moment for those that are not reached."""
         until = Deadline(min(SETTLE_S, deadline.left_s))
         while len(self._ready) < len(self._links) and until.left_s and not self._closed:
-            self.wait(self.version, until.left_s)
+            await self.wait(self.version, until.left_s)
 
-    def about(self, deadline: Deadline) -> About:
+    async def about(self, deadline: Deadline) -> About:
         """Return what some node says of itself, as soon as one can be asked.
 
         Raises:
@@ -106,7 +104,7 @@ class Links(Guide):
             for link in self._ready:
                 if link.about is not None and link.about.machine is not None:
                     return link.about
-            if not self.wait(seen, deadline.left_s):
+            if not await self.wait(seen, deadline.left_s):
                 problems = {link.name: link.problem or "it has no state machine" for link in self._links}
                 raise Unavailable("no node was reached", deadline.timeout_s, problems, NotConnected.advice)
 
@@ -114,15 +112,15 @@ class Links(Guide):
         """Return who leads, as far as is known."""
         return self._leader
 
-    def wait(self, seen: int, timeout: float) -> bool:
+    async def wait(self, seen: int, timeout: float) -> bool:
         """Wait for a change; meanwhile all nodes are asked who leads."""
         if self.version == seen:
             self._waiting += 1
             self._probe_alarm.set()
             try:
-                super().wait(seen, timeout)
+                await super().wait(seen, timeout)
             finally:
-                self._waiting -= 1  # an interrupt ends it, too
+                self._waiting -= 1  # an interrupt or a cancellation ends it, too
         return self.version != seen
 
     def close(self) -> None:

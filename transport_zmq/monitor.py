@@ -8,6 +8,8 @@ from itertools import count
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from actors.loop import GEVENT, Loop
+
 from .watcher import NOBLOCK, Watcher
 
 ACCEPTED = zmq.EVENT_ACCEPTED
@@ -25,9 +27,12 @@ class Monitor:
         socket: the socket, not connected or bound yet.
         events: which.
         on_event: called with each; must not raise.
+        loop: the event loop.
     """
 
-    def __init__(self, socket: zmq.Socket[bytes], events: int, on_event: Callable[[int], None]) -> None:
+    def __init__(
+        self, socket: zmq.Socket[bytes], events: int, on_event: Callable[[int], None], loop: Loop = GEVENT
+    ) -> None:
         self._socket = socket
         self._on_event = on_event
         name = f"inproc://monitor-{next(_numbers)}"
@@ -37,7 +42,7 @@ class Monitor:
         self._reports.set(zmq.RCVHWM, 0)
         self._reports.set(zmq.LINGER, 0)
         self._reports.connect(name)
-        self._watcher = Watcher(self._reports, zmq.POLLIN, self._read)
+        self._watcher = Watcher(self._reports, zmq.POLLIN, self._read, loop)
         self._watcher.start()
 
     def close(self) -> None:

@@ -15,7 +15,12 @@ from actors.client import Deadline
 from actors.kv import DONE, Result
 from actors.kv_commands import OutOfBounds
 from actors.runtime import GeventFuture
+from actors.session_client import Done
 from raft.errors import InvalidCommand, InvalidConfig
+
+from .client_calls import ClientCalls
+from .errors import ClientClosed, doubt_when_closed
+from .link import ANSWER_S
 
 if TYPE_CHECKING:
     from .client import Client
@@ -41,10 +46,12 @@ class Pipeline:
 
     Args:
         client: whose calls they are.
+        calls: those calls, as coroutines and without.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, calls: ClientCalls) -> None:
         self._client = client
+        self._calls = calls
         self._pool = Pool(UNDER_WAY)
         self._started = 0  # under way without a greenlet
         self._none_started = Event()
@@ -93,13 +100,13 @@ class Pipeline:
 
     def get(self, key: bytes | str, timeout: float = 5.0) -> GeventFuture[bytes | None]:
         """Begin `Client.get`."""
-        client = self._client
         try:
             query = kv_commands.get(as_bytes("key", key))
         except OutOfBounds as error:
             return _failed(error)
-        started = self._start(client.start_read, query, timeout, _value) if client.is_key_value else None
-        return started or self.call(client.get, key, timeout)
+        calls = self._calls
+        started = self._start(calls.start_read, query, timeout, _value) if calls.is_key_value else None
+        return started or self.call(self._client.get, key, timeout)
 
     def delete(self, key: bytes | str, timeout: float = 5.0) -> GeventFuture[bool]:
         """Begin `Client.delete`."""
@@ -124,7 +131,7 @@ class Pipeline:
         """Begin `Client.propose`, in a session."""
         if type(command) is not bytes:
             return _failed(InvalidCommand(command))
-        started = self._start(self._client.start_proposal, command, timeout, _as_it_is)
+        started = self._start(self._calls.start_proposal, command, timeout, _as_it_is)
         return started or self.call(self._client.propose, command, timeout)
 
     def wait(self) -> None:
@@ -137,11 +144,11 @@ class Pipeline:
 
     def _command(self, command: bytes, timeout: float, convert: Convert) -> GeventFuture[Any] | None:
         """Begin a command of the key-value store without a greenlet; return None if that cannot be."""
-        client = self._client
-        return self._start(client.start_proposal, command, timeout, convert) if client.is_key_value else None
+        calls = self._calls
+        return self._start(calls.start_proposal, command, timeout, convert) if calls.is_key_value else None
 
     def _start(
-        self, start: Callable[..., bool], what: bytes, timeout: float, convert: Convert
+        self, start: Callable[[bytes, Deadline, Done], bool], what: bytes, timeout: float, convert: Convert
     ) -> GeventFuture[Any] | None:
         """Begin something without a greenlet, and return what brings its result; None if that cannot be."""
         if self._started >= UNDER_WAY:
@@ -150,14 +157,21 @@ class Pipeline:
             deadline = Deadline(timeout)
         except InvalidConfig as error:
             return _failed(error)
+        if timeout < ANSWER_S:
+            return None  # nobody would notice that the time is up
         future: GeventFuture[Any] = GeventFuture()
 
-        def done(error: Exception | None, result: Any) -> None:
+        def done(error: Exception | None, encoded: Any) -> None:
             self._ended()
+            value = None
             if error is None:
-                future.set(convert(result))
-            else:
-                future.answer(error, None)
+                try:
+                    value = convert(self._calls.decode(encoded))
+                except Exception as problem:  # a user's machine may raise what it likes
+                    error = problem
+            elif start == self._calls.start_proposal and isinstance(error, ClientClosed):
+                error = doubt_when_closed()
+            future.answer(error, value)
 
         self._started += 1
         if start(what, deadline, done):
@@ -187,7 +201,8 @@ def _as_it_is(result: Any) -> Any:
 
 
 def _value(result: Result) -> bytes | None:
-    return result.value
+    value: bytes | None = result.value
+    return value
 
 
 def _was_there(result: Result) -> bool:

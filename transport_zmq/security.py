@@ -11,6 +11,8 @@ from __future__ import annotations
 import zmq
 from zmq.utils import z85
 
+from actors.loop import GEVENT, Loop
+
 from .allow_list import AllowList, Grant
 from .keys import KeyPair
 from .refusal import MECHANISM, REVOKED, ROLE, UNKNOWN_KEY, Refusal
@@ -66,15 +68,22 @@ class Authenticator:
         context: the context; there may be one authenticator in each.
         allow_list: decides.
         statistics: count what is refused.
+        loop: the event loop.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], allow_list: AllowList, statistics: Statistics) -> None:
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        allow_list: AllowList,
+        statistics: Statistics,
+        loop: Loop = GEVENT,
+    ) -> None:
         self._allow_list = allow_list
         self._statistics = statistics
         self._socket = context.socket(zmq.REP)
         self._socket.set(zmq.LINGER, 0)
         self._socket.bind(ZAP)
-        self._watcher = Watcher(self._socket, zmq.POLLIN, self._answer)
+        self._watcher = Watcher(self._socket, zmq.POLLIN, self._answer, loop)
         self._watcher.start()
 
     def close(self) -> None:

@@ -10,10 +10,11 @@ from actors.session_commands import plain
 from actors.session_table import APPLIED, UNSUPPORTED, Reply
 from raft.actor import LEASE, LINEARIZABLE, STALE, ChangeMembership, Propose, Read, TransferLeadership
 from raft.errors import InvalidChange
+from raft.waiting import WaitFor
 
 from .caller import Encode
 from .client_answers import DONE, decode_changes, of_reply
-from .client_codec import CHANGE, PROPOSE, READ, READ_LEASE, READ_STALE, TRANSFER, Answer, Request
+from .client_codec import CHANGE, PROPOSE, READ, READ_LEASE, READ_STALE, TRANSFER, WATCH, Answer, Request
 from .errors import NotAnswerable
 
 CONSISTENCIES = {READ: LINEARIZABLE, READ_LEASE: LEASE, READ_STALE: STALE}
@@ -33,10 +34,12 @@ def message_of(request: Request, reply: Callable[[Exception | None, Any], None])
         assert type(argument) is bytes
         return Propose(argument, reply)
     if kind == TRANSFER:
-        assert not isinstance(argument, bytes)
+        assert argument is None or type(argument) is str
         return TransferLeadership(argument, reply)
     assert type(argument) is bytes
     try:
+        if kind == WATCH:
+            return WaitFor(results.decode(argument), reply)
         if kind == CHANGE:
             return ChangeMembership(decode_changes(argument), reply)
         return Read(results.decode(argument), CONSISTENCIES[kind], reply)
@@ -64,6 +67,8 @@ class Translator:
             return self._of_plain if request.argument[:1] == _PLAIN else of_reply
         if request.kind == READ_STALE:
             return self._of_stale
+        if request.kind == WATCH:
+            return self._of_watch
         if request.kind in CONSISTENCIES:
             return self._of_read
         return _of_other
@@ -78,6 +83,9 @@ class Translator:
 
     def _of_read(self, number: int, result: Any) -> Answer:
         return Answer(number, DONE, self._encode(result))
+
+    def _of_watch(self, number: int, result: Any) -> Answer:
+        return Answer(number, DONE, None if result is None else self._encode(result))
 
     def _of_stale(self, number: int, result: Any) -> Answer:
         value, staleness_ms = result

@@ -1,4 +1,4 @@
-"""A ZeroMQ socket on gevent's loop.
+"""A ZeroMQ socket on an event loop.
 
 The descriptor of a ZeroMQ socket does not say that something can be received: it says, once, that something may have
 changed. What has is told by ZMQ_EVENTS. And any call on the socket may use up that signal, so whoever has called one
@@ -11,14 +11,11 @@ and is called again, after others have had their turn, while there is more.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from typing import Any
 
 import zmq
-from gevent import get_hub
 
-_READABLE = 1  # to libev: the descriptor signals by becoming readable, whatever has happened
+from actors.loop import GEVENT, Loop, Stop
 
 # Plain numbers: those of pyzmq are enumerations, and take longer to use than the socket does.
 NOBLOCK = int(zmq.NOBLOCK)
@@ -34,15 +31,18 @@ class Watcher:
         event: for what it shall be ready, `zmq.POLLIN` or `zmq.POLLOUT`.
         on_ready: does some of what can be done, and returns whether there may be more; it must not say no before the
             socket has. It may stop the watcher, or close the socket.
+        loop: the event loop.
     """
 
-    def __init__(self, socket: zmq.Socket[bytes], event: int, on_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, socket: zmq.Socket[bytes], event: int, on_ready: Callable[[], bool], loop: Loop = GEVENT
+    ) -> None:
         self._socket = socket
         self._event = int(event)
         self._on_ready = on_ready
-        self._loop: Any = get_hub().loop
-        self._io: Any = None
-        self._next: Any = None  # the look that is on its way
+        self._loop = loop
+        self._unwatch: Stop | None = None
+        self._stop_next: Stop | None = None  # of the look that is on its way
 
     def watch_for(self, event: int) -> None:
         """Let it be another event from now on."""
@@ -52,46 +52,50 @@ class Watcher:
     @property
     def active(self) -> bool:
         """Whether it watches."""
-        return self._io is not None
+        return self._unwatch is not None
 
     def start(self) -> None:
         """Begin to watch; what is ready already is noticed too."""
-        if self._io is None:
-            self._io = self._loop.io(self._socket.get(zmq.FD), _READABLE)
-            self._io.start(self._look)
+        if self._unwatch is None:
+            # The descriptor signals by becoming readable, whatever has happened.
+            self._unwatch = self._loop.watch(int(self._socket.get(zmq.FD)), self._look)
             self._look_soon()
 
     def stop(self) -> None:
         """Watch no more; must be called before the socket is closed."""
-        if self._io is not None:
-            self._io.stop()
-            self._io.close()
-            self._io = None
-        if self._next is not None:
-            self._next.stop()
-            self._next = None
+        if self._unwatch is not None:
+            self._unwatch()
+            self._unwatch = None
+        if self._stop_next is not None:
+            self._stop_next()
+            self._stop_next = None
 
     def look_again(self) -> None:
         """Take note that the socket was used by somebody else than `on_ready`, which may have used up a signal."""
-        if self._io is not None:
+        if self._unwatch is not None:
             self._look_soon()
 
     def _look_soon(self) -> None:
-        if self._next is None:
-            self._next = self._loop.run_callback(self._look_now)
+        if self._stop_next is None:
+            self._stop_next = self._loop.soon(self._look_now)
 
     def _look_now(self) -> None:
-        self._next = None
+        self._stop_next = None
         self._look()
 
+    def _ready_for(self) -> int:
+        events = self._socket.get(_EVENTS)
+        assert isinstance(events, int), events
+        return events
+
     def _look(self) -> None:
-        if self._io is None or not self._socket.get(_EVENTS) & self._event:
+        if self._unwatch is None or not self._ready_for() & self._event:
             return
         more = True
         try:
             more = self._on_ready()
-        except Exception:
+        except Exception as error:
             # The loop would report it too, and watch no more: one bad frame must not close a port.
-            get_hub().handle_error(self, *sys.exc_info())
+            self._loop.report(error)
         if more:
             self.look_again()

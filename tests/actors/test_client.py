@@ -8,6 +8,7 @@ import pytest
 from actors.client import Client, Deadline
 from actors.errors import NodeStopped, Unavailable
 from actors.leadership import Leadership
+from actors.loop import run
 from actors.runtime import GeventFuture
 from raft.errors import (
     ChangeInProgress,
@@ -188,7 +189,7 @@ def test_a_read_that_gets_no_answer_is_unavailable_and_not_unknown(leadership):
 def test_what_takes_effect_once_is_repeated_after_an_unknown_outcome(leadership):
     members = Members(n1=[OutcomeUnknown("leadership was lost"), NotLeader("n2")], n2=["value"])
 
-    assert Client(lambda: MEMBERS, members.submit, leadership).ask(b"", Deadline(10), once=True) == "value"
+    assert run(Client(lambda: MEMBERS, members.submit, leadership).ask(b"", Deadline(10), once=True)) == "value"
     assert members.asked == ["n1", "n1", "n2"]
 
 
@@ -197,7 +198,7 @@ def test_what_takes_effect_once_and_was_in_doubt_is_unknown_in_the_end_and_not_u
     members.answers["n3"] = [NotLeader(None)]
 
     with pytest.raises(OutcomeUnknown, match="leadership was lost"):
-        Client(lambda: MEMBERS, members.submit, leadership).ask(b"", Deadline(0.05), once=True)
+        run(Client(lambda: MEMBERS, members.submit, leadership).ask(b"", Deadline(0.05), once=True))
     assert members.asked[:4] == ["n1", "n1", "n2", "n3"]
 
 
@@ -241,7 +242,7 @@ def test_members_that_come_and_go_are_followed(leadership):
 def test_a_read_that_fails_is_tried_at_the_next_member_and_then_again(leadership, failure):
     members = Members(n1=[failure, "value"], n2=[failure], n3=[failure])
 
-    assert Client(lambda: MEMBERS, members.submit, leadership).read(b"", Deadline(30)) == "value"
+    assert run(Client(lambda: MEMBERS, members.submit, leadership).read(b"", Deadline(30))) == "value"
     assert members.asked == ["n1", "n2", "n3", "n1"]
 
 
@@ -251,14 +252,14 @@ def test_a_read_goes_to_the_leader_first(leadership):
         leadership.observe(RoleChanged(member, 1, "leader" if member == "n2" else "follower", "n2"))
     members = Members(n2=["value"])
 
-    assert Client(lambda: MEMBERS, members.submit, leadership).read(b"", Deadline(30)) == "value"
+    assert run(Client(lambda: MEMBERS, members.submit, leadership).read(b"", Deadline(30))) == "value"
     assert members.asked == ["n2"]
 
 
 def test_a_member_that_does_not_answer_has_half_of_the_time(leadership):
     members = Members(n1=[SILENCE], n2=["value"])
 
-    assert Client(lambda: MEMBERS, members.submit, leadership).read(b"", Deadline(0.5)) == "value"
+    assert run(Client(lambda: MEMBERS, members.submit, leadership).read(b"", Deadline(0.5))) == "value"
     assert members.asked == ["n1", "n2"]
 
 
@@ -266,7 +267,7 @@ def test_a_read_that_nobody_serves_is_unavailable_and_says_who_was_asked(leaders
     members = Members(n1=[ReadFailed("no leader")])
 
     with pytest.raises(Unavailable, match=r"nobody served the read within 0.05 s \(n1: the read failed: no leader"):
-        Client(lambda: MEMBERS, members.submit, leadership).read(b"", Deadline(0.05), "n1")
+        run(Client(lambda: MEMBERS, members.submit, leadership).read(b"", Deadline(0.05), "n1"))
     assert set(members.asked) == {"n1"}
 
 
@@ -274,5 +275,5 @@ def test_what_the_state_machine_raises_goes_to_the_reader(leadership):
     members = Members(n1=[ValueError("no such query")])
 
     with pytest.raises(ValueError, match="no such query"):
-        Client(lambda: MEMBERS, members.submit, leadership).read(b"", Deadline(30))
+        run(Client(lambda: MEMBERS, members.submit, leadership).read(b"", Deadline(30)))
     assert members.asked == ["n1"]

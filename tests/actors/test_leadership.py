@@ -1,6 +1,7 @@
 import gevent
 
 from actors.leadership import Leadership
+from actors.loop import run
 from raft.membership import Configuration
 from raft.observer import ConfigurationChanged, MessageDropped, RoleChanged
 
@@ -47,12 +48,12 @@ def test_only_changes_of_roles_and_configurations_wake():
 
     leadership.observe(MessageDropped("n1", "malformed", "no message"))
 
-    assert leadership.wait(seen, timeout=0) is False
+    assert run(leadership.wait(seen, timeout=0)) is False
 
 
 def test_a_change_wakes_everybody_who_waits():
     leadership = watch()
-    waiting = [gevent.spawn(leadership.wait, leadership.version, 30) for _ in range(2)]
+    waiting = [gevent.spawn(run, leadership.wait(leadership.version, 30)) for _ in range(2)]
     gevent.sleep(0)
 
     leadership.forget("n1")
@@ -65,7 +66,7 @@ def test_a_change_that_came_before_is_not_missed():
     seen = leadership.version
     leadership.forget("n1")
 
-    assert leadership.wait(seen, timeout=0) is True
+    assert run(leadership.wait(seen, timeout=0)) is True
 
 
 def test_witnesses_and_learners_are_counted_as_the_configuration_says():
@@ -96,6 +97,6 @@ def test_the_majority_is_that_of_the_configuration_in_force_at_the_leader():
     leadership.observe(ConfigurationChanged("n1", 5, Configuration(("n1", "n2", "n3"))))
 
     assert leadership.leader() is None
-    assert leadership.wait(seen, timeout=0) is True
+    assert run(leadership.wait(seen, timeout=0)) is True
     leadership.observe(RoleChanged("n2", 1, "follower", "n1"))
     assert leadership.leader() == "n1"

@@ -70,7 +70,8 @@ def test_the_bytes_are_as_documented():
     ("data", "problem"),
     [
         (b"", "it is empty"),
-        (b"\x03abc", "there is no kind 3"),
+        (b"\x04abc", "there is no kind 4"),
+        (b"\x03abc", "3 bytes follow its end"),
         (b"\x01a", "1 bytes follow its end"),
         (b"\x02" + bytes(23), "it ends within its numbers"),
         (b"\x02" + bytes(24), "the session is 0; it must be 1 to 2**63 - 1"),

@@ -256,8 +256,8 @@ MUTATIONS = (
     in_core(
         "log time by the clock of each leader",
         "leader",
-        "        stamp_ms = self._first_stamp_ms + now - self._elected_ms\n",
-        "        stamp_ms = now\n",
+        "        return self._first_stamp_ms + now - self._elected_ms\n",
+        "        return now\n",
     ),
     in_actors(
         "session command applied again",

@@ -27,5 +27,5 @@ class CountingStore(KeyValue):
             return super().apply(command)
         key = command[1:]
         counted = b"%d" % (int(self._values.get(key, b"0")) + 1)
-        self._values[key] = counted
+        self._put(key, counted)
         return Result(DONE, counted)

@@ -22,6 +22,7 @@ from raft.errors import (
     OutcomeUnknown,
     TransferRefused,
 )
+from tests.transport_zmq.front_ends import FRONT_ENDS
 from tests.transport_zmq.machines import Sums
 from tests.transport_zmq.nodes import CONFIG, configuration_of, leader_of, wait_until
 from tests.transport_zmq.served import ServedNode, cluster, endpoints_of, leading
@@ -45,8 +46,19 @@ def nodes(tmp_path, closing):
     return cluster(closing, tmp_path)
 
 
+@pytest.fixture(params=FRONT_ENDS)
+def connect(request, closing):
+    """Makes clients of one kind; what such a test says holds for all of them."""
+    return lambda *arguments, **settings: closing(FRONT_ENDS[request.param](*arguments, **settings))
+
+
 @pytest.fixture
-def client(nodes, closing):
+def client(nodes, connect):
+    return connect(endpoints_of(nodes))
+
+
+@pytest.fixture
+def blocking(nodes, closing):
     return closing(Client(endpoints_of(nodes)))
 
 
@@ -72,10 +84,10 @@ def test_the_key_value_store(client):
 
 
 @pytest.mark.contract("L1")
-def test_a_read_by_each_node_sees_what_was_acknowledged_before(nodes, client):
+def test_a_read_by_each_node_sees_what_was_acknowledged_before(nodes, blocking):
     for number in range(30):
-        client.put("k", str(number))
-        assert client.read(kv_commands.get(b"k"), node=IDS[number % 3]).value == b"%d" % number
+        blocking.put("k", str(number))
+        assert blocking.read(kv_commands.get(b"k"), node=IDS[number % 3]).value == b"%d" % number
 
 
 def test_a_stale_read_tells_its_age(nodes, client):
@@ -95,32 +107,32 @@ def test_a_stale_read_tells_its_age(nodes, client):
 
 
 @pytest.mark.contract("C2")
-def test_one_endpoint_is_enough_and_a_follower_tells_where_the_leader_is(nodes, closing):
+def test_one_endpoint_is_enough_and_a_follower_tells_where_the_leader_is(nodes, connect):
     for node in followers_of(nodes):
-        client = closing(Client(node.port.address))
+        client = connect(node.port.address)
         client.put("k", node.id)
         assert client.get("k") == node.id.encode()
-        assert client._links._link(leading(nodes).id).problem is None
+        assert client._calls.links._link(leading(nodes).id).problem is None
 
 
-def test_what_is_asked_together_travels_together(nodes, client):
-    client.put("k", "0")
+def test_what_is_asked_together_travels_together(nodes, blocking):
+    blocking.put("k", "0")
     leader = leading(nodes)
     before = leader.statistics.frames_sent
 
-    with client.pipeline() as pipeline:
+    with blocking.pipeline() as pipeline:
         stored = [pipeline.put(f"k{number}", str(number)) for number in range(1000)]
     for future in stored:
         future.get()
-    with client.pipeline() as pipeline:
+    with blocking.pipeline() as pipeline:
         read = [pipeline.get(f"k{number}") for number in range(1000)]
 
     assert [future.get() for future in read] == [b"%d" % number for number in range(1000)]
     assert leader.statistics.frames_sent - before < 500, "answers and messages to peers"
 
 
-def test_errors_of_a_pipeline_come_with_their_calls(client):
-    with client.pipeline() as pipeline:
+def test_errors_of_a_pipeline_come_with_their_calls(blocking):
+    with blocking.pipeline() as pipeline:
         good, bad = pipeline.cas("k", None, "1"), pipeline.put("k" * 2000, "1")
         fine = pipeline.propose(b"\x01\x00\x01x\x00\x00\x00\x00")
     assert good.get() is True
@@ -130,7 +142,7 @@ def test_errors_of_a_pipeline_come_with_their_calls(client):
         bad.get()
 
 
-def test_greenlets_run_while_a_call_waits(client):
+def test_greenlets_run_while_a_call_waits(blocking):
     ticks = []
 
     def tick():
@@ -140,7 +152,7 @@ def test_greenlets_run_while_a_call_waits(client):
 
     ticking = gevent.spawn(tick)
     for number in range(30):
-        client.put("k", str(number))
+        blocking.put("k", str(number))
     ticking.kill()
     assert len(ticks) > 10
 
@@ -148,9 +160,9 @@ def test_greenlets_run_while_a_call_waits(client):
 # Any state machine
 
 
-def test_a_machine_of_ones_own(tmp_path, closing):
+def test_a_machine_of_ones_own(tmp_path, connect, closing):
     nodes = cluster(closing, tmp_path, machine=Sums)
-    client = closing(Client(endpoints_of(nodes), machine=Sums))
+    client = connect(endpoints_of(nodes), machine=Sums)
 
     assert client.propose(b"2") == {"sum": 2}
     assert client.propose(b"3", session=False) == {"sum": 5}
@@ -163,8 +175,8 @@ def test_a_machine_of_ones_own(tmp_path, closing):
     with pytest.raises(NotKeyValue):
         client.put("k", "1")
     with pytest.raises(WrongMachine, match="replicates Sums, and this client was made for KeyValue"):
-        closing(Client(endpoints_of(nodes))).put("k", "1")
-    assert closing(Client(endpoints_of(nodes), machine=None)).propose(b"1") == {"sum": 6}
+        connect(endpoints_of(nodes)).put("k", "1")
+    assert connect(endpoints_of(nodes), machine=None).propose(b"1") == {"sum": 6}
 
 
 # Who leads, and when nobody does
@@ -221,11 +233,11 @@ def test_a_node_that_does_not_answer_is_passed_over(nodes, client, monkeypatch):
     client.put("k", "1")
     assert client.get("k") == b"1"
     assert leading(nodes) is not deaf
-    assert client._links._link(deaf.id).about is not None, "it is still connected"
+    assert client._calls.links._link(deaf.id).about is not None, "it is still connected"
 
 
-def test_nodes_that_are_not_there(closing):
-    client = closing(Client("127.0.0.1:1, 127.0.0.1:2"))
+def test_nodes_that_are_not_there(connect):
+    client = connect("127.0.0.1:1, 127.0.0.1:2")
 
     with pytest.raises(Unavailable, match=f"127.0.0.1:1: no connection.*{NotConnected.advice}"):
         client.put("k", "1", 0.2)
@@ -267,8 +279,8 @@ def test_a_member_is_added_and_removed(nodes, client, tmp_path, closing):
         client.add("n5", "127.0.0.1:9", 0)
 
 
-def test_another_cluster_behind_an_endpoint_is_not_spoken_to(nodes, client, tmp_path, closing):
-    client.put("k", "1")
+def test_another_cluster_behind_an_endpoint_is_not_spoken_to(nodes, blocking, tmp_path, closing):
+    blocking.put("k", "1")
     here, gone = leading(nodes), followers_of(nodes)[0]
     place = gone.port.address
     gone.close()
@@ -280,8 +292,8 @@ def test_another_cluster_behind_an_endpoint_is_not_spoken_to(nodes, client, tmp_
     wait_until(lambda: stranger.statistics.handshakes)
 
     for number in range(20):
-        client.put("k", str(number))
-    wait_until(lambda: any("another cluster" in (found.problem or "") for found in client.status()))
+        blocking.put("k", str(number))
+    wait_until(lambda: any("another cluster" in (found.problem or "") for found in blocking.status()))
     assert stranger.status.last_index == here.status.first_index + 1, "its own beginning, and nothing of the client"
 
 
@@ -293,9 +305,10 @@ def test_endpoints_of_two_clusters_are_never_mixed_up(tmp_path, closing):
         client.put(str(number), "1")
 
     assert sorted(len(node.machine.items()) for node in (one, other)) == [0, 20]
+    links = client._calls.links
     with pytest.raises(AnotherCluster):
-        client._links._in_cluster(next(node.actor.cluster for node in (one, other) if not node.machine.items()))
-    assert client._links._in_cluster(0) == next(node.actor.cluster for node in (one, other) if node.machine.items())
+        links._in_cluster(next(node.actor.cluster for node in (one, other) if not node.machine.items()))
+    assert links._in_cluster(0) == next(node.actor.cluster for node in (one, other) if node.machine.items())
     problems = [found.problem for found in client.status()]
     assert sum("another cluster" in (problem or "") for problem in problems) == 1
 
@@ -303,15 +316,15 @@ def test_endpoints_of_two_clusters_are_never_mixed_up(tmp_path, closing):
 # Its bounds
 
 
-def test_arguments_out_of_bounds(client, closing):
+def test_arguments_out_of_bounds(client, connect):
     with pytest.raises(InvalidAddress):
-        Client("nonsense")
+        connect("nonsense")
     with pytest.raises(InvalidConfig, match="endpoints"):
-        Client([])
+        connect([])
     with pytest.raises(InvalidConfig, match="server_keys"):
-        Client("a:1,b:2", keys=KeyPair.generate(), server_keys=["x"] * 3)
+        connect("a:1,b:2", keys=KeyPair.generate(), server_keys=["x"] * 3)
     with pytest.raises(InvalidConfig, match="server_keys"):
-        Client("a:1", server_keys="x")
+        connect("a:1", server_keys="x")
     with pytest.raises(InvalidConfig, match="timeout"):
         client.put("k", "1", -1)
     with pytest.raises(InvalidConfig, match="consistency"):
@@ -331,12 +344,12 @@ def test_arguments_out_of_bounds(client, closing):
     assert client.get("k") == bytes(1 << 20)
 
 
-def test_another_thread(client):
+def test_another_thread(blocking):
     raised = []
 
     def use():
         try:
-            client.put("k", "1")
+            blocking.put("k", "1")
         except WrongThread as error:
             raised.append(error)
 
@@ -347,14 +360,14 @@ def test_another_thread(client):
 
 
 @pytest.mark.contract("C2")
-def test_what_is_under_way_when_a_client_is_closed_is_in_doubt(client):
-    client.put("k", "1")
-    pipeline = client.pipeline()
+def test_what_is_under_way_when_a_client_is_closed_is_in_doubt(blocking):
+    blocking.put("k", "1")
+    pipeline = blocking.pipeline()
     written, read = pipeline.put("k", "2"), pipeline.get("k")
     gevent.sleep(0)
 
-    client.close()
-    client.close()
+    blocking.close()
+    blocking.close()
     pipeline.wait()
 
     with pytest.raises(OutcomeUnknown):
@@ -362,16 +375,16 @@ def test_what_is_under_way_when_a_client_is_closed_is_in_doubt(client):
     with pytest.raises(ClientClosed):
         read.get()
     with pytest.raises(ClientClosed):
-        client.get("k")
-    assert "closed" in repr(client)
+        blocking.get("k")
+    assert "closed" in repr(blocking)
 
 
 @pytest.mark.contract("C1", "C2")
-def test_an_expired_session_is_not_used_for_a_retry(tmp_path, closing, monkeypatch):
+def test_an_expired_session_is_not_used_for_a_retry(tmp_path, connect, closing, monkeypatch):
     nodes = cluster(closing, tmp_path, session_limits=SessionLimits(timeout_ms=200))
-    client = closing(Client(endpoints_of(nodes)))
+    client = connect(endpoints_of(nodes))
     client.put("k", "0")
-    session = client._session._session
+    session = client._calls._session._session
     monkeypatch.setattr(session, "used_s", time.monotonic() + 1000)  # so that the client takes it for young
     gevent.sleep(0.5)
 

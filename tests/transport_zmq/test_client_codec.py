@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.errors import NodeStopped
+from actors.errors import NodeStopped, NotWatchable
 from actors.session_table import APPLIED, CROWDED, REGISTERED, UNSUPPORTED, Reply
 from raft.changes import LEARNER, REMOVED, VOTER, Change
 from raft.errors import (
@@ -39,6 +39,8 @@ from transport_zmq.client_codec import (
     REQUESTS,
     STATUS,
     TRANSFER,
+    UNWATCH,
+    WATCH,
     Answer,
     Request,
     RowPacker,
@@ -75,6 +77,8 @@ GOLDEN = {
     Request(STATUS, 6, MAX_PATIENCE_MS, None): "9406 06 ce05265c00 c0",
     Request(CHANGE, 7, 1, b"l\x00\x00\x00\x00"): "9407 07 01 c4056c00000000",
     Request(TRANSFER, MAX_NUMBER, 1, "n2"): "9408 cf7fffffffffffffff 01 a26e32",
+    Request(WATCH, 9, 60_000, b"n"): "9409 09 cdea60 c4016e",
+    Request(UNWATCH, 10, 1, 9): "940a 0a 01 09",
     Answer(2, 1, b"\x00"): "9302 01 c40100",
     Answer(3, 3, 99): "9303 03 63",
     of_error(4, NotLeader("n2", "db:7201")): "9304 21 c46e"
@@ -119,6 +123,7 @@ def test_the_bytes_of_version_1_never_change(item):
 def test_codes_and_kinds_are_never_used_for_something_else():
     assert [client_codec.HELLO, PROPOSE, READ, client_codec.READ_LEASE, client_codec.READ_STALE] == [1, 2, 3, 4, 5]
     assert [STATUS, CHANGE, TRANSFER, REQUESTS, ANSWERS] == [6, 7, 8, 2, 3]
+    assert [WATCH, UNWATCH] == [9, 10]
     assert list(client_answers.OUTCOMES.values()) == [
         *("applied", "unsupported", "registered", "expired", "answered", "ahead", "full", "crowded", "invalid")
     ]
@@ -144,6 +149,7 @@ def test_codes_and_kinds_are_never_used_for_something_else():
         80: "ReadFailed",
         81: "TooManyReads",
         82: "NotAnswerable",
+        83: "NotWatchable",
     }
 
 
@@ -170,6 +176,7 @@ ALL_ERRORS = [
     ReadFailed("why"),
     TooManyReads(5, 4),
     NotAnswerable("why"),
+    NotWatchable("Counter"),
 ]
 
 

@@ -1,5 +1,6 @@
 """Clients of three processes whose leader is killed under load: nothing acknowledged is lost, nothing happens twice."""
 
+import asyncio
 import json
 import random
 import signal
@@ -17,7 +18,7 @@ from tests.transport_zmq.machines import CountingStore
 from tests.transport_zmq.nodes import wait_until
 from tests.transport_zmq.test_processes import CHECKOUT
 from transport_sim.histories import CAS, DELETE, GET, KV, PUT, Recorder, check
-from transport_zmq import Client
+from transport_zmq import AsyncClient, Client
 
 IDS = ("n1", "n2", "n3")
 CLIENTS = 4
@@ -185,3 +186,33 @@ def test_one_leader_is_killed_and_one_frozen_under_load(members, connect, closin
     verdict = check(recorder.operations, KV, seconds=20)
     assert verdict.linearizable, verdict
     assert verdict.operations > 100
+
+
+async def load_of_asyncio(members):
+    """Counts with many calls under way while the leader is killed; returns what was answered, and the total."""
+    endpoints = [member.endpoint for member in members]
+    async with AsyncClient(endpoints, machine=CountingStore) as client:
+        await client.put("total", "0", 20)
+        counted = []
+
+        async def count(calls):
+            for _ in range(calls):
+                counted.append(int((await client.propose(b"+total", 30)).value))
+
+        counting = asyncio.gather(*[count(20) for _ in range(100)])
+        while len(counted) < 200:
+            await asyncio.sleep(0.001)
+        found = [status for status in await client.status() if status.node["role"] == "leader"]
+        next(member for member in members if member.endpoint == found[0].endpoint).kill()
+        in_time = len(counted)
+        await counting
+        return counted, in_time, int(await client.get("total", 20))
+
+
+@pytest.mark.contract("C1")
+def test_a_leader_is_killed_under_load_of_asyncio(members):
+    counted, in_time, total = asyncio.run(load_of_asyncio(members))
+
+    assert in_time < 2000, "calls were under way when the leader was killed"
+    assert sorted(counted) == list(range(1, 2001)), "each was applied once, and each answer is its own"
+    assert total == 2000

@@ -110,6 +110,7 @@ def measure(
         for process in processes:
             _line(process)
         for process in processes:
+            assert process.stdin is not None
             process.stdin.write(b"begin\n")
             process.stdin.flush()
         _let_pass(seconds * (1 + WARM_UP_PART), progress)
@@ -142,6 +143,7 @@ def _begin(settings: Settings) -> subprocess.Popen[bytes]:
 
 def _line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     """Return what a client process says next."""
+    assert process.stdout is not None
     with gevent.Timeout(START_S + PATIENCE_S, BenchmarkFailed("a client process says nothing")):
         line = process.stdout.readline()
     try:

@@ -5,40 +5,35 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ..bench.run import BenchmarkFailed, Measured, cluster, measure
 from .asking import NO
 
+DEEPEST = 100_000
 _COLUMNS = ("outstanding", "operations/s", "p50 ms", "p99 ms", "failed")
 
 
-class _Depths(click.ParamType):
-    """Numbers of requests, separated by commas."""
-
-    name = "depths"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """Return the numbers."""
-        if isinstance(value, list):
-            return value
-        try:
-            depths = [int(text) for text in str(value).split(",")]
-        except ValueError:
-            depths = []
-        if not depths or not all(1 <= depth <= 100_000 for depth in depths):
-            self.fail(f"{value!r} is no list of numbers from 1 to 100000, like 1,64,512", param, ctx)
-        return depths
+def _depths(context: click.Context, option: click.Parameter, text: str) -> list[int]:
+    """Return the numbers of a list that is separated by commas."""
+    try:
+        depths = [int(number) for number in text.split(",")]
+    except ValueError:
+        depths = []
+    if not depths or not all(1 <= depth <= DEEPEST for depth in depths):
+        raise click.BadParameter(f"{text!r} is no list of numbers from 1 to {DEEPEST}, like 1,64,512")
+    return depths
 
 
 @click.command("bench")
-@click.option("--outstanding", type=_Depths(), default="1,64,512", show_default=True, metavar="N,...",
+@click.option("--outstanding", callback=_depths, default="1,64,512", show_default=True, metavar="N,...",
               help="How many requests are under way at a time; one measurement for each number.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(0.1, 3600), default=3.0, show_default=True, metavar="SECONDS",
               help="For how long each is measured, behind a warm-up of a fifth of that.")  # fmt: skip
@@ -88,7 +83,7 @@ def command(
                             seconds=seconds,
                             value_bytes=value_bytes,
                             reads=reads,
-                            progress=lambda part, task=task: progress.update(task, completed=part),
+                            progress=partial(_show, progress, task),
                         )
                     )
 
@@ -107,6 +102,10 @@ def command(
         click.echo(json.dumps(_as_object(found, reads, value_bytes, clients, seconds)))
     else:
         Console(highlight=False).print(_table(found, reads, value_bytes))
+
+
+def _show(progress: Progress, task: TaskID, part: float) -> None:
+    progress.update(task, completed=part)
 
 
 def _as_object(found: list[Measured], reads: bool, value_bytes: int, clients: int, seconds: float) -> dict[str, object]:

@@ -14,7 +14,8 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from ..client import Client, EndpointStatus
+from ..client import Client
+from ..client_calls import EndpointStatus
 from .asking import NO, asks
 
 EVERY_S = 1.0
