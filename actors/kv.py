@@ -25,6 +25,7 @@ from .kv_commands import (
     decode,
     decode_pairs,
     encode_pairs,
+    put_in,
 )
 from .kv_history import FIRST_REVISION, History
 from .kv_leases import Leases
@@ -83,6 +84,9 @@ class Result:
         return f"Result({self.outcome!r}, {self.value!r}, {self.problem!r})"
 
 
+_DONE = Result(DONE)  # what every put comes to
+
+
 class KeyValue:
     """A store of values by key, both bytes; commands are made by `kv_commands` and its neighbours.
 
@@ -109,6 +113,10 @@ class KeyValue:
         delete whether the key was there. For a lease it is its id and its time to live; when it was revoked, whether
         it was there.
         """
+        put = put_in(command)
+        if put is not None:
+            self._put(put[0], put[1])
+            return _DONE
         try:
             if command and TRANSACTION <= command[0] <= REVOKE:
                 return self._apply_counted(command)

@@ -103,6 +103,20 @@ def cas(key: bytes, expected: "bytes | None", value: bytes) -> bytes:
     return bytes([CAS]) + key_field(key) + b"\x01" + value_field("expected", expected) + value_field("value", value)
 
 
+def put_in(data: bytes) -> "tuple[bytes, bytes] | None":
+    """Return key and value of a put, which most commands are; None when `decode` must look what the bytes are."""
+    key_end = 3 + int.from_bytes(data[1:3], "big")
+    start = key_end + 4
+    if (
+        data[:1] == b"\x01"
+        and 3 < key_end <= 3 + MAX_KEY_BYTES
+        and len(data) - start <= MAX_VALUE_BYTES
+        and len(data) == start + int.from_bytes(data[key_end:start], "big")
+    ):
+        return data[3:key_end], data[start:]
+    return None
+
+
 def decode(data: bytes) -> Command:
     """Return the command that the bytes encode.
 

@@ -76,7 +76,8 @@ def in_session(session: int, sequence: int, lowest: int, payload: bytes) -> byte
     Raises:
         ValueError: when the numbers are out of their bounds.
     """
-    _check(session, sequence, lowest, ValueError)
+    if not (1 <= session <= MAX_NUMBER and 1 <= lowest <= sequence <= MAX_NUMBER):
+        _check(session, sequence, lowest, ValueError)
     return struct.pack(_HEADER, SESSION, session, sequence, lowest) + payload
 
 
@@ -87,14 +88,15 @@ def decode(data: bytes) -> Command:
         MalformedCommand: when they encode none.
     """
     kind = data[:1]
-    if kind == b"\x00":
-        return Command(PLAIN, data[1:])
     if kind == b"\x02":
         if len(data) < HEADER_BYTES:
             raise MalformedCommand("it ends within its numbers")
         _, session, sequence, lowest = struct.unpack_from(_HEADER, data)
-        _check(session, sequence, lowest, MalformedCommand)
+        if not (1 <= session <= MAX_NUMBER and 1 <= lowest <= sequence <= MAX_NUMBER):
+            _check(session, sequence, lowest, MalformedCommand)
         return Command(SESSION, data[HEADER_BYTES:], session, sequence, lowest)
+    if kind == b"\x00":
+        return Command(PLAIN, data[1:])
     if kind == b"\x01" or kind == b"\x03":
         if len(data) > 1:
             raise MalformedCommand(f"{len(data) - 1} bytes follow its end")

@@ -383,3 +383,32 @@ def test_boards_compute_the_same(micropython, tmp_path):
 
     assert outputs[0] == outputs[1]
     assert outputs[0].count("\n") == 17
+
+
+@given(
+    st.binary(max_size=40)
+    | st.builds(kv_commands.put, st.binary(min_size=1, max_size=20), st.binary(max_size=20))
+    | st.builds(
+        lambda command, at, byte: command[:at] + bytes([byte]) + command[at + 1 :],
+        st.builds(kv_commands.put, st.binary(min_size=1, max_size=20), st.binary(max_size=20)),
+        st.integers(0, 50),
+        st.integers(0, 255),
+    )
+)
+def test_a_put_is_read_the_short_way_exactly_when_it_is_one(data):
+    try:
+        command = kv_commands.decode(data)
+    except kv_commands.MalformedCommand:
+        command = None
+    is_put = command is not None and command.operation == kv_commands.PUT
+    assert kv_commands.put_in(data) == ((command.key, command.value) if is_put else None)
+
+
+@pytest.mark.parametrize("key_bytes", [1024, 1025])
+@pytest.mark.parametrize("value_bytes", [1024 * 1024, 1024 * 1024 + 1])
+def test_the_short_way_knows_the_bounds(key_bytes, value_bytes):
+    data = (
+        b"\x01" + key_bytes.to_bytes(2, "big") + b"k" * key_bytes + value_bytes.to_bytes(4, "big") + bytes(value_bytes)
+    )
+    fits = key_bytes <= kv_commands.MAX_KEY_BYTES and value_bytes <= kv_commands.MAX_VALUE_BYTES
+    assert (kv_commands.put_in(data) is not None) == fits

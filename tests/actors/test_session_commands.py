@@ -158,8 +158,11 @@ def test_boards_decide_alike(micropython, tmp_path):
     shutil.copytree(source / "raft", tmp_path / "raft", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "actors").mkdir()
     (tmp_path / "actors" / "__init__.py").touch()
-    for name in ("kv", "kv_commands", "results", "session_commands", "session_table", "sessions"):
-        shutil.copy(source / "actors" / f"{name}.py", tmp_path / "actors")
+    store = [
+        file.name for file in (source / "actors").glob("kv*.py") if file.name not in ("kv_access.py", "kv_calls.py")
+    ]
+    for name in (*store, "chunks.py", "results.py", "session_commands.py", "session_table.py", "sessions.py"):
+        shutil.copy(source / "actors" / name, tmp_path / "actors")
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
 
     outputs = [
