@@ -13,8 +13,9 @@ help: ## Show what can be made
 demo: $(VENV)/.run ## Watch a local cluster lose its leader and carry on
 	@$(BIN)/quorate demo
 
-test: $(VENV)/.test ## Run all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.test ## Run all tests: on all cores those that only compute, then the others one by one
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not alone'
+	$(BIN)/python -m pytest -m alone
 
 NIGHTLY_SEEDS ?= 1500
 ONE_ELECTION := --nodes 3 --max-terms 1 --max-timeouts 1 --max-heartbeats 0 --max-crashes 0 --max-duplicates 0

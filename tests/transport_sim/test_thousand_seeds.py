@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.alone  # it measures time, on all cores
+
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

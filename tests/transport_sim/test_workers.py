@@ -11,6 +11,9 @@ import pytest
 
 from transport_sim.workers import MOST_AHEAD, NoAnswer, TimeIsUpError, Workers
 
+pytestmark = pytest.mark.alone  # it waits for real time
+
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

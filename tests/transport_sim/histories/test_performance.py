@@ -10,6 +10,9 @@ import pytest
 from tests.transport_sim.histories.executed import executed, with_stale_result
 from transport_sim.histories import check
 
+pytestmark = pytest.mark.alone  # it measures time, on all cores
+
+
 SECONDS_OF_CPU = 20
 OPERATIONS = 5000
 
