@@ -23,6 +23,7 @@ from ..client import Client
 from .histogram import Histogram
 
 KEYS = 100_000  # so many of each client, so that what is stored does not grow with the time
+READ_KEYS = 1000  # they are written before
 PATIENCE_S = 10.0  # how long a request may take
 WARM_UP_PART = 0.2  # of the time that is measured, before it
 SLICE_S = 0.05  # how often it looks at the clock
@@ -60,10 +61,19 @@ class _Load:
         self._pipeline = client.pipeline()
         self._value = b"x" * settings.value_bytes
         self._prefix = settings.name.encode() + b"-"
+        self._keys = READ_KEYS if settings.reads else KEYS
         self._begun = 0
         self._under_way = 0
         self._ends = False
         self._ended = Event()
+
+    def fill(self) -> None:
+        """Store what is to be read."""
+        with self._pipeline:
+            stored = [self._pipeline.put(self._key(number), self._value, PATIENCE_S) for number in range(self._keys)]
+        for future in stored:
+            future.get()
+        self._pipeline.get(self._key(0), PATIENCE_S).get()
 
     def start(self) -> None:
         for _ in range(self._settings.outstanding):
@@ -74,10 +84,13 @@ class _Load:
         if self._under_way:
             self._ended.wait()
 
+    def _key(self, number: int) -> bytes:
+        return self._prefix + b"%d" % number
+
     def _begin(self) -> None:
         self._begun += 1
         self._under_way += 1
-        key = self._prefix + b"%d" % (self._begun % KEYS)
+        key = self._key(self._begun % self._keys)
         begun_s = time.perf_counter()
         if self._settings.reads:
             future: GeventFuture[Any] = self._pipeline.get(key, PATIENCE_S)
@@ -101,10 +114,13 @@ class _Load:
 def run(settings: Settings) -> dict[str, Any]:
     """Do what a client process does, and return what it has measured."""
     with Client(settings.endpoints) as client:
-        client.get(b"warm", PATIENCE_S)
+        load = _Load(client, settings)
+        if settings.reads:
+            load.fill()
+        else:
+            client.put(b"warm", b"", PATIENCE_S)
         print(json.dumps({"ready": True}), flush=True)
         sys.stdin.readline()
-        load = _Load(client, settings)
         load.start()
         gevent.sleep(settings.seconds * WARM_UP_PART)
         load.measures = True

@@ -83,13 +83,14 @@ class DaemonProcess:
 
 def three(folder: Path) -> list[DaemonProcess]:
     """Return three members of one cluster, on ports that nobody uses, not started."""
-    ports = _free_ports(PORTS_EACH * len(IDS))
+    ports = free_ports(PORTS_EACH * len(IDS))
     each = [ports[PORTS_EACH * i : PORTS_EACH * (i + 1)] for i in range(len(IDS))]
     peers = ",".join(f"{id}={LOCALHOST}:{own[0]}" for id, own in zip(IDS, each, strict=True))
     return [DaemonProcess(id, folder, own, peers) for id, own in zip(IDS, each, strict=True)]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return so many ports of this machine that nobody uses now."""
     held = [socket.create_server((LOCALHOST, 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in held]
     for each in held:
