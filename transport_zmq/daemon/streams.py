@@ -56,8 +56,6 @@ class Streams:
         self._tell = tell
         self._streams: set[_Stream] = set()
         self._alarm = Alarm(PUSH_S, self._push)
-        self._lasting: dict[str, Any] = {}
-        self._pushed_number = 0
         self._closed = False
 
     @property
@@ -90,7 +88,7 @@ class Streams:
                 _send(write, self._frame(stream))
                 stream.stirred.wait(BEAT_S)
             if self._closed:
-                _send(write, _END)
+                _send(write, self._frame(stream) + _END)
         finally:
             self._streams.discard(stream)
             stream.close()
@@ -99,21 +97,19 @@ class Streams:
         """End all streams, and let none begin."""
         self._closed = True
         self._alarm.cancel()
-        self._wake()
-
-    def _push(self) -> None:
-        lasting = _lasting(self._tell())
-        if lasting != self._lasting or self.ticker.newest != self._pushed_number:
-            self._lasting = lasting
-            self._pushed_number = self.ticker.newest
-            self._wake()
-
-    def _wake(self) -> None:
         for stream in self._streams:
             stream.stirred.set()
 
+    def _push(self) -> None:
+        lasting = _lasting(self._tell())
+        for stream in self._streams:
+            if stream.lasting != lasting or stream.number != self.ticker.newest:
+                stream.stirred.set()
+
     def _frame(self, stream: _Stream) -> bytes:
-        frame = f"event: status\ndata: {json.dumps(self._tell())}\n\n"
+        told = self._tell()
+        stream.lasting = _lasting(told)
+        frame = f"event: status\ndata: {json.dumps(told)}\n\n"
         events = self.ticker.after(stream.number)
         if events:
             stream.number = self.ticker.newest
@@ -130,12 +126,14 @@ class _Stream:
 
     Attributes:
         number: of the last event that he was sent.
+        lasting: what he was sent last of the status, without what changes all the time.
         stirred: set when there is something to tell, or he has gone.
         gone: whether he has closed the connection; who says anything more on it counts as gone, too.
     """
 
     def __init__(self, socket: Any, number: int) -> None:
         self.number = number
+        self.lasting: dict[str, Any] = {}
         self.stirred = Event()
         self.gone = False
         socket.setsockopt(SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES)

@@ -40,5 +40,5 @@ export function lagInWords({ lag, stuck, standing }, leads) {
   if (leads) return "leads";
   if (lag === null) return standing === "missed" ? "not heard of" : "not known here";
   if (lag === 0) return standing === "missed" ? "was level" : "level ✓";
-  return `${number(lag)} behind${stuck ? ", stuck" : ""}`;
+  return `${stuck && standing !== "missed" ? "▲ " : ""}${number(lag)} behind`;
 }

@@ -49,7 +49,7 @@ function member(id, basis, cluster, sources) {
   const source = sources.get(id);
   const node = source?.live && source.status.role !== "down" ? source.status : null;
   const follower = cluster.leading?.followers.find((each) => each.id === id) ?? null;
-  const position = follower?.match_index ?? node?.last_index ?? null;
+  const position = reach(follower?.match_index ?? 0, source?.status?.last_index ?? 0, node !== null);
   return {
     id,
     node,
@@ -62,6 +62,11 @@ function member(id, basis, cluster, sources) {
     position,
     lag: position === null || cluster.end === null ? null : Math.max(0, cluster.end - position),
   };
+}
+
+/** How far a log goes: what the leader knows counts, once it knows; of who is silent, what it told last counts too. */
+function reach(match, last, speaks) {
+  return (speaks ? match || last : Math.max(match, last)) || null;
 }
 
 function part(id, { voters, outgoing, learners, witnesses }) {
