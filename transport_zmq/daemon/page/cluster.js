@@ -19,11 +19,14 @@ export function assemble(sources, own) {
     term: basis.term ?? 0,
     leading: led,
     leader: led?.id ?? basis.leader ?? null,
+    led: null, // who led until it was missed
     commit: max(statuses, "commit_index"),
     end: led?.last_index ?? max(statuses, "last_index"),
     id: basis.cluster ?? null,
   };
   cluster.members = ids(basis, live).map((id) => member(id, basis, cluster, sources));
+  const leader = cluster.members.find(({ id }) => id === cluster.leader);
+  if (leader?.standing === "missed") [cluster.leader, cluster.led] = [null, cluster.leader]; // its followers believe in it yet
   return cluster;
 }
 

@@ -14,8 +14,9 @@ export function verdict(cluster) {
   return { weight: "well", words: cluster.leading ? `All is well: ${leads}` : `${leads}, says ${cluster.own}` };
 }
 
-function electing({ term, members }) {
+function electing({ term, led, members }) {
   if (members.every(({ part }) => part === "no member")) return { weight: "care", words: "It waits to be added to a cluster" };
+  if (led) return { weight: "grave", words: `No leader: ${led}, which led in term ${term}, is not heard of` };
   const candidates = members.filter(({ role, standing }) => standing === "speaks" && role === "candidate").map(({ id }) => id);
   const who = candidates.length ? `: ${row(candidates)} asks for votes` : "";
   return { weight: "grave", words: `No leader in term ${term}${who}` };
