@@ -44,6 +44,8 @@ def report(status: Status) -> dict[str, Any]:
                 "stuck": follower.stuck,
                 "heard": follower.heard,
                 "silent_ms": follower.silent_ms,
+                "no_room": follower.no_room,
+                "has_lost": follower.has_lost,
             }
             for follower in status.followers
         ],

@@ -49,7 +49,7 @@ class Ticker:
     def after(self, number: int) -> list[dict[str, Any]]:
         """Return the events behind a number, as far as they are remembered, oldest first, as values that JSON has.
 
-        Each has its number (`number`), when it happened by the wall clock (`at_ms`), what it is (`event`), and its fields.
+        Each has a `number`, the time by the wall clock (`at_ms`), what it is (`event`), and the fields of that.
         """
         return [event for event in self._events if event["number"] > number]
 
