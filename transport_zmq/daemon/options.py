@@ -179,7 +179,9 @@ OPTIONS = (
     Option("data-dir", path, None, "DIR", "Where everything is stored; made when it is missing."),
     Option("listen", address, "127.0.0.1:7101", "HOST:PORT", "Where the other members connect to."),
     Option("client-listen", address, "127.0.0.1:7201", "HOST:PORT", "Where clients connect to."),
-    Option("http", no_or_address, "127.0.0.1:7301", "HOST:PORT", "Where the page is, and /status; or off."),
+    Option(
+        "http", no_or_address, "127.0.0.1:7301", "HOST:PORT", "Where the page, /livez, /readyz and /status are; or off."
+    ),
     Option(
         "peers",
         peers,
