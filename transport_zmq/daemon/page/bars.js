@@ -27,7 +27,7 @@ function bar(member, shown, committed, leads) {
   const fill = element("span", { class: "fill" });
   fill.style.width = `${(100 * share).toFixed(2)}%`;
   const track = element("span", { class: "track", "aria-hidden": "true" }, fill);
-  if (committed !== null) {
+  if (committed !== null && member.lag !== null) {
     const mark = element("span", { class: "commit" });
     mark.style.left = `${(100 * committed).toFixed(2)}%`;
     track.append(mark);

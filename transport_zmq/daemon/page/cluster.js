@@ -59,7 +59,7 @@ function member(id, basis, cluster, sources) {
     source,
     part: part(id, basis.configuration),
     role: role(id, node, cluster),
-    standing: standing(id, node, follower, source, basis),
+    standing: standing(id, node, follower, source, basis, cluster.stale),
     stuck: follower?.stuck ?? false,
     silentMs: follower?.silent_ms ?? null,
     position,
@@ -84,8 +84,9 @@ function role(id, node, { leader }) {
 }
 
 /** How much this page knows of a member: it "speaks", or others have "heard" it, or it is "missed"; or "unknown". */
-function standing(id, node, follower, source, basis) {
+function standing(id, node, follower, source, basis, stale) {
   if (node) return "speaks";
+  if (stale) return "missed";
   if (follower?.heard) return "heard";
   if (follower && follower.silent_ms > basis.election_timeout_ms) return "missed";
   if (source && source.state !== LIVE && source.state !== CONNECTING) return "missed";

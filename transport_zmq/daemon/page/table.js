@@ -15,14 +15,14 @@ export function fillTable(cluster) {
   byId("nodes").tBodies[0].replaceChildren(...rows);
 }
 
-function values(member, { leading, own }) {
+function values(member, { leading, leader, own }) {
   const { id, node, source } = member;
   const name = source?.base && id !== own ? link(source.base, id) : id;
   const role = `${sign(member)} ${roleInWords(member)}`;
-  const numbers = node ? [node.term, node.commit_index, node.applied_index].map(number) : ["–", "–", "–"];
+  const numbers = node ? [String(node.term), number(node.commit_index), number(node.applied_index)] : ["–", "–", "–"];
   const full = node?.disk_full ? " (full)" : "";
   const disk = node?.disk_bytes === null || !node ? "–" : `${size(node.disk_bytes)}${full}`;
-  return [name, role, ...numbers, lagInWords(member, leading?.id === id), heard(member, leading), disk];
+  return [name, role, ...numbers, lagInWords(member, leader === id), heard(member, leading), disk];
 }
 
 /** When it was heard last: by the leader, or by this page. */
