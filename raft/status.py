@@ -2,17 +2,16 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .leader import Leader
     from .node import Node
-    from .progress import Progress
 
 
 class FollowerStatus:
     """What a leader knows of another member.
 
     Args:
-        id, stuck, heard: see below.
-        progress: what the leader keeps of it; it is looked at once, and not kept.
-        now: the time, in milliseconds.
+        id, stuck: see below.
+        leader: what the leader keeps; it is looked at once, and not kept.
 
     Attributes:
         id: the member.
@@ -30,12 +29,14 @@ class FollowerStatus:
 
     __slots__ = ("feature_level", "has_lost", "heard", "id", "match_index", "no_room", "silent_ms", "state", "stuck")
 
-    def __init__(self, id: str, progress: "Progress", stuck: bool, heard: bool, now: int) -> None:
+    def __init__(self, id: str, leader: "Leader", stuck: bool) -> None:
+        progress = leader.progress[id]
+        now = leader.node.now
         self.id = id
         self.state = progress.state
         self.match_index = progress.match_index
         self.stuck = stuck
-        self.heard = heard
+        self.heard = leader.hears(id, now)
         self.silent_ms = now - progress.heard_ms
         self.no_room = progress.no_room
         self.feature_level = progress.feature_level
