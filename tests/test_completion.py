@@ -93,7 +93,6 @@ def test_bash_completes_commands_options_words_and_directories(bash, tmp_path):
     for begun, completed in (
         ("quorate stat", "quorate status "),
         ("quorate member prom", "quorate member promote "),
-        ("quorate serve --snapshot-t", "quorate serve --snapshot-tail-entries "),
         ("quorate serve --log-level w", "quorate serve --log-level warning "),
         ("quorate serve --data-dir some", "quorate serve --data-dir somewhere/"),
     ):

@@ -126,23 +126,31 @@ def test_the_leader_is_killed_and_every_page_shows_the_next_one(daemons, browser
     assert sorted(links) == sorted(f"http://{daemon.http}/" for daemon in (survivor, other))
     assert not page.elements("#notice:not([hidden])")
 
-    # It comes back, and its page with it; without a list of the others it tells what it knows itself.
-    leader.arguments = leader.arguments[: leader.arguments.index("--http-peers")]
+    # It comes back. Without a list of the others it tells what it knows itself, and tells nothing to the others' pages.
+    arguments = leader.arguments
+    leader.arguments = arguments[: arguments.index("--http-peers")]
     leader.start()
-    for watched in (page, lost):
-        watched.until("#verdict", f"All is well: {next_leader.id} leads in term {next_term}")
     until(lambda: not lost.elements("#notice:not([hidden])"))
     page.until("#ticker", f"{leader.id} is heard of again")
+    page.until("#verdict", f"{next_leader.id} leads in term {next_term}; the page of {leader.id} is not reached")
     alone = pages(leader)
     alone.until("#verdict", f"{next_leader.id} leads in term {next_term}, says {leader.id}")
     alone.until("#source", "Start the members with --http-peers")
     assert alone.row(next_leader.id)["role"] == "★ leader"
     assert alone.row(next_leader.id)["applied"] == "–"
+    leader.stop()
+    leader.arguments = arguments
+    leader.start()
+    for watched in (page, lost):
+        watched.until("#verdict", f"All is well: {next_leader.id} leads in term {next_term}")
 
-    # An end in good order is told from a loss.
+    # An end in good order is told from a loss, and is none for ever.
     next_leader.stop()
     page.until("#ticker", f"{next_leader.id} ends in good order", f"{next_leader.id} hands over to")
     page.until("#verdict", f"{next_leader.id} is not heard of")
+    next_leader.start()
+    page.until("#verdict", "All is well")
+    page.until("#ticker", f"{next_leader.id} has started", f"{next_leader.id} is heard of again")
 
 
 def test_it_reads_well_on_a_phone_and_in_the_dark_and_by_ear(tmp_path, browser, pages, closing):

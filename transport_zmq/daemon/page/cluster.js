@@ -19,20 +19,23 @@ export function assemble(sources, own) {
     term: basis.term ?? 0,
     leading: led,
     leader: led?.id ?? basis.leader ?? null,
-    led: null, // who led until it was missed
+    teller: basis.id ?? own, // who says so
     commit: max(statuses, "commit_index"),
     end: led?.last_index ?? max(statuses, "last_index"),
     id: basis.cluster ?? null,
   };
   cluster.members = ids(basis, live).map((id) => member(id, basis, cluster, sources));
-  const leader = cluster.members.find(({ id }) => id === cluster.leader);
-  if (leader?.standing === "missed") [cluster.leader, cluster.led] = [null, cluster.leader]; // its followers believe in it yet
   return cluster;
 }
 
 /** Whether a member is known to work: it speaks here, or the leader hears it. */
 export function isWell({ standing }) {
   return standing === "speaks" || standing === "heard";
+}
+
+/** Whether a page was asked, and does not answer. */
+export function isLost(source) {
+  return source !== undefined && source.state !== LIVE && source.state !== CONNECTING;
 }
 
 function newest(statuses) {
@@ -89,7 +92,7 @@ function standing(id, node, follower, source, basis, stale) {
   if (stale) return "missed";
   if (follower?.heard) return "heard";
   if (follower && follower.silent_ms > basis.election_timeout_ms) return "missed";
-  if (source && source.state !== LIVE && source.state !== CONNECTING) return "missed";
-  if (basis.leader === id) return "heard";
+  if (basis.leader === id) return "heard"; // its followers will tell when they miss it
+  if (isLost(source)) return "missed";
   return basis.transport?.connected?.[id] === false ? "missed" : "unknown";
 }

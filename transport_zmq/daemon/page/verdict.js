@@ -1,6 +1,6 @@
 // How the cluster is, in one line.
 
-import { isWell } from "./cluster.js";
+import { isLost, isWell } from "./cluster.js";
 import { row } from "./words.js";
 
 /** The words, and how grave they are: "well", "care", "grave". */
@@ -8,15 +8,15 @@ export function verdict(cluster) {
   if (!cluster.term && !cluster.members.length) return { weight: "care", words: "Connecting …" };
   if (cluster.stale) return { weight: "grave", words: "No member is reached; this is the past" };
   if (!cluster.leader) return electing(cluster);
-  const leads = `${cluster.leader} leads in term ${cluster.term}`;
+  const says = cluster.leading ? "" : `, says ${cluster.teller}`;
+  const leads = `${cluster.leader} leads in term ${cluster.term}${says}`;
   const troubles = troubled(cluster);
   if (troubles.length) return { weight: "care", words: `${leads}; ${troubles.join("; ")}` };
-  return { weight: "well", words: cluster.leading ? `All is well: ${leads}` : `${leads}, says ${cluster.own}` };
+  return { weight: "well", words: cluster.leading ? `All is well: ${leads}` : leads };
 }
 
-function electing({ term, led, members }) {
+function electing({ term, members }) {
   if (members.every(({ part }) => part === "no member")) return { weight: "care", words: "It waits to be added to a cluster" };
-  if (led) return { weight: "grave", words: `No leader: ${led}, which led in term ${term}, is not heard of` };
   const candidates = members.filter(({ role, standing }) => standing === "speaks" && role === "candidate").map(({ id }) => id);
   const who = candidates.length ? `: ${row(candidates)} asks for votes` : "";
   return { weight: "grave", words: `No leader in term ${term}${who}` };
@@ -32,5 +32,7 @@ function troubled({ members }) {
   named(({ stuck, standing }) => stuck && standing !== "missed", "makes no progress", "make no progress");
   named(({ node }) => node?.disk_full, "has a full disk", "have full disks");
   named(({ node }) => node?.refused_by, "is refused by the others", "are refused by the others");
+  const unread = members.filter(({ standing, source }) => standing === "heard" && isLost(source)).map(({ id }) => id);
+  if (unread.length) found.push(`the page of ${row(unread)} is not reached`);
   return found;
 }
