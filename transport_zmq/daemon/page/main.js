@@ -9,7 +9,7 @@ import { Rate } from "./rate.js";
 import { BUSY, ENDED, LIVE, SILENT, Source } from "./source.js";
 import { Ticker } from "./ticker.js";
 import { verdict } from "./verdict.js";
-import { ago, number, row } from "./words.js";
+import { number, row } from "./words.js";
 
 const FLOW_MS = 1500; // entries are shown to flow so long after the last was committed
 const SIGNS = { well: "✓", care: "▲", grave: "✕" };
@@ -66,7 +66,7 @@ function drawAll(cluster, now) {
   document.title = `${SIGNS[weight]} ${cluster.leader ? `${cluster.leader} leads` : "no leader"}, term ${cluster.term} · Quorate`;
   document.body.classList.toggle("stale", cluster.stale);
   say(byId("cluster"), cluster.id ? `cluster ${cluster.id.slice(0, 8)}` : "");
-  notice(now);
+  notice();
   drawRing(cluster, now - flowedAt < FLOW_MS);
   figures(cluster);
   rate.draw(Date.now());
@@ -84,9 +84,9 @@ function figures({ leading }) {
 }
 
 /** Says what this page lacks: its own node, or the pages of the others. */
-function notice(now) {
+function notice() {
   const box = byId("notice");
-  const parts = home.state === LIVE || !home.status ? elsewhere() : lost(now);
+  const parts = home.state === LIVE || !home.status ? elsewhere() : lost();
   box.hidden = parts.length === 0;
   const text = element("p", {}, ...parts).textContent;
   if (box.textContent !== text) box.replaceChildren(...parts);
@@ -98,11 +98,11 @@ const WHY = {
   [SILENT]: "has said nothing for a while: it may be frozen, or far away.",
 };
 
-function lost(now) {
+function lost() {
   const id = home.status.id;
   const others = [...sources].filter(([, source]) => source !== home && source.live);
   const why = WHY[home.state] ?? "is lost: it cannot be reached.";
-  const told = `${id}, which brought this page, ${why} It told something ${ago(now - home.heardAt)}; it is tried again and again. `;
+  const told = `${id}, which brought this page, ${why} It is tried again and again. `;
   if (!others.length) return [told];
   const links = others.flatMap(([other, { base }], i) => [i ? ", " : "", link(base, other)]);
   return [told, `What you see is told by ${row(others.map(([other]) => other))}. Their pages: `, ...links, "."];
