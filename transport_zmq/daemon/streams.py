@@ -25,6 +25,7 @@ BEAT_S = 5.0  # so often something is sent in any case: a page must notice that 
 SEND_S = 10.0  # who has not taken what he was sent within is given up
 BUFFER_BYTES = 64 * 1024  # the kernel holds for a watcher who does not read
 RETRY_MS = 1000
+MOST_DIGITS = 16  # of the number of an event
 
 # What changes with the time alone, or with every message, is told beside what has changed, and is no change itself.
 _FLEETING = ("uptime_s", "staleness_ms", "disk_bytes", "transport")
@@ -118,7 +119,8 @@ class Streams:
 
     def _number_in(self, last_seen: str) -> int:
         run, _, number = last_seen.partition(".")
-        return int(number) if run == self.ticker.run and number.isascii() and number.isdigit() else 0
+        is_known = run == self.ticker.run and number.isascii() and number.isdigit() and len(number) < MOST_DIGITS
+        return min(int(number), self.ticker.newest) if is_known else 0
 
 
 class _Stream:

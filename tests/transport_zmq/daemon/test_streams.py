@@ -85,9 +85,14 @@ def test_who_comes_again_is_sent_what_he_has_missed_and_nothing_twice(served, cl
     again = watch(served, closing, f"Last-Event-ID: {id}\r\n")
     assert [event["event"] for event in again.events] == ["second"]
     # An id of another run, or none at all, says nothing of what he knows.
-    for other in (id.replace(ticker.run, "0" * 12), "garbage", f"{ticker.run}.x"):
+    for other in (id.replace(ticker.run, "0" * 12), "garbage", f"{ticker.run}.x", f"{ticker.run}." + "9" * 5000):
         all_of_it = watch(served, closing, f"Last-Event-ID: {other}\r\n")
         assert [event["event"] for event in all_of_it.events] == ["first", "second"]
+
+    # Who claims to have seen what is yet to come is told of it all the same.
+    ahead = watch(served, closing, f"Last-Event-ID: {ticker.run}.99\r\n")
+    ticker.note("third")
+    until(lambda: [event["event"] for event in ahead.events] == ["third"])
 
 
 def test_a_burst_becomes_a_few_pushes_and_the_last_state_arrives(served, closing):
