@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import get_completion_class
 
 PACKAGES = ("raft", "storage", "actors", "transport_sim", "transport_zmq")
 STORAGE_COMMANDS = ("backup", "restore", "snapshot", "wal")
 CLUSTER_COMMANDS = ("bench", "cas", "config", "delete", "get", "keys", "member", "put", "serve", "status", "transfer")
 SIM_COMMANDS = ("check", "convert", "explain", "explore", "replay", "run", "shrink", "soak")
+SHELLS = ("bash", "fish", "zsh")
+COMPLETE_VARIABLE = "_QUORATE_COMPLETE"  # by it the script of a shell asks this command what may come next
 INTERRUPTED = 130  # the exit code of whatever ends by Ctrl-C, as shells have it
 
 
@@ -26,7 +29,7 @@ def main() -> None:
         sys.stderr.write(f"quorate: {shadow}\n")
         sys.exit(2)
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        sys.exit(cli.main(standalone_mode=False, complete_var=COMPLETE_VARIABLE))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -118,6 +121,24 @@ def demo(processes: bool, as_json: bool) -> None:
     from actors.demo import run
 
     sys.exit(0 if run(Console()) else 1)
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print a script that lets a shell complete this command.
+
+    \b
+      bash:  quorate completion bash > ~/.local/share/bash-completion/completions/quorate
+      zsh:   quorate completion zsh > ~/.zfunc/_quorate, with ~/.zfunc in fpath before compinit
+      fish:  quorate completion fish > ~/.config/fish/completions/quorate.fish
+
+    Or for the shell that runs: source <(quorate completion bash). It needs bash 4.4 or newer.
+    """
+    made = get_completion_class(shell)
+    assert made is not None, shell
+    found = made(cli, {}, "quorate", COMPLETE_VARIABLE)
+    click.echo(found.source_template % found.source_vars())
 
 
 @cli.group(cls=_Subcommands, packages={"transport_sim.commands": SIM_COMMANDS})

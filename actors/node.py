@@ -49,7 +49,13 @@ class NodeActor(GeventActor):
     Raises:
         InvalidConfig: when the id is not a member.
         InvalidRestore: when what storage holds contradicts itself.
+
+    Attributes:
+        on_turn: called after each turn, in which alone the status changes; None for nobody. It may be set, and must
+            neither wait nor raise.
     """
+
+    on_turn: Callable[[], object] | None = None
 
     def __init__(
         self,
@@ -114,6 +120,8 @@ class NodeActor(GeventActor):
     def on_drained(self) -> None:
         """Carry out what the messages of this turn ask for."""
         self._raft.on_drained()
+        if self.on_turn is not None:
+            self.on_turn()
 
     def on_undelivered(self, message: Any) -> None:
         """Refuse what this node is asked and will never see."""

@@ -147,7 +147,7 @@ class Leader(Role):
 
     def follower_statuses(self) -> "tuple[FollowerStatus, ...]":
         """Return what is known of every other member, in order of id."""
-        return tuple([FollowerStatus(id, self.progress[id], id in self._stuck) for id in self._followers])
+        return tuple([FollowerStatus(id, self, id in self._stuck) for id in self._followers])
 
     # Time
 

@@ -2,8 +2,8 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .leader import Leader
     from .node import Node
-    from .progress import Progress
 
 
 class FollowerStatus:
@@ -11,25 +11,33 @@ class FollowerStatus:
 
     Args:
         id, stuck: see below.
-        progress: what the leader keeps of it; it is looked at once, and not kept.
+        leader: what the leader keeps; it is looked at once, and not kept.
 
     Attributes:
         id: the member.
         state: "probe" or "replicate" (see `progress.py`).
         match_index: how far its log is known to equal the leader's, durably.
         stuck: whether it makes no progress although entries wait for it (contract R8).
+        heard: whether it has answered a round of heartbeats lately: within an election timeout, or two beats of a
+            quiescent leader.
+        silent_ms: how long ago the last round that it has answered was sent, or, as long as it has answered none, the
+            leader was elected.
         no_room: whether it has refused entries because its disk is full (contract D2).
         has_lost: whether it has lost entries that it had acknowledged in this term (contract D6).
         feature_level: the highest that its program supports, as it said last; 0 when it has said nothing in this term.
     """
 
-    __slots__ = ("feature_level", "has_lost", "id", "match_index", "no_room", "state", "stuck")
+    __slots__ = ("feature_level", "has_lost", "heard", "id", "match_index", "no_room", "silent_ms", "state", "stuck")
 
-    def __init__(self, id: str, progress: "Progress", stuck: bool) -> None:
+    def __init__(self, id: str, leader: "Leader", stuck: bool) -> None:
+        progress = leader.progress[id]
+        now = leader.node.now
         self.id = id
         self.state = progress.state
         self.match_index = progress.match_index
         self.stuck = stuck
+        self.heard = leader.hears(id, now)
+        self.silent_ms = now - progress.heard_ms
         self.no_room = progress.no_room
         self.feature_level = progress.feature_level
         self.has_lost = progress.has_lost

@@ -42,6 +42,10 @@ def report(status: Status) -> dict[str, Any]:
                 "match_index": follower.match_index,
                 "lag": max(0, status.last_index - follower.match_index),
                 "stuck": follower.stuck,
+                "heard": follower.heard,
+                "silent_ms": follower.silent_ms,
+                "no_room": follower.no_room,
+                "has_lost": follower.has_lost,
             }
             for follower in status.followers
         ],

@@ -535,6 +535,23 @@ def test_a_leader_gives_way_to_a_higher_term(message):
 # Health (contract R8)
 
 
+def test_the_status_tells_who_is_heard_and_for_how_long_the_others_are_silent():
+    member = settled_leader()
+    assert [(status.heard, status.silent_ms) for status in member.node.status().followers] == [(False, 0), (False, 0)]
+
+    echo_all(member, 1)
+    for round in range(2, 2 + ELECTION_TIMEOUT_MS // 100):
+        member.wait(100)
+        member.hear(HeartbeatEcho("c", 2, round, 2))
+    assert [(status.heard, status.silent_ms) for status in member.node.status().followers] == [
+        (True, ELECTION_TIMEOUT_MS),
+        (True, 0),
+    ]
+    member.wait(100)
+    told = [(status.id, status.heard, status.silent_ms) for status in member.node.status().followers]
+    assert told == [("b", False, ELECTION_TIMEOUT_MS + 100), ("c", True, 100)]
+
+
 @pytest.mark.contract("R8")
 def test_a_follower_that_echoes_while_replication_is_stuck_is_reported_unhealthy():
     # P18

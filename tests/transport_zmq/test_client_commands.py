@@ -122,6 +122,27 @@ def test_status_and_members(shell, nodes, tmp_path, closing):
     assert len(shell.json("member", "list")["members"]) == 3
 
 
+def test_status_tells_whom_the_leader_does_not_hear(shell, nodes):
+    leader = leading(nodes)
+    silent = next(node for node in nodes if node is not leader)
+    wait_until(lambda: "does not hear" not in shell("status", env={"COLUMNS": "200"}))
+    silent.stop()
+
+    wait_until(lambda: _remark(shell, f"does not hear {silent.id}, for "))
+    assert _remark(shell, "does not hear").split()[0] == leader.id
+    shell("put", "k", "1")
+    wait_until(lambda: _remark(shell, "makes no progress"))
+    assert _remark(shell, "makes no progress").split()[0] == silent.id
+    (follower,) = [each for each in leader.status.followers if each.id == silent.id]
+    assert (follower.heard, follower.silent_ms > 0) == (False, True)
+
+
+def _remark(shell, words):
+    """The line of the table that says so, None when there is none."""
+    lines = shell("status", env={"COLUMNS": "200"}).splitlines()
+    return next((line.strip() for line in lines if words in line), None)
+
+
 def test_status_watched(shell, nodes, monkeypatch):
     leading(nodes)
     monkeypatch.setattr(status_module, "EVERY_S", 0.05)

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..daemon.errors import WRONG_SETTINGS, SettingsError, variable
-from ..daemon.options import OPTIONS, Option, flag
+from ..daemon.options import LOG_FORMATS, LOG_LEVELS, OPTIONS, Option, flag
 from ..daemon.settings import Given, gather
+
+_PATHS = {"DIR": "dir", "FILE": "file"}
+_WORDS = {"log-level": LOG_LEVELS, "log-format": LOG_FORMATS, "sync": ("always", "interval(", "never")}
 
 
 def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,6 +25,7 @@ def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
     file = click.option(
         "--config",
         metavar="FILE",
+        type=click.Path(),
         help=f"A TOML file with any of these options, by their names without the dashes.  [{variable('config')}]",
     )
     return file(function)
@@ -54,4 +59,15 @@ def _option(option: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]
     help = f"{option.help}  [{variable(option.name)}{default}]"
     if option.read is flag:
         return click.option(f"--{option.name}/--no-{option.name}", default=None, help=help)
-    return click.option(f"--{option.name}", metavar=option.metavar, help=help)
+    return click.option(f"--{option.name}", metavar=option.metavar, help=help, shell_complete=_completion(option))
+
+
+def _completion(option: Option) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return what tells a shell how the value of an option may go on."""
+
+    def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+        if option.metavar in _PATHS:
+            return [CompletionItem(begun, type=_PATHS[option.metavar])]
+        return [CompletionItem(word) for word in _WORDS.get(option.name, ()) if word.startswith(begun)]
+
+    return complete

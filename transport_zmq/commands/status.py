@@ -19,6 +19,10 @@ from ..client_calls import EndpointStatus
 from .asking import NO, asks
 
 EVERY_S = 1.0
+_PROBLEMS = {
+    "stuck": "makes no progress",
+    "has_lost": "has lost what it had acknowledged",
+}
 _COLUMNS = ("node", "endpoint", "role", "term", "commit", "applied", "lag", "contact", "disk")
 
 
@@ -29,7 +33,9 @@ def command(client: Client, timeout: float, as_json: bool, watch: bool) -> None:
     """Show every node: role, term, what it has, and what is wrong with it.
 
     The lag is how many entries a node is behind the leader, the contact how long ago it was certain to have all that
-    was acknowledged. With --watch and --json there is one object a second, each in a line.
+    was acknowledged, the disk how much its data takes there. The remarks tell what is wrong, also with members that
+    were not asked: whom the leader does not hear, who makes no progress, whose disk is full. With --watch and --json
+    there is one object a second, each in a line.
 
     Exit code 0 when all endpoints answer and one of them leads; 1 when not; 2 when the command line is wrong.
     """
@@ -92,7 +98,7 @@ def _row(each: EndpointStatus, leading: dict[str, Any] | None) -> list[str]:
         *(f"{node[number]:,}" for number in ("term", "commit_index", "applied_index")),
         "-" if leading is None or leads else f"{max(0, leading['commit_index'] - node['applied_index']):,}",
         _ago(node.get("staleness_ms")),
-        _bytes(node.get("disk_bytes")),
+        _bytes(node.get("disk_bytes")) + (" [red]full[/red]" if node.get("disk_full") else ""),
     ]
 
 
@@ -116,9 +122,21 @@ def _remarks(each: EndpointStatus, leading: dict[str, Any] | None) -> str:
     if node.get("witness_mode") == "degraded":
         remarks.append("degraded: its witnesses take the place of full voters")
     followers = [] if leading is None else leading["followers"]
-    if any(follower["id"] == node["id"] and follower["stuck"] for follower in followers):
-        remarks.append("[red]makes no progress[/red]")
+    if node is leading:
+        remarks += [_silence(follower) for follower in followers if _is_missed(follower, node)]
+    for follower in followers:
+        if follower["id"] == node["id"]:
+            remarks += [f"[red]{problem}[/red]" for name, problem in _PROBLEMS.items() if follower.get(name)]
     return "; ".join(remarks)
+
+
+def _is_missed(follower: dict[str, Any], leading: dict[str, Any]) -> bool:
+    """Whether a leader has waited for a member longer than for an election."""
+    return not follower.get("heard", True) and follower["silent_ms"] > leading.get("election_timeout_ms", 0)
+
+
+def _silence(follower: dict[str, Any]) -> str:
+    return f"[red]does not hear {escape(follower['id'])}, for {_ago(follower['silent_ms'])} now[/red]"
 
 
 def _ago(age_ms: int | None) -> str:

@@ -19,6 +19,7 @@ from actors.storage.real_disk import ReadableDirectory
 from actors.supervisor import Supervisor
 from actors.timers import MonotonicClock
 from raft.membership import Configuration
+from raft.observer import ESSENTIAL
 from storage.errors import NoDataDirectory
 from storage.identity import Identity, read_identity
 
@@ -37,6 +38,8 @@ from .logs import EventLog
 from .machines import MachineFactory
 from .settings import Settings
 from .state import State
+from .streams import Streams
+from .ticker import ENDING, STARTED, Ticker
 
 SEED_BITS = 30
 LIMITS = SessionLimits()  # they must be the same on every member, and for ever
@@ -83,7 +86,11 @@ class Member:
         self.supervisor = Supervisor(settings.name, self._spawn, lambda id: None)
         self.state = State(settings, self._network.statistics, self._transport, advertise)
         self.clients.facts = self.state.facts
-        self._http = None if settings.http is None else HttpServer(settings.http, self.state, self.clients.status)
+        self._streams = Streams(self.clients.status)
+        self._http = None
+        if settings.http is not None:
+            others = settings.http_peers.values()
+            self._http = HttpServer(settings.http, self.state, self.clients.status, self._streams, others)
 
     def listen(self) -> None:
         """Open all ports.
@@ -121,6 +128,7 @@ class Member:
         """
         deadline = Deadline(timeout_s)
         self.state.ending = "it is about to end"
+        self._streams.ticker.note(ENDING)
         hand_over(self.supervisor, deadline)
         all_answered = self.clients.drain(deadline.left_s)
         if self.supervisor.running:
@@ -159,6 +167,7 @@ class Member:
             self._on_down(error)
 
         machine: StateMachine = self._machines.make()
+        observers = _Observers(self.supervisor, EventLog(self.settings.log_level), self._streams.ticker)
         actor = NodeActor.spawn(
             self.settings.name,
             self._configuration,
@@ -169,26 +178,33 @@ class Member:
             transport=self._transport,
             machine=machine,
             limits=LIMITS,
-            observer=RoutingObserver(self._transport, _Observers(self.supervisor, EventLog(self.settings.log_level))),
+            observer=RoutingObserver(self._transport, observers),
             on_down=down,
         )
+        actor.on_turn = self._streams.stir
         self._transport.follow(actor.status().configuration)
         self.clients.open(actor, machine)
         self.state.begin(actor, self.supervisor)
+        self._streams.ticker.note(STARTED)
         return actor
 
 
 class _Observers:
-    """Tells the events of a node to the log and to its supervisor."""
+    """Tells the events of a node to the log, to its supervisor and to those who watch."""
 
-    def __init__(self, supervisor: Supervisor, log: EventLog) -> None:
+    def __init__(self, supervisor: Supervisor, log: EventLog, ticker: Ticker) -> None:
         self._supervisor = supervisor
         self._log = log
-        self.level = log.level
+        self._ticker = ticker
+        self.level = max(log.level, ticker.level)
 
     def observe(self, event: object) -> None:
+        level = getattr(event, "level", ESSENTIAL)
         self._supervisor.observe(event)
-        self._log.observe(event)
+        if level <= self._log.level:
+            self._log.observe(event)
+        if level <= self._ticker.level:
+            self._ticker.observe(event)
 
 
 def _security(settings: Settings) -> Security | None:

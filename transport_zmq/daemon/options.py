@@ -179,7 +179,9 @@ OPTIONS = (
     Option("data-dir", path, None, "DIR", "Where everything is stored; made when it is missing."),
     Option("listen", address, "127.0.0.1:7101", "HOST:PORT", "Where the other members connect to."),
     Option("client-listen", address, "127.0.0.1:7201", "HOST:PORT", "Where clients connect to."),
-    Option("http", no_or_address, "127.0.0.1:7301", "HOST:PORT", "Where /livez, /readyz and /status are; or off."),
+    Option(
+        "http", no_or_address, "127.0.0.1:7301", "HOST:PORT", "Where the page, /livez, /readyz and /status are; or off."
+    ),
     Option(
         "peers",
         peers,
@@ -204,6 +206,14 @@ OPTIONS = (
         "LIST",
         "Where clients reach the members, as --peers has it: who asks a member "
         "that does not lead is told where the leader is. Clients that know all members need it not.",
+    ),
+    Option(
+        "http-peers",
+        peers,
+        "",
+        "LIST",
+        "Where --http of the members is, as --peers has it: so the page of each shows all, and goes on when its own "
+        "member is lost.",
     ),
     Option(
         "key-file",

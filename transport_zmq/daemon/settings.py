@@ -27,7 +27,7 @@ DEFAULT = "default"
 NOWHERE = "not set"
 FILE_VARIABLE = variable("config")
 MAX_FILE_BYTES = 1024 * 1024
-LISTS = ("peers", "client-peers")  # in a file they may be tables or arrays
+LISTS = ("peers", "client-peers", "http-peers")  # in a file they may be tables or arrays
 
 _CONFIG_FIELDS = (
     "election_timeout_ms",
@@ -64,6 +64,7 @@ class Settings:
     join: bool
     advertise: str
     client_peers: dict[str, str]
+    http_peers: dict[str, str]
     key_file: Path | None
     allow_list: Path | None
     insecure_bind: bool

@@ -87,6 +87,8 @@ class State:
             "ready": not why_not,
             "why_not_ready": why_not or None,
             "address": self._address or None,
+            "http_peers": self._settings.http_peers,
+            "election_timeout_ms": self._settings.election_timeout_ms,
             "disk_full": self._actor is not None and self._actor.status().disk_full,
             "disk_bytes": _bytes_in(self._settings.data_dir),
             "refused_by": None if refused is None else refused.by,

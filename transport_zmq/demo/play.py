@@ -92,6 +92,9 @@ class _Play:
             self._console.print(
                 f"  process {daemon.pid}: quorate {' '.join(daemon.arguments)}", style="dim", soft_wrap=True
             )
+        self._console.print("  Watch them live, each page shows all three:", highlight=False)
+        for daemon in self._daemons:
+            self._console.print(f"    http://{daemon.http_address}/", highlight=False, soft_wrap=True)
         with self._console.status("They start, find each other, and elect one of them ..."):
             first = self._wait(self._leader)
         if first is None:

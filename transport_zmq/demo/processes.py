@@ -22,7 +22,7 @@ class DaemonProcess:
         id: its id.
         folder: where its data directory and its log are.
         ports: to listen on: for members, for clients, for HTTP.
-        peers: all members, as `--peers` has them.
+        peers, http_peers: all members, and their pages, as the options of these names have them.
 
     Attributes:
         id: see above.
@@ -30,13 +30,14 @@ class DaemonProcess:
         log: the file of what it logs.
     """
 
-    def __init__(self, id: str, folder: Path, ports: list[int], peers: str) -> None:
+    def __init__(self, id: str, folder: Path, ports: list[int], peers: str, http_peers: str) -> None:
         self.id = id
         address, self.client_address, self.http_address = (f"{LOCALHOST}:{port}" for port in ports)
         self.log = folder / f"{id}.log"
         self.arguments = [
             *("serve", "--name", id, "--data-dir", str(folder / id), "--listen", address),
             *("--client-listen", self.client_address, "--http", self.http_address, "--peers", peers),
+            *("--http-peers", http_peers),
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -85,8 +86,9 @@ def three(folder: Path) -> list[DaemonProcess]:
     """Return three members of one cluster, on ports that nobody uses, not started."""
     ports = free_ports(PORTS_EACH * len(IDS))
     each = [ports[PORTS_EACH * i : PORTS_EACH * (i + 1)] for i in range(len(IDS))]
-    peers = ",".join(f"{id}={LOCALHOST}:{own[0]}" for id, own in zip(IDS, each, strict=True))
-    return [DaemonProcess(id, folder, own, peers) for id, own in zip(IDS, each, strict=True)]
+    members = list(zip(IDS, each, strict=True))
+    peers, http_peers = (",".join(f"{id}={LOCALHOST}:{own[use]}" for id, own in members) for use in (0, 2))
+    return [DaemonProcess(id, folder, own, peers, http_peers) for id, own in members]
 
 
 def free_ports(count: int) -> list[int]:

@@ -11,6 +11,7 @@ from transport_zmq.daemon import http
 from transport_zmq.daemon.http import HttpServer
 from transport_zmq.daemon.settings import gather, settle
 from transport_zmq.daemon.state import State
+from transport_zmq.daemon.streams import Streams
 from transport_zmq.errors import CannotListen
 from transport_zmq.statistics import Statistics
 
@@ -21,7 +22,8 @@ T = 10
 def server(closing):
     """A port without a node behind it."""
     settings = settle(gather({"name": "n1", "data-dir": "d", "http": "127.0.0.1:0"}, {}))
-    server = closing(HttpServer(settings.http, State(settings, Statistics(), None, ""), lambda: {"id": "n1"}))
+    state = State(settings, Statistics(), None, "")
+    server = closing(HttpServer(settings.http, state, lambda: {"id": "n1"}, Streams(dict)))
     server.listen()
     return server
 
@@ -42,12 +44,13 @@ def get(server, path, method="GET", headers="", body=""):
     return int(head.split()[1]), head.decode(), body
 
 
-def test_there_are_three_pages(server):
+def test_what_programs_ask(server):
     assert get(server, "/status")[0] == 200
     assert json.loads(get(server, "/status")[2]) == {"id": "n1"}
     assert get(server, "/livez")[0] == 503
     assert get(server, "/readyz?verbose")[::2] == (503, b"not ready: the node is down\n")
-    assert get(server, "/")[::2] == (404, b"there are /livez, /readyz, /status\n")
+    assert get(server, "/")[0] == 200
+    assert get(server, "/nothing")[::2] == (404, b"there are /, /events, /livez, /readyz, /status\n")
 
 
 def test_head_is_get_without_the_body(server):
@@ -104,9 +107,9 @@ def test_those_who_say_nothing_hold_up_others_only_until_they_are_cut_off(server
 
 
 def test_a_port_in_use_is_told(server):
-    second = HttpServer(server.address, None, dict)
+    second = HttpServer(server.address, None, dict, Streams(dict))
 
     with pytest.raises(CannotListen, match=f"cannot listen on 127.0.0.1:{server.address.port}"):
         second.listen()
     with pytest.raises(CannotListen):
-        HttpServer(Address("192.0.2.1", 80), None, dict).listen()
+        HttpServer(Address("192.0.2.1", 80), None, dict, Streams(dict)).listen()

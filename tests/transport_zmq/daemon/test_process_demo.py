@@ -1,6 +1,7 @@
 """`quorate demo --processes`: what it tells programs and people, and that it leaves nothing behind."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -22,14 +23,20 @@ def test_three_daemons_lose_their_leader_and_no_write(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_demonstration_leaves_no_daemons(tmp_path):
+def test_an_interrupted_demonstration_has_told_its_pages_and_leaves_no_daemons(tmp_path):
     process = quorate("demo", "--processes", stdout=-1, stderr=-1, environment={"TMPDIR": str(tmp_path)})
     logs = until(lambda: [*tmp_path.glob("*/n3.log")])
     until(lambda: "for clients at" in logs[0].read_text(encoding="utf-8"))
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    out, errors = process.communicate(timeout=30)
 
     assert (process.returncode, errors.strip()) == (130, "quorate: interrupted")
+    pages = re.findall(r"^    http://(127\.0\.0\.1:\d+)/$", out, re.MULTILINE)
+    assert len(pages) == 3
+    assert (
+        out.replace("\n", " ").count("--http-peers " + ",".join(f"n{i + 1}={page}" for i, page in enumerate(pages)))
+        == 3
+    )
     assert list(tmp_path.iterdir()) == []
     assert not [daemon for daemon in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path) in _words(daemon)]
 

@@ -28,6 +28,7 @@ VALUES = {
     "join": ("true", "yes", "1"),
     "advertise": ("h:1", "h:2", "h:3"),
     "client-peers": ("a=h:1", "b=h:1", "c=h:1"),
+    "http-peers": ("a=h:1", "b=h:1", "c=h:1"),
     "key-file": ("k1", "k2", "k3"),
     "allow-list": ("l1", "l2", "l3"),
     "insecure-bind": ("true", "on", "True"),
