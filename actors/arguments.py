@@ -34,6 +34,8 @@ def as_bytes(field: str, given: object) -> bytes:
     Raises:
         OutOfBounds: when it is something else, or a str that has no UTF-8 bytes.
     """
+    if type(given) is bytes:
+        return given
     if isinstance(given, str):
         try:
             return given.encode()

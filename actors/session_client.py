@@ -129,6 +129,7 @@ class SessionClient:
         if session is None or not session.has_room:
             return False
         sequence = session.take()
+        lowest = session.lowest
         sent_s = time.monotonic()
 
         def answered(error: Exception | None, reply: Any) -> None:
@@ -140,7 +141,7 @@ class SessionClient:
                 go_on = partial(self._go_on, session, sequence, command, deadline, error, reply, done)
                 self._client.loop.spawn(go_on)
 
-        if submit(Propose(in_session(session.id, sequence, session.lowest, command), answered)):
+        if submit(Propose(in_session(session.id, sequence, lowest, command), answered)):
             return True
         session.end(sequence)
         return False

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,7 @@ class DirectoryStorage:
         self._batches = 0  # under way
         self._flushing: Any = None  # the call of _flush that the loop will make
         self._alarm: Any = None  # for what is to be done when nothing is written for a while
+        self._written_s = 0.0  # when the last write was done
         self._saving: Any = None  # the greenlet that stores a snapshot of the state machine
 
     @property
@@ -250,9 +252,10 @@ class DirectoryStorage:
             if self._alarm is None:
                 self._set_alarm(interval_ms / 1000, self._sync)
             return
-        if self._alarm is not None:
-            self._alarm.stop()
-        self._set_alarm(IDLE_S, self._mark)
+        # An alarm for each write would cost more than one that finds, when it rings, that it is too early.
+        self._written_s = time.monotonic()
+        if self._alarm is None:
+            self._set_alarm(IDLE_S, self._mark)
 
     def _set_alarm(self, seconds: float, action: Callable[[], None]) -> None:
         self._alarm = get_hub().loop.timer(seconds, ref=False)
@@ -265,6 +268,10 @@ class DirectoryStorage:
 
     def _mark(self) -> None:
         self._alarm = None
+        early_s = self._written_s + IDLE_S - time.monotonic()
+        if early_s > 0:
+            self._set_alarm(early_s, self._mark)
+            return
         if not self._pending and not self._batches and self._store.wants_mark:
             operations, position = self._store.mark()
             self._do(operations, lambda: self._store.synced(position))
