@@ -77,12 +77,7 @@ def put(key: bytes, value: bytes) -> bytes:
     Raises:
         OutOfBounds: when either is something else; as for all encoders here.
     """
-    if (
-        type(key) is bytes
-        and type(value) is bytes
-        and 1 <= len(key) <= MAX_KEY_BYTES
-        and len(value) <= MAX_VALUE_BYTES
-    ):
+    if type(key) is bytes and type(value) is bytes and 1 <= len(key) <= MAX_KEY_BYTES and len(value) <= MAX_VALUE_BYTES:
         return b"".join((b"\x01", len(key).to_bytes(2, "big"), key, len(value).to_bytes(4, "big"), value))
     return bytes([PUT]) + key_field(key) + value_field("value", value)  # which says what is wrong
 

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import gevent
+from gevent import get_hub, getcurrent
 from gevent.event import Event
 from loguru import logger
 from pykka import Actor, ActorDeadError, ActorRegistry, Future, Timeout
@@ -137,13 +138,14 @@ class GeventInbox:
 
     def __init__(self) -> None:
         self._envelopes: deque[Envelope[Any]] = deque()
-        self._arrived = Event()
+        self._waiting: Any = None  # the greenlet that waits for a message
 
     def put(self, envelope: Envelope[Any], /) -> None:
         """Add a message at the end; never blocks."""
-        if not self._envelopes:
-            self._arrived.set()
         self._envelopes.append(envelope)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            get_hub().loop.run_callback(waiting.switch)
 
     def get(self) -> Envelope[Any]:
         """Remove and return the oldest message; waits for one if there is none."""
@@ -159,9 +161,13 @@ class GeventInbox:
         """Let the other greenlets run, at least once and until there is a message."""
         if self._envelopes:
             gevent.sleep(0)
-        else:
-            self._arrived.clear()
-            self._arrived.wait()
+            return
+        # What an event of gevent does for any number of greenlets, for the one that there is: this is done every turn.
+        self._waiting = getcurrent()
+        try:
+            get_hub().switch()
+        finally:
+            self._waiting = None
 
     def __len__(self) -> int:
         return len(self._envelopes)
