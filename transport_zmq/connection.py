@@ -149,7 +149,7 @@ class Connection:
         if not self._queue:
             self._watch_for_room(False)
 
-    def _on_event(self, event: int) -> None:
+    def _on_event(self, event: int, _: int) -> None:
         was_connected, self.connected = self.connected, event == CONNECTED
         if not self.connected:
             self._watch_for_room(False)

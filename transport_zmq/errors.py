@@ -123,6 +123,21 @@ class AnotherCluster(ProposalRefused):
         super().__init__("this node belongs to another cluster; check the endpoints, then make a new client")
 
 
+class NotUnderstood(ProposalRefused):
+    """The program of a node is older than the client's, and does not know what it was asked for; nothing was done.
+
+    Attributes:
+        kind: the number of what was asked for.
+    """
+
+    def __init__(self, node: str, kind: int) -> None:
+        super().__init__(
+            f"{node} does not understand requests of kind {kind}, since its program is older than this client's; "
+            "upgrade the nodes first"
+        )
+        self.kind = kind
+
+
 class NotAnswerable(RaftError):
     """The state machine has raised for a query, or what it answered has no encoding; nothing has changed."""
 

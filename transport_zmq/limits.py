@@ -20,11 +20,13 @@ class Limits:
         frame_bytes: the largest frame that is sent or taken.
         frame_items: how many messages and entries a frame may bring.
         queue_bytes: how much may wait to be sent on one lane to one peer; one frame always may.
+        connections: how many others may have open to the port; a member has two.
     """
 
     frame_bytes: int
     frame_items: int
     queue_bytes: int
+    connections: int = 1024
 
     @classmethod
     def of(cls, config: Config) -> Limits:
@@ -49,6 +51,7 @@ class ClientLimits:
         answer_bytes: when so many bytes of answers wait for one client to read them, it is told errors instead of
             results, and of those at most as many bytes again.
         clients: how many clients may have requests under way, or answers waiting.
+        connections: how many clients may be connected.
     """
 
     frame_bytes: int
@@ -58,6 +61,7 @@ class ClientLimits:
     all_request_bytes: int = 64 * 1024 * 1024
     answer_bytes: int = 8 * 1024 * 1024
     clients: int = 4096
+    connections: int = 4096
 
     @classmethod
     def of(cls, config: Config) -> ClientLimits:

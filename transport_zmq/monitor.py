@@ -24,10 +24,10 @@ class Monitor:
     Args:
         socket: the socket, not connected or bound yet.
         events: which.
-        on_event: called with each; must not raise.
+        on_event: called with each, and with what ZeroMQ says with it, a descriptor or a code; must not raise.
     """
 
-    def __init__(self, socket: zmq.Socket[bytes], events: int, on_event: Callable[[int], None]) -> None:
+    def __init__(self, socket: zmq.Socket[bytes], events: int, on_event: Callable[[int, int], None]) -> None:
         self._socket = socket
         self._on_event = on_event
         name = f"inproc://monitor-{next(_numbers)}"
@@ -52,4 +52,5 @@ class Monitor:
                 report = self._reports.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            self._on_event(parse_monitor_message(report)["event"])
+            told = parse_monitor_message(report)
+            self._on_event(told["event"], told["value"])

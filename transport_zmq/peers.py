@@ -82,8 +82,10 @@ class PeerTransport:
         """
         if self._listener is None:
             self._network.check_bind(self._listen)
-            frame_bytes = self._limits.frame_bytes
-            self._listener = Listener(self._network, self._listen, PEER_ROLE, frame_bytes, self._receive)
+            limits = self._limits
+            self._listener = Listener(
+                self._network, self._listen, PEER_ROLE, limits.frame_bytes, limits.connections, self._receive
+            )
             if self._advertise is not None and self._advertise.port == 0:
                 advertised = self._advertise._replace(port=self._listener.address.port)
                 self._framer = Framer(self.member, str(advertised))
@@ -118,7 +120,9 @@ class PeerTransport:
             self._framer.forget()
 
     def keys_changed(self) -> None:
-        """Give up connections to peers whose keys are not on the allow-list any more; called after its `reload`."""
+        """Give up connections to and from peers whose keys are not on the allow-list any more, after its `reload`."""
+        if self._listener is not None:
+            self._listener.keys_changed()
         for peer in self._peers.values():
             peer.reconsider()
 

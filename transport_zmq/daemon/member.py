@@ -138,6 +138,7 @@ class Member:
             logger.error("{}; the list as it was stays in force", error)
             return
         self._transport.keys_changed()
+        self.clients.keys_changed()
         logger.info("the allow-list was read again")
 
     def release(self) -> None:
