@@ -8,7 +8,7 @@ import pytest
 import zmq
 
 from actors import kv_commands, results
-from actors.errors import NodeStopped, Unavailable
+from actors.errors import NodeStopped
 from actors.session_commands import plain
 from raft.changes import VOTER, Change
 from raft.errors import NotLeader
@@ -196,7 +196,7 @@ def test_whoever_has_no_right_key_gets_nowhere(curve_nodes, ring, closing):
             wait_until(lambda node=node, reason=reason: node.statistics.refused[reason], 10)
     load.goes_on()
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unauthorized):
         closing(client_of(curve_nodes, ring, "stranger")).put("stolen", "1", 0.5)
     assert closing(client_of(curve_nodes, ring, "alice")).get("stolen") is None
     assert all(node.statistics.messages_received > received[node.id] for node in curve_nodes)
