@@ -25,9 +25,11 @@ from typing import Any, NamedTuple
 import msgpack
 
 from .codec import END, KEPT_BYTES
-from .frame import MAGIC, WIRE_VERSION
+from .frame import MAGIC
 from .limits import FULL_ITEMS
 from .refusal import FRAME_KIND, MALFORMED, MESSAGE_KIND, NOT_OURS, TOO_LARGE, TOO_MANY, TRUNCATED, VERSION, Refusal
+
+WIRE_VERSION = 1  # a request that is new is none: a node that does not know it says so
 
 # The kind of a frame; `frame.PEER` is 1.
 REQUESTS = 2

@@ -174,6 +174,7 @@ class Member:
             on_down=down,
         )
         self._transport.follow(actor.status().configuration)
+        self._transport.feature_level = lambda: actor.feature_level
         self.clients.open(actor, machine)
         self.state.begin(actor, self.supervisor)
         return actor

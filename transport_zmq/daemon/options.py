@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.storage.policy import InvalidPolicy, SyncPolicy
+from raft.features import BASE_LEVEL, FEATURE_LEVEL
 from raft.membership import MAX_ID_LENGTH, MAX_MEMBERS
 
 from ..address import Address
@@ -224,6 +225,13 @@ OPTIONS = (
     Option("sync", sync_policy, "always", "POLICY", "When entries are synced: always, interval(MS) or never."),
     Option("election-timeout-ms", integer(10, MOST_MS), "1000", "MS", "Without a leader for so long, elect one."),
     Option("heartbeat-interval-ms", integer(1, MOST_MS), "100", "MS", "At most a third of the election timeout."),
+    Option(
+        "feature-level",
+        integer(BASE_LEVEL, FEATURE_LEVEL),
+        str(FEATURE_LEVEL),
+        "LEVEL",
+        "Hold the feature level of the cluster down at this one, so that all can go back to the program before.",
+    ),
     Option("lease-promise-ms", integer(0, MOST_MS), "0", "MS", "For reads by lease; 0 for none."),
     Option("snapshot-entries", integer(1, MOST), "10000", "N", "A snapshot is made after so many entries."),
     Option(

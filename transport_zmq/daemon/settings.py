@@ -32,6 +32,7 @@ LISTS = ("peers", "client-peers")  # in a file they may be tables or arrays
 _CONFIG_FIELDS = (
     "election_timeout_ms",
     "heartbeat_interval_ms",
+    "feature_level",
     "lease_promise_ms",
     "snapshot_entries",
     "snapshot_bytes",
@@ -70,6 +71,7 @@ class Settings:
     sync: SyncPolicy
     election_timeout_ms: int
     heartbeat_interval_ms: int
+    feature_level: int
     lease_promise_ms: int
     snapshot_entries: int
     snapshot_bytes: int

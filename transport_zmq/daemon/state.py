@@ -94,6 +94,7 @@ class State:
             "sync": self._settings.sync.text,
             "encrypted": self._settings.key_file is not None,
             "transport": {
+                "wire_version": self._transport.wire_version,
                 "connected": dict(self._transport.connected),
                 "frames_sent": statistics.frames_sent,
                 "bytes_sent": statistics.bytes_sent,

@@ -34,6 +34,7 @@ VALUES = {
     "sync": ("never", "interval(5)", "interval(6)"),
     "election-timeout-ms": ("900", "901", "902"),
     "heartbeat-interval-ms": ("90", "91", "92"),
+    "feature-level": ("1", "1", "1"),
     "lease-promise-ms": ("10", "11", "12"),
     "snapshot-entries": ("7", "8", "9"),
     "snapshot-bytes": ("7", "8", "9"),
