@@ -126,6 +126,11 @@ def peers(text: str) -> dict[str, str]:
     return found
 
 
+def ids(text: str) -> tuple[str, ...]:
+    """Return ids of members, separated by commas; none for an empty text."""
+    return tuple(sorted({member_id(part.strip()) for part in text.split(",")} if text.strip() else ()))
+
+
 def flag(text: str) -> bool:
     """Return yes or no."""
     if text.lower() in _YES + _NO:
@@ -188,6 +193,20 @@ OPTIONS = (
         "LIST",
         "All members of a new cluster, this one too: n1=host:port,n2=host:port,… "
         "Once there is a data directory, that knows better, and this is not looked at.",
+    ),
+    Option(
+        "witnesses",
+        ids,
+        "",
+        "LIST",
+        "Which of --peers vote and have no state machine, at most half; the same on all members: n3,…",
+    ),
+    Option(
+        "witness",
+        flag,
+        "false",
+        "",
+        "Let this member vote and have no state machine; for one that joins, others are named by --witnesses.",
     ),
     Option("join", flag, "false", "", "Wait to be added to a cluster that runs, instead of --peers."),
     Option(

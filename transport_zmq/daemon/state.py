@@ -27,17 +27,26 @@ class State:
         statistics: of its network.
         transport: to its peers.
         address: where other members reach it; empty when it does not know.
+        is_witness: whether it has no state machine.
 
     Attributes:
         ending: why the daemon comes to its end, in a few words; empty as long as it does not.
     """
 
-    def __init__(self, settings: Settings, statistics: Statistics, transport: PeerTransport, address: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        statistics: Statistics,
+        transport: PeerTransport,
+        address: str,
+        is_witness: bool = False,
+    ) -> None:
         self.ending = ""
         self._settings = settings
         self._statistics = statistics
         self._transport = transport
         self._address = address
+        self._is_witness = is_witness
         self._actor: NodeActor | None = None
         self._supervisor: Supervisor | None = None
         self._began_s = time.monotonic()
@@ -66,6 +75,8 @@ class State:
             return "it waits to be added to a cluster"
         if status.leader is None:
             return "no leader is known"
+        if self._is_witness:
+            return ""  # it serves nobody but the other members
         staleness_ms = self._actor.staleness_ms()
         if staleness_ms is None or staleness_ms > 2 * self._settings.election_timeout_ms:
             return f"it has not caught up with {status.leader}"
@@ -87,6 +98,7 @@ class State:
             "ready": not why_not,
             "why_not_ready": why_not or None,
             "address": self._address or None,
+            "made_as_witness": self._is_witness,
             "disk_full": self._actor is not None and self._actor.status().disk_full,
             "disk_bytes": _bytes_in(self._settings.data_dir),
             "refused_by": None if refused is None else refused.by,
