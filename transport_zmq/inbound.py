@@ -19,6 +19,7 @@ import struct
 import sys
 import termios
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, TypeVar
 
 import zmq
@@ -29,6 +30,7 @@ from .security import user_of
 from .statistics import Statistics
 
 LOOK_S = 0.1  # how often it is looked how much has come of messages that are not whole
+LOOK_GUESTS = 200  # at so many connections at a time, in turn: it takes some milliseconds
 PATIENT_LOOKS = 10  # for so many, whoever is over the bound is left alone while whole messages wait to be taken
 SPARE_BYTES = 256 * 1024  # for handshakes, heartbeats, and what encryption adds
 SHARE_OF_FILES = 3  # a port takes a third of the descriptors; there are two ports, and a disk
@@ -76,17 +78,19 @@ class Inbound:
     def __init__(self, socket: zmq.Socket[bytes], statistics: Statistics, connections: int, message_bytes: int) -> None:
         self._socket = socket
         self._statistics = statistics
-        self._most = min(connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_FILES)
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most = connections if files == resource.RLIM_INFINITY else min(connections, files // SHARE_OF_FILES)
         self._message_bytes = message_bytes + SPARE_BYTES
-        self._guests: dict[int, _Guest] = {}  # by descriptor, in the order in which they came
-        self._silent: dict[int, None] = {}  # those that have not brought anything yet
+        self._guests: dict[int, _Guest] = {}  # by descriptor, the one that is looked at next first
+        self._silent: dict[int, None] = {}  # those that have not brought anything yet, the oldest first
         self._alarm = Alarm(LOOK_S, self._look)
 
     def accept(self, descriptor: int) -> None:
         """Take note of a new connection; if there are too many, cut one off."""
         source = _with(descriptor, tcp.socket.getpeername)
-        if source is None:
-            return  # it has gone again
+        known = self._guests.get(descriptor)
+        if source is None or (known is not None and known.source == source):
+            return  # it has gone again, or has brought a frame before ZeroMQ's report of it was read
         self.forget(descriptor)
         self._guests[descriptor] = _Guest(source)
         self._silent[descriptor] = None
@@ -103,6 +107,9 @@ class Inbound:
         """Take note of a frame that a connection has brought; called for each, so it does next to nothing."""
         descriptor = _descriptor_of(frame)
         guest = self._guests.get(descriptor)
+        if guest is None and descriptor >= 0:
+            self.accept(descriptor)
+            guest = self._guests.get(descriptor)
         if guest is not None:
             guest.has_brought = True
             if guest.key is None:
@@ -137,7 +144,8 @@ class Inbound:
 
     def _look(self) -> None:
         """Cut off whoever sends a message without end."""
-        for descriptor, guest in list(self._guests.items()):
+        for descriptor, guest in list(islice(self._guests.items(), LOOK_GUESTS)):
+            self._guests[descriptor] = self._guests.pop(descriptor)
             sent = _with(descriptor, _bytes_taken)
             if sent is None:
                 continue
