@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 import zmq
@@ -16,6 +17,7 @@ WAITING_ANSWERS = 64
 QUEUE_BYTES = 256 * 1024 * 1024  # a session and the node's own limits bound what is under way far below
 SILENCE_MS = 2000  # as `connection.SILENCE_MS`, and shorter: somebody waits, and another node may answer sooner
 HEARTBEAT_MS = 500
+HUNG_UP = (errno.EPIPE, errno.ECONNRESET)
 BREAKS = 3  # a handshake that is broken off so often in a row is no accident
 
 
@@ -85,7 +87,7 @@ class ClientConnection(Connection):
             self._on_refusal(NotAdmitted.key(node, self._key))
         elif event == MISUNDERSTOOD and value == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
             self._on_refusal(NotAdmitted.no_keys(node) if self._key is None else NotAdmitted.plain(node))
-        elif self._key is not None:
+        elif self._key is not None and value in HUNG_UP:  # not: the time was up, which says nothing of keys
             self._breaks += 1  # a node with another key than was expected cannot say so, and hangs up
             if self._breaks >= BREAKS:
                 self._on_refusal(NotAdmitted.server_key(node))

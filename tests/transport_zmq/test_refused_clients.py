@@ -1,5 +1,6 @@
 """A client that a node does not let in is told why, and what to do about it, soon (contract C4)."""
 
+import socket
 import sys
 import time
 
@@ -12,11 +13,12 @@ from tests.transport_zmq.daemon.daemons import CALM, CHECKOUT, T, free_ports
 from tests.transport_zmq.keyring import Keyring
 from tests.transport_zmq.nodes import wait_until
 from tests.transport_zmq.served import cluster, endpoints_of
-from transport_zmq import Client, Unauthorized
+from transport_zmq import Client, Unauthorized, connection
 from transport_zmq.errors import NotAdmitted
 
 pytestmark = pytest.mark.contract("C4")
 
+OTHERS = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 LONG = 60.0  # nobody waits for so long
 
 
@@ -129,6 +131,15 @@ def test_one_that_does_not_is_passed_over_while_others_do(tmp_path, ring, closin
     assert "its allow-list does not have the key" in told[nodes[0].port.address]
     with pytest.raises(Unavailable):
         client.get_stale("k", 0.5, node=nodes[0].port.address)
+
+
+def test_a_node_that_says_nothing_is_not_taken_for_one_that_refuses(ring, closing, monkeypatch):
+    monkeypatch.setattr(connection, "SILENCE_MS", 100)  # for a handshake, here
+    mute = closing(socket.create_server(("127.0.0.1", 0)))  # as a frozen process: the kernel connects
+    client = closing(Client(f"127.0.0.1:{mute.getsockname()[1]}", keys=ring.keys["ann"], server_keys=OTHERS))
+
+    with pytest.raises(Unavailable):
+        client.put("k", "v", 1.5)
 
 
 @pytest.mark.parametrize("label", ["nobody", None])
