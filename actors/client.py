@@ -196,6 +196,10 @@ class Client:
                     deadline.in_doubt = error
                 elif not read_only:
                     raise
+            except ProposalRefused:
+                if deadline.in_doubt is not None:
+                    raise deadline.in_doubt from None  # it tells nothing of the attempts before
+                raise
             if not deadline.left_s:
                 raise deadline.in_doubt or self._unavailable("nobody took the command", deadline, answers)
 

@@ -107,6 +107,11 @@ class NodeActor(GeventActor):
         """The incarnation of this member's storage, 0 for none (contract M6)."""
         return self._node.identity.incarnation
 
+    @property
+    def feature_level(self) -> int:
+        """The feature level in force, as far as it is known (contract M10)."""
+        return self._node.features.level
+
     def on_start(self) -> None:
         """Open the ports on this mailbox and set the first alarm."""
         self._storage.open(self.actor_ref)

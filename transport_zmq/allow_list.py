@@ -97,6 +97,11 @@ class AllowList:
         """Return what a public key is good for, None when it is good for nothing."""
         return self._grants.get(key)
 
+    def allows(self, key: str, role: str) -> bool:
+        """Whether a public key is good for a role."""
+        grant = self._grants.get(key)
+        return grant is not None and grant.may_act_as(role)
+
     def keys_of(self, name: str, role: str) -> list[str]:
         """Return the public keys that a name has in a role, in the order of the file."""
         return [key for key, grant in self._grants.items() if grant.name == name and role in grant.roles]

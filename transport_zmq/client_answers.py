@@ -44,7 +44,7 @@ from raft.errors import (
 )
 
 from .client_codec import Answer
-from .errors import AnotherCluster, NotAnswerable, PortOverloaded, Unauthorized
+from .errors import AnotherCluster, NotAnswerable, NotUnderstood, PortOverloaded, Unauthorized
 
 DONE = 0
 
@@ -77,6 +77,7 @@ ERRORS: dict[int, tuple[type[RaftError], tuple[str, ...]]] = {
     44: (NotCaughtUp, ("member", "match_index", "last_index")),
     45: (Unauthorized, ("name",)),
     46: (AnotherCluster, ()),
+    63: (NotUnderstood, ("kind",)),
     64: (OutcomeUnknown, ("reason",)),
     65: (TransferRefused, ("target",)),
     66: (TransferFailed, ("target",)),

@@ -25,9 +25,11 @@ from typing import Any, NamedTuple
 import msgpack
 
 from .codec import END, KEPT_BYTES
-from .frame import MAGIC, WIRE_VERSION
+from .frame import MAGIC
 from .limits import FULL_ITEMS
 from .refusal import FRAME_KIND, MALFORMED, MESSAGE_KIND, NOT_OURS, TOO_LARGE, TOO_MANY, TRUNCATED, VERSION, Refusal
+
+WIRE_VERSION = 1  # a request that is new is none: a node that does not know it says so
 
 # The kind of a frame; `frame.PEER` is 1.
 REQUESTS = 2
@@ -72,7 +74,7 @@ class Request(NamedTuple):
     """What a client asks for.
 
     Attributes:
-        kind: one of the above.
+        kind: one of the above; of what was received also any other, which a later program may know.
         number: names the answer; no other request of the same connection that is under way has it.
         patience_ms: for how long the client waits, 1 ms to a day.
         argument: see the kinds.
@@ -82,6 +84,11 @@ class Request(NamedTuple):
     number: int
     patience_ms: int
     argument: bytes | str | int | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this program knows what is asked for."""
+        return self.kind in _ARGUMENTS
 
 
 class Answer(NamedTuple):
@@ -199,14 +206,15 @@ def _request(row: Any) -> Request:
     if type(row) is not tuple or len(row) != len(Request._fields):
         raise Refusal(MALFORMED, "a request is no array of four")
     kind, number, patience_ms, argument = row
-    arguments = _ARGUMENTS.get(kind) if type(kind) is int else None
-    if arguments is None:
-        raise Refusal(MESSAGE_KIND, repr(kind) if type(kind) is int else "no number")
+    if type(kind) is not int:
+        raise Refusal(MESSAGE_KIND, "no number")
     if type(number) is not int or not 1 <= number <= MAX_NUMBER:
         raise Refusal(MALFORMED, "the number of a request is none")
     if type(patience_ms) is not int or not 1 <= patience_ms <= MAX_PATIENCE_MS:
         raise Refusal(MALFORMED, "the patience of a request is none")
-    if type(argument) not in arguments:
+    if kind not in _ARGUMENTS:
+        return Request(kind, number, patience_ms, None)  # a later program's; whoever it is put before says so
+    if type(argument) not in _ARGUMENTS[kind]:
         raise Refusal(MALFORMED, f"the argument of a request of kind {kind} is a {type(argument).__name__}")
     return Request(kind, number, patience_ms, argument)
 

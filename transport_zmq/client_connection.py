@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 import zmq
 
 from .connection import Connection, Route
+from .errors import NotAdmitted
+from .monitor import BROKEN_OFF, CONNECTED, MISUNDERSTOOD, NOT_ADMITTED
 from .network import Network
 from .watcher import NOBLOCK
 
@@ -15,6 +18,8 @@ WAITING_ANSWERS = 64
 QUEUE_BYTES = 256 * 1024 * 1024  # a session and the node's own limits bound what is under way far below
 SILENCE_MS = 2000  # as `connection.SILENCE_MS`, and shorter: somebody waits, and another node may answer sooner
 HEARTBEAT_MS = 500
+HUNG_UP = (errno.EPIPE, errno.ECONNRESET)
+BREAKS = 3  # a handshake that is broken off so often in a row is no accident
 
 
 class ClientConnection(Connection):
@@ -24,9 +29,11 @@ class ClientConnection(Connection):
         network, route, on_change: as for `Connection`.
         on_answer: called with each frame that comes back; must neither wait nor raise.
         on_close: called when it was closed.
+        on_refusal: called with why the node does not let this client in.
     """
 
     KIND = zmq.DEALER
+    EVENTS = Connection.EVENTS | NOT_ADMITTED | MISUNDERSTOOD | BROKEN_OFF
 
     def __init__(
         self,
@@ -35,7 +42,11 @@ class ClientConnection(Connection):
         on_change: Callable[[], None],
         on_answer: Callable[[bytes], None],
         on_close: Callable[[], None],
+        on_refusal: Callable[[NotAdmitted], None],
     ) -> None:
+        self._key = None if network.security is None else network.security.keys.public
+        self._breaks = 0
+        self._on_refusal = on_refusal
         super().__init__(network, route, QUEUE_BYTES, on_change)
         self._on_answer = on_answer
         self._on_close = on_close
@@ -65,6 +76,22 @@ class ClientConnection(Connection):
     def _watch_for_room(self, wanted: bool) -> None:
         # One watcher for both: a second one would use up the signals of the first.
         self._watcher.watch_for(zmq.POLLIN | zmq.POLLOUT if wanted else zmq.POLLIN)
+
+    def _on_event(self, event: int, value: int) -> None:
+        if event not in (NOT_ADMITTED, MISUNDERSTOOD, BROKEN_OFF):
+            if event == CONNECTED:
+                self._breaks = 0
+            super()._on_event(event, value)
+            return
+        node = str(self.route.address)
+        if event == NOT_ADMITTED and self._key is not None:
+            self._on_refusal(NotAdmitted.key(node, self._key))
+        elif event == MISUNDERSTOOD and value == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
+            self._on_refusal(NotAdmitted.no_keys(node) if self._key is None else NotAdmitted.plain(node))
+        elif self._key is not None and value in HUNG_UP:  # not: the time was up, which says nothing of keys
+            self._breaks += 1  # a node with another key than was expected cannot say so, and hangs up
+            if self._breaks >= BREAKS:
+                self._on_refusal(NotAdmitted.server_key(node))
 
     def _on_ready(self) -> bool:
         for _ in range(WAITING_ANSWERS):

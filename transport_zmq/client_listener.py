@@ -23,7 +23,7 @@ class ClientListener(Listener):
     """Takes frames of clients, and sends them answers without ever waiting.
 
     Args:
-        network, address, frame_bytes: as for `Listener`.
+        network, address, frame_bytes, connections: as for `Listener`.
         on_request: called with the name of a connection and a frame; must neither wait nor raise.
     """
 
@@ -32,15 +32,18 @@ class ClientListener(Listener):
         network: Network,
         address: Address,
         frame_bytes: int,
+        connections: int,
         on_request: Callable[[bytes, zmq.Frame], None],
     ) -> None:
         self._on_request = on_request
+        self._name = b""  # of the connection whose message is taken
         super().__init__(
             network,
             address,
             CLIENT,
             frame_bytes,
-            self._refuse_part,
+            connections,
+            self._hand_on,
             kind=zmq.ROUTER,
             waiting_frames=WAITING_FRAMES,
         )
@@ -65,9 +68,10 @@ class ClientListener(Listener):
         self._socket.set(zmq.ROUTER_MANDATORY, 1)  # or what cannot be sent would be lost without a word
 
     def _take_one(self) -> int:
-        connection, frame, *parts = self._socket.recv_multipart(NOBLOCK, copy=False)
-        if parts:
-            self._refuse_part(frame)
-        else:
-            self._on_request(connection.bytes, frame)
-        return len(frame) + sum(map(len, parts))
+        # Never all parts at once: there may be any number of them, and there should be one behind the name.
+        if not self._in_parts:
+            self._name = self._socket.recv(NOBLOCK)
+        return super()._take_one()
+
+    def _hand_on(self, frame: zmq.Frame) -> None:
+        self._on_request(self._name, frame)

@@ -52,10 +52,19 @@ from .client_codec import (
     split,
 )
 from .client_listener import ClientListener
-from .errors import AnotherCluster, NotAnswerable, PortOverloaded, Unauthorized
+from .errors import AnotherCluster, NotAnswerable, NotUnderstood, PortOverloaded, Unauthorized
 from .limits import ClientLimits
 from .network import Network
-from .refusal import CLUSTER, MALFORMED, NOT_ADMIN, TOO_LARGE, TOO_MANY_CLIENTS, TOO_MANY_REQUESTS, Refusal
+from .refusal import (
+    CLUSTER,
+    MALFORMED,
+    MESSAGE_KIND,
+    NOT_ADMIN,
+    TOO_LARGE,
+    TOO_MANY_CLIENTS,
+    TOO_MANY_REQUESTS,
+    Refusal,
+)
 from .report import report
 from .security import source_of
 from .statistics import SLOW_CLIENT, TOO_LATE
@@ -138,7 +147,10 @@ class ClientPort:
         """
         if self._listener is None:
             self._network.check_bind(self._listen)
-            self._listener = ClientListener(self._network, self._listen, self._limits.frame_bytes, self._receive)
+            limits = self._limits
+            self._listener = ClientListener(
+                self._network, self._listen, limits.frame_bytes, limits.connections, self._receive
+            )
 
     def open(self, actor: NodeActor, machine: StateMachine | None) -> None:
         """Put requests before a node from now on; opens the port as `listen` does.
@@ -179,6 +191,11 @@ class ClientPort:
             told["incarnation"] = f"{actor.incarnation:x}" if actor.incarnation else None
         told["client_address"] = self._addresses.get(self._member)
         return {**told, **self.facts()}
+
+    def keys_changed(self) -> None:
+        """Cut off clients whose keys are not on the allow-list any more; called after its `reload`."""
+        if self._listener is not None:
+            self._listener.keys_changed()
 
     def close(self) -> None:
         """Put nothing more before the node; the port stays open for the next `open`. May be called when not open."""
@@ -268,6 +285,9 @@ class ClientPort:
         if kind in _ADMIN_KINDS and grant is not None and not grant.may_act_as(ADMIN):
             self._network.statistics.refuse(NOT_ADMIN, "", grant.name)
             raise Unauthorized(grant.name)
+        if not request.is_known:
+            self._network.statistics.refuse(MESSAGE_KIND, repr(kind), "a client")
+            raise NotUnderstood(self._member, kind)
         actor = self._actor
         if actor is None or self._draining:
             raise NodeStopped(self._member)

@@ -56,6 +56,7 @@ class Connection:
     """
 
     KIND = zmq.PUSH
+    EVENTS = CONNECTED | DISCONNECTED
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class Connection:
             assert route.server_key is not None, "with CURVE a route has a key"
             network.security.connect(socket, route.server_key)
         self._watcher = Watcher(socket, zmq.POLLOUT, self._on_ready, network.loop)
-        self._monitor = Monitor(socket, CONNECTED | DISCONNECTED, self._on_event, network.loop)
+        self._monitor = Monitor(socket, self.EVENTS, self._on_event, network.loop)
         socket.connect(route.endpoint)
 
     def send(self, frame: bytes) -> None:
@@ -150,7 +151,7 @@ class Connection:
         if not self._queue:
             self._watch_for_room(False)
 
-    def _on_event(self, event: int) -> None:
+    def _on_event(self, event: int, value: int) -> None:
         was_connected, self.connected = self.connected, event == CONNECTED
         if not self.connected:
             self._watch_for_room(False)

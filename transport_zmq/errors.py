@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -65,11 +66,13 @@ class KeyFileError(TransportError):
 
 
 class KeyFileExposed(KeyFileError):
-    """Others than its owner may read a secret key, so it may not be secret any more."""
+    """Others may read a secret key than those who should, so it may not be secret any more."""
 
     def __init__(self, path: object, mode: int) -> None:
         super().__init__(
-            path, f"others than its owner may read this secret key (mode {mode:03o}); chmod 600 it, or make a new one"
+            path,
+            f"others than its owner may read this secret key (mode {mode:03o}); chmod 600 it, or make a new one "
+            "(a file of root's may be 640 or 440, if its group is one of this process's)",
         )
 
 
@@ -100,6 +103,46 @@ class Unauthorized(ProposalRefused):
         self.name = name
 
 
+class NotAdmitted(Unauthorized):
+    """A node does not even let a client connect, because of its keys; nothing was done.
+
+    Attributes:
+        name: the public key of the client, empty when it has none.
+    """
+
+    def __init__(self, node: str, key: str, why: str) -> None:
+        ProposalRefused.__init__(self, f"{node} does not let this client in: {why}")
+        self.name = key
+
+    @classmethod
+    def key(cls, node: str, key: str) -> NotAdmitted:
+        """The node does not take the client's key."""
+        return cls(
+            node,
+            key,
+            f"its allow-list does not have the key {key} as a client or admin; quorate keys allow LIST NAME --role "
+            f"client --key {shlex.quote(key)}, on every node, and kill -HUP each",
+        )
+
+    @classmethod
+    def no_keys(cls, node: str) -> NotAdmitted:
+        """The node wants keys, and the client has none."""
+        return cls(node, "", "it takes clients with keys only; give --key-file and --server-key (in a program keys and "
+                   "server_keys)")  # fmt: skip
+
+    @classmethod
+    def plain(cls, node: str) -> NotAdmitted:
+        """The client has keys, and the node has none."""
+        return cls(node, "", "it has no keys, and this client wants to speak with keys only; start the node with "
+                   "--key-file and --allow-list, or the client without keys")  # fmt: skip
+
+    @classmethod
+    def server_key(cls, node: str) -> NotAdmitted:
+        """The node cannot read what is meant for somebody with another key."""
+        return cls(node, "", "it breaks the handshake off, as nodes do that have another key than the client was told; "
+                   "compare --server-key with what quorate keys show tells of the node's file")  # fmt: skip
+
+
 class PortOverloaded(Overloaded):
     """Too much is under way at the client port of one node; nothing was done.
 
@@ -121,6 +164,21 @@ class AnotherCluster(ProposalRefused):
 
     def __init__(self) -> None:
         super().__init__("this node belongs to another cluster; check the endpoints, then make a new client")
+
+
+class NotUnderstood(ProposalRefused):
+    """The program of a node is older than the client's, and does not know what it was asked for; nothing was done.
+
+    Attributes:
+        kind: the number of what was asked for.
+    """
+
+    def __init__(self, node: str, kind: int) -> None:
+        super().__init__(
+            f"{node} does not understand requests of kind {kind}, since its program is older than this client's; "
+            "upgrade the nodes first"
+        )
+        self.kind = kind
 
 
 class NotAnswerable(RaftError):

@@ -23,9 +23,9 @@ from typing import NamedTuple
 from raft.membership import MAX_ADDRESS_LENGTH, MAX_ID_LENGTH
 
 from .refusal import CLUSTER, FRAME_KIND, NOT_OURS, RECEIVER, TRUNCATED, VERSION, Refusal
+from .versions import OLDEST, SENT_FROM
 
 MAGIC = b"QUOR"
-WIRE_VERSION = 1
 PEER = 1  # the kind of frame whose body is messages of the core
 
 _HEAD = struct.Struct(">4sBBQQHHH")
@@ -50,12 +50,12 @@ class Header(NamedTuple):
     receiver: str
     address: str = ""
 
-    def encode(self) -> bytes:
-        """Return the header as bytes."""
+    def encode(self, version: int = OLDEST) -> bytes:
+        """Return the header as bytes, in one of the versions that are sent."""
         sender, receiver, address = self.sender.encode(), self.receiver.encode(), self.address.encode()
         head = _HEAD.pack(
             MAGIC,
-            WIRE_VERSION,
+            version,
             self.kind,
             self.cluster,
             self.incarnation,
@@ -103,8 +103,8 @@ def split(frame: bytes) -> tuple[Header, memoryview]:
 def _header(head: bytes) -> Header:
     """Return the header that these bytes are; those that come again and again are read once."""
     _, version, kind, cluster, incarnation, *lengths = _HEAD.unpack_from(head)
-    if version != WIRE_VERSION:
-        raise Refusal(VERSION, f"{version}, this is {WIRE_VERSION}")
+    if version not in SENT_FROM:
+        raise Refusal(VERSION, f"{version}, this program reads up to {max(SENT_FROM)}")
     end = HEAD_BYTES
     texts = []
     for length, longest in zip(lengths, (MAX_ID_LENGTH, MAX_ID_LENGTH, MAX_ADDRESS_LENGTH), strict=True):

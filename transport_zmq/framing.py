@@ -9,6 +9,7 @@ from raft.messages import Message
 from .codec import END, MessagePacker
 from .frame import PEER, Header
 from .limits import FULL_BYTES, FULL_ITEMS
+from .versions import OLDEST
 
 KEPT_HEADERS = 256
 
@@ -19,6 +20,9 @@ class Framer:
     Args:
         member: its id.
         address: where it tells others that they reach it, empty for nothing.
+
+    Attributes:
+        version: of the frames that it makes.
     """
 
     def __init__(self, member: str, address: str) -> None:
@@ -26,6 +30,13 @@ class Framer:
         self._address = address
         self._packer = MessagePacker()
         self._headers: dict[tuple[str, int, int], bytes] = {}
+        self.version = OLDEST
+
+    def speak(self, version: int) -> None:
+        """Make frames of this version from now on."""
+        if version != self.version:
+            self.version = version
+            self._headers.clear()
 
     def forget(self) -> None:
         """End the turn: an append that went to several peers in it was packed once."""
@@ -58,6 +69,6 @@ class Framer:
         if header is None:
             if len(self._headers) >= KEPT_HEADERS:
                 self._headers.clear()
-            header = Header(PEER, cluster, incarnation, self._member, receiver, self._address).encode()
+            header = Header(PEER, cluster, incarnation, self._member, receiver, self._address).encode(self.version)
             self._headers[known] = header
         return header

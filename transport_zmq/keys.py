@@ -39,14 +39,14 @@ class KeyPair:
         """Return the pair whose secret key a file holds.
 
         Raises:
-            KeyFileExposed: others than its owner may read the file.
+            KeyFileExposed: others may read the file than those who should, see `_is_exposed`.
             KeyFileError: it cannot be read, or holds no key.
         """
         try:
             with open(path, "rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                    raise KeyFileExposed(path, mode)
+                status = os.fstat(file.fileno())
+                if _is_exposed(status):
+                    raise KeyFileExposed(path, stat.S_IMODE(status.st_mode))
                 content = file.read(KEY_LENGTH + 3)
         except OSError as error:
             raise KeyFileError(path, error.strerror or str(error)) from error
@@ -78,6 +78,20 @@ class KeyPair:
 
     def __reduce__(self) -> str:
         raise TypeError("a secret key is not to be pickled or copied")
+
+
+def _is_exposed(status: os.stat_result) -> bool:
+    """Whether others than those who should may read a file, or anybody but its owner may write it.
+
+    Nobody but the owner may do anything, with one exception: a file that belongs to root may be read by a group that
+    this process is in. That is how Kubernetes mounts secrets (fsGroup), and how hosts share them with a service; only
+    root can make it so, and root can read everything anyway.
+    """
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & (stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO):
+        return True
+    is_shared_by_root = status.st_uid == 0 and status.st_gid in (os.getegid(), *os.getgroups())
+    return bool(mode & stat.S_IRGRP) and not is_shared_by_root
 
 
 def is_key(text: str) -> bool:

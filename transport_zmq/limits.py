@@ -21,11 +21,13 @@ class Limits:
         frame_bytes: the largest frame that is sent or taken.
         frame_items: how many messages and entries a frame may bring.
         queue_bytes: how much may wait to be sent on one lane to one peer; one frame always may.
+        connections: how many others may have open to the port; a member has two.
     """
 
     frame_bytes: int
     frame_items: int
     queue_bytes: int
+    connections: int = 1024
 
     @classmethod
     def of(cls, config: Config) -> Limits:
@@ -52,6 +54,7 @@ class ClientLimits:
         watches: how many requests of one client may wait until there is something to tell; they count as requests too.
         all_watches: the same for all clients together. Each looks at every change, so this bounds time as well.
         clients: how many clients may have requests under way, or answers waiting.
+        connections: how many clients may be connected.
     """
 
     frame_bytes: int
@@ -63,6 +66,7 @@ class ClientLimits:
     watches: int = 128
     all_watches: int = 1024
     clients: int = 4096
+    connections: int = 4096
 
     @classmethod
     def of(cls, config: Config) -> ClientLimits:

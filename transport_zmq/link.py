@@ -39,7 +39,7 @@ from .client_codec import (
 )
 from .client_connection import ANSWER_BYTES, ClientConnection
 from .connection import Connection, Route
-from .errors import NotConnected
+from .errors import NotAdmitted, NotConnected
 from .lane import Lane
 from .limits import BATCH_ITEMS, FULL_BYTES, FULL_ITEMS, OVERHEAD_BYTES
 from .network import Network
@@ -111,6 +111,7 @@ class Link:
         address: see above.
         about: what the node says of itself; None while it cannot be asked.
         member: its id as far as known, None while it is not.
+        refusal: why the node does not let this client in; None while it is not known that it does not.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class Link:
         self.address = address
         self.about: About | None = None
         self.member: str | None = None
+        self.refusal: NotAdmitted | None = None
         self._network = network
         self._cluster = cluster
         self._on_change = on_change
@@ -138,8 +140,8 @@ class Link:
         self._passed_over_until_s = 0.0
         self._alarm = Alarm(LOOK_S, self._look, network.loop)
         self._late_alarm = Alarm(WAIT_S, self._look, network.loop)
-        keys: list[str | None] = [*server_keys] if server_keys else [None]
-        self._lane = Lane(network.resolve, lambda: keys, self._connect, network.loop)
+        self._keys: list[str | None] = [*server_keys] if server_keys else [None]
+        self._lane = Lane(network.resolve, lambda: self._keys, self._connect, network.loop)
         self._lane.lead_to([address])
 
     @property
@@ -190,6 +192,12 @@ class Link:
         if self._lane.connected and not self._greeted:
             self._greeted = True
             self._ask(HELLO, None, ANSWER_S, self._on_hello)
+
+    def take_keys(self, keys: list[str]) -> None:
+        """Take note of the keys that the node may have now, as another node tells them."""
+        if keys and keys != self._keys and self._keys != [None]:
+            self._keys = [*keys]
+            self._lane.reconsider()
 
     def close(self) -> None:
         """Close the connection; what was not answered is in doubt."""
@@ -254,9 +262,16 @@ class Link:
             on_change()
             self._on_connection()
 
-        return ClientConnection(self._network, route, changed, self._receive, self._on_close)
+        return ClientConnection(self._network, route, changed, self._receive, self._on_close, self._refuse)
+
+    def _refuse(self, refusal: NotAdmitted) -> None:
+        self.refusal = refusal
+        self._problem = str(refusal).partition(": ")[2]
+        self._on_change()
 
     def _on_connection(self) -> None:
+        if self._lane.connected:
+            self.refusal = None
         self._lose("it has not said who it is" if self._lane.connected else "the connection was lost")
         self.greet()
 

@@ -13,7 +13,7 @@ from raft.membership import MAX_MEMBERS
 
 from .address import Address
 from .alarm import Alarm
-from .errors import AnotherCluster, ClientClosed, InvalidAddress, NotConnected
+from .errors import AnotherCluster, ClientClosed, InvalidAddress, NotAdmitted, NotConnected
 from .link import About, Link
 from .network import Network
 
@@ -59,6 +59,8 @@ class Links(Guide):
         link = self._link(member)
         if self._closed:
             reply(ClientClosed(), None)
+        elif self._is_shut_out:
+            reply(self._refusal, None)
         elif link is None:
             reply(NotConnected(member, "none of the endpoints leads to it"), None)
         else:
@@ -94,6 +96,7 @@ class Links(Guide):
         """Return what some node says of itself, as soon as one can be asked.
 
         Raises:
+            NotAdmitted: no node lets this client in; or none that was reached until the time was up.
             Unavailable: the time is up.
             ClientClosed: it was closed meanwhile.
         """
@@ -104,7 +107,12 @@ class Links(Guide):
             for link in self._ready:
                 if link.about is not None and link.about.machine is not None:
                     return link.about
+            refusal = self._refusal
+            if refusal is not None and self._is_shut_out:
+                raise refusal
             if not await self.wait(seen, deadline.left_s):
+                if refusal is not None and not self._ready:
+                    raise refusal
                 problems = {link.name: link.problem or "it has no state machine" for link in self._links}
                 raise Unavailable("no node was reached", deadline.timeout_s, problems, NotConnected.advice)
 
@@ -130,6 +138,16 @@ class Links(Guide):
             link.close()
         self._wake()
         self._probe_alarm.cancel()
+
+    @property
+    def _refusal(self) -> NotAdmitted | None:
+        """Why a node does not let this client in, None when all may."""
+        return next((link.refusal for link in self._links if link.refusal is not None), None)
+
+    @property
+    def _is_shut_out(self) -> bool:
+        """Whether no node lets this client in."""
+        return all(link.refusal is not None for link in self._links)
 
     def _add(self, address: Address, keys: list[str]) -> None:
         link = Link(self._network, address, keys, self._in_cluster, lambda: self._on_change(link))
@@ -161,6 +179,12 @@ class Links(Guide):
 
     def _on_change(self, link: Link) -> None:
         about = link.about
+        if about is not None:
+            self._tell_keys(about)
+        elif link in self._ready:
+            self._ask_others(link)
+        if link.refusal is not None:
+            self._wake()
         if (link in self._ready) == (about is not None) and (about is None or about.leader != about.member):
             return
         if about is None:
@@ -170,6 +194,18 @@ class Links(Guide):
             if about.leader == about.member:
                 self._leader = about.member
         self._wake()
+
+    def _tell_keys(self, about: About) -> None:
+        """Let all links know the keys that a node tells of: they may be replaced while this client runs."""
+        for link in self._links:
+            if link.member is not None and link.member != about.member:
+                link.take_keys(about.keys.get(link.member, []))
+
+    def _ask_others(self, lost: Link) -> None:
+        """Ask the other nodes anew: they may know why one was lost, by its new keys."""
+        for link in self._ready:
+            if link is not lost:
+                link.greet()
 
     def _probe(self) -> None:
         if self._waiting and not self._closed:

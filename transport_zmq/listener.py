@@ -8,10 +8,10 @@ import zmq
 
 from .address import Address
 from .errors import CannotListen
-from .monitor import ACCEPTED, CONNECTED, HANDSHAKE_FAILED, Monitor
+from .inbound import Inbound
+from .monitor import ACCEPTED, CONNECTED, DISCONNECTED, HANDSHAKE_FAILED, Monitor
 from .network import Network
-from .refusal import HANDSHAKE, NOT_OURS
-from .security import source_of
+from .refusal import HANDSHAKE
 from .watcher import NOBLOCK, Watcher
 
 TURN_FRAMES = 64  # so many frames, or so many bytes, are taken before others have their turn
@@ -30,7 +30,9 @@ class Listener:
         address: where; port 0 for any that is free.
         role: which role whoever connects must have, with CURVE.
         frame_bytes: the largest frame that is of use. One of up to twice that size is still handed on, so that it
-            can be counted; for a larger one the connection is cut off before anything is stored.
+            can be counted; for a larger one the connection is cut off before anything is stored. The same is the
+            bound of a message of several parts, which is of no use at all.
+        connections: how many there may be.
         on_frame: called with each frame, in one greenlet; must neither wait nor raise.
         kind: of the socket.
         waiting_frames: how many frames ZeroMQ may hold of each connection.
@@ -48,12 +50,14 @@ class Listener:
         address: Address,
         role: str,
         frame_bytes: int,
+        connections: int,
         on_frame: Callable[[zmq.Frame], None],
         *,
         kind: int = zmq.PULL,
         waiting_frames: int = WAITING_FRAMES,
     ) -> None:
         self._network = network
+        self._role = role
         self._on_frame = on_frame
         self._in_parts = False  # whether the next frame is another part of one that was refused
         socket = self._socket = network.context.socket(kind)
@@ -71,7 +75,8 @@ class Listener:
         self._prepare()
         if network.security is not None:
             network.security.serve(socket, role)
-        self._monitor = Monitor(socket, ACCEPTED | CONNECTED | HANDSHAKE_FAILED, self._on_event)
+        self._monitor = Monitor(socket, ACCEPTED | CONNECTED | DISCONNECTED | HANDSHAKE_FAILED, self._on_event)
+        self._inbound = Inbound(socket, network.statistics, connections, frame_bytes)
         try:
             self.address = self._bind(address)
         except CannotListen:
@@ -84,8 +89,15 @@ class Listener:
     def close(self) -> None:
         """Cut all connections off and give the port back."""
         self._watcher.stop()
+        self._inbound.close()
         self._monitor.close()
         self._socket.close()
+
+    def keys_changed(self) -> None:
+        """Cut off those whose keys are not good for this port any more; called after `reload` of the allow-list."""
+        security = self._network.security
+        if security is not None:
+            self._inbound.keys_changed(lambda key: security.allow_list.allows(key, self._role))
 
     def _prepare(self) -> None:
         """Set what else a socket of this kind needs."""
@@ -115,20 +127,25 @@ class Listener:
     def _take_one(self) -> int:
         """Take a frame and return its size; raise `zmq.Again` when there is none."""
         frame = self._socket.recv(NOBLOCK, copy=False)
-        if frame.more or self._in_parts:
-            self._in_parts = frame.more
-            self._refuse_part(frame)
-        else:
+        if self._is_whole(frame):
             self._on_frame(frame)
         return len(frame)
 
-    def _refuse_part(self, frame: zmq.Frame) -> None:
-        self._network.statistics.refuse(NOT_OURS, "one of several parts", source_of(frame))
+    def _is_whole(self, frame: zmq.Frame) -> bool:
+        """Whether a frame is a message, not one of several parts; whoever sends these is cut off."""
+        begins, self._in_parts = not self._in_parts, frame.more
+        self._inbound.bring(frame)
+        if begins and frame.more:
+            self._inbound.refuse_parts(frame)
+        return begins and not frame.more
 
-    def _on_event(self, event: int) -> None:
+    def _on_event(self, event: int, value: int) -> None:
         statistics = self._network.statistics
         if event == ACCEPTED:
             statistics.connections += 1
+            self._inbound.accept(value)
+        elif event == DISCONNECTED:
+            self._inbound.forget(value)
         elif event == CONNECTED:
             statistics.handshakes += 1
         else:

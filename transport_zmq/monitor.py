@@ -15,7 +15,10 @@ from .watcher import NOBLOCK, Watcher
 ACCEPTED = zmq.EVENT_ACCEPTED
 CONNECTED = zmq.EVENT_HANDSHAKE_SUCCEEDED
 DISCONNECTED = zmq.EVENT_DISCONNECTED
-HANDSHAKE_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL  # not by ZAP's answer
+NOT_ADMITTED = zmq.EVENT_HANDSHAKE_FAILED_AUTH  # by ZAP's answer, which comes as the code
+MISUNDERSTOOD = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+BROKEN_OFF = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+HANDSHAKE_FAILED = BROKEN_OFF | MISUNDERSTOOD
 
 _numbers = count()
 
@@ -26,12 +29,12 @@ class Monitor:
     Args:
         socket: the socket, not connected or bound yet.
         events: which.
-        on_event: called with each; must not raise.
+        on_event: called with each, and with what ZeroMQ says with it, a descriptor or a code; must not raise.
         loop: the event loop.
     """
 
     def __init__(
-        self, socket: zmq.Socket[bytes], events: int, on_event: Callable[[int], None], loop: Loop = GEVENT
+        self, socket: zmq.Socket[bytes], events: int, on_event: Callable[[int, int], None], loop: Loop = GEVENT
     ) -> None:
         self._socket = socket
         self._on_event = on_event
@@ -57,5 +60,6 @@ class Monitor:
                 report = self._reports.recv_multipart(NOBLOCK)
             except zmq.Again:
                 break
-            self._on_event(parse_monitor_message(report)["event"])
+            told = parse_monitor_message(report)
+            self._on_event(told["event"], told["value"])
         return False

@@ -7,12 +7,14 @@ snapshots and one for everything else, so that no heartbeat waits behind a snaps
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import zmq
 from pykka import ActorDeadError, ActorRef
 
 from actors.ports import Observer
+from raft.features import BASE_LEVEL
 from raft.membership import MAX_MEMBERS, Configuration
 from raft.messages import Message
 from raft.observer import ESSENTIAL, ConfigurationChanged
@@ -29,6 +31,7 @@ from .peer import Peer
 from .refusal import SENDER, TOO_LARGE, Refusal
 from .security import source_of
 from .statistics import NO_PEER, NODE_DOWN
+from .versions import version_at
 
 
 class PeerTransport:
@@ -47,10 +50,15 @@ class PeerTransport:
 
     Raises:
         InvalidAddress: `listen` or `advertise` is none.
+
+    Attributes:
+        feature_level: returns the level in force, which decides how new the frames are that others are sent; may be
+            set. Until then it is the lowest.
     """
 
     def __init__(self, network: Network, member: str, listen: str, limits: Limits, advertise: str = "") -> None:
         self.member = member
+        self.feature_level: Callable[[], int] = lambda: BASE_LEVEL
         self._network = network
         self._limits = limits
         self._listen = Address.parse(listen)
@@ -73,6 +81,11 @@ class PeerTransport:
         """Of every peer, whether it can be sent anything now."""
         return {name: peer.connected for name, peer in self._peers.items()}
 
+    @property
+    def wire_version(self) -> int:
+        """The version of the frames that it sends now."""
+        return version_at(self.feature_level())
+
     def listen(self) -> None:
         """Open the port; what comes in before `open` is dropped. Does nothing when it is open.
 
@@ -82,8 +95,10 @@ class PeerTransport:
         """
         if self._listener is None:
             self._network.check_bind(self._listen)
-            frame_bytes = self._limits.frame_bytes
-            self._listener = Listener(self._network, self._listen, PEER_ROLE, frame_bytes, self._receive)
+            limits = self._limits
+            self._listener = Listener(
+                self._network, self._listen, PEER_ROLE, limits.frame_bytes, limits.connections, self._receive
+            )
             if self._advertise is not None and self._advertise.port == 0:
                 advertised = self._advertise._replace(port=self._listener.address.port)
                 self._framer = Framer(self.member, str(advertised))
@@ -107,6 +122,7 @@ class PeerTransport:
         for receiver, message in messages:
             for_each.setdefault(receiver, []).append(message)
             self._cluster = message.cluster or self._cluster
+        self._framer.speak(self.wire_version)
         try:
             for receiver, to_send in for_each.items():
                 peer = self._peers.get(receiver)
@@ -118,7 +134,9 @@ class PeerTransport:
             self._framer.forget()
 
     def keys_changed(self) -> None:
-        """Give up connections to peers whose keys are not on the allow-list any more; called after its `reload`."""
+        """Give up connections to and from peers whose keys are not on the allow-list any more, after its `reload`."""
+        if self._listener is not None:
+            self._listener.keys_changed()
         for peer in self._peers.values():
             peer.reconsider()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TOO_LARGE = "too large"
 NOT_OURS = "not a frame of ours"
+PARTS = "a message of several parts"
 VERSION = "another wire version"
 FRAME_KIND = "unknown kind of frame"
 TRUNCATED = "cut off"
@@ -23,10 +24,12 @@ UNKNOWN_KEY = "unknown key"
 ROLE = "key has not the role"
 MECHANISM = "another mechanism"
 HANDSHAKE = "handshake failed"
+TOO_MANY_CONNECTIONS = "too many connections"
 
 REASONS = (
     TOO_LARGE,
     NOT_OURS,
+    PARTS,
     VERSION,
     FRAME_KIND,
     TRUNCATED,
@@ -44,6 +47,7 @@ REASONS = (
     ROLE,
     MECHANISM,
     HANDSHAKE,
+    TOO_MANY_CONNECTIONS,
 )
 
 

@@ -27,6 +27,9 @@ def report(status: Status) -> dict[str, Any]:
         "witness": status.witness,
         "witness_mode": status.witness_mode,
         "transfer": status.transfer,
+        "feature_level": status.feature_level,
+        "supported_level": status.supported_level,
+        "upgrade_waits_for": list(status.upgrade_waits_for),
         "configuration": {
             "voters": list(configuration.voters),
             "outgoing": list(configuration.outgoing),

@@ -55,7 +55,7 @@ class Security:
         Raises:
             Refusal: it is not good for this role, or not any more.
         """
-        grant = self.allow_list.grant(_property(frame, USER))
+        grant = self.allow_list.grant(user_of(frame))
         if grant is None or not grant.may_act_as(role):
             raise Refusal(REVOKED)
         return grant
@@ -119,6 +119,11 @@ class Authenticator:
         if not grant.may_act_as(role):
             raise Refusal(ROLE, f"{grant.name} is no {role}")
         return key
+
+
+def user_of(frame: zmq.Frame) -> str:
+    """Return the public key behind a frame, empty without CURVE."""
+    return _property(frame, USER)
 
 
 def source_of(frame: zmq.Frame) -> str:

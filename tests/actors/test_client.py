@@ -202,6 +202,16 @@ def test_what_takes_effect_once_and_was_in_doubt_is_unknown_in_the_end_and_not_u
     assert members.asked[:4] == ["n1", "n1", "n2", "n3"]
 
 
+@pytest.mark.contract("C2")
+def test_a_refusal_tells_nothing_of_an_attempt_before_that_is_in_doubt(leadership):
+    members = Members(n1=[OutcomeUnknown("it has lost the connection"), LastVoter()])
+
+    with pytest.raises(OutcomeUnknown, match="it has lost the connection"):
+        Client(lambda: MEMBERS, members.submit, leadership).ask(b"", Deadline(10), once=True)
+    with pytest.raises(LastVoter):
+        Client(lambda: MEMBERS, members.submit, leadership).ask(b"", Deadline(10), once=True)
+
+
 @pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), True, "5", None])
 def test_a_timeout_is_a_number_of_seconds(leadership, timeout):
     with pytest.raises(InvalidConfig, match="timeout is .* a number of seconds, 0 or more"):

@@ -48,7 +48,7 @@ from transport_zmq.client_codec import (
     frame_of,
     split,
 )
-from transport_zmq.errors import AnotherCluster, NotAnswerable, PortOverloaded, Unauthorized
+from transport_zmq.errors import AnotherCluster, NotAnswerable, NotUnderstood, PortOverloaded, Unauthorized
 from transport_zmq.frame import PEER, Header
 from transport_zmq.limits import FULL_ITEMS
 from transport_zmq.refusal import (
@@ -143,6 +143,7 @@ def test_codes_and_kinds_are_never_used_for_something_else():
         44: "NotCaughtUp",
         45: "Unauthorized",
         46: "AnotherCluster",
+        63: "NotUnderstood",
         64: "OutcomeUnknown",
         65: "TransferRefused",
         66: "TransferFailed",
@@ -170,6 +171,7 @@ ALL_ERRORS = [
     NotCaughtUp("n4", 3, 9),
     Unauthorized("alice"),
     AnotherCluster(),
+    NotUnderstood("n1", 99),
     OutcomeUnknown("why"),
     TransferRefused(None, "why"),
     TransferFailed("n2", "why"),
@@ -266,8 +268,6 @@ def test_frames_that_are_none():
 @pytest.mark.parametrize(
     ("request_", "reason"),
     [
-        (Request(0, 1, 1, None), MESSAGE_KIND),
-        (Request(99, 1, 1, None), MESSAGE_KIND),
         (Request("x", 1, 1, None), MESSAGE_KIND),
         (Request(True, 1, 1, None), MESSAGE_KIND),
         (Request(HELLO, 0, 1, None), MALFORMED),

@@ -8,7 +8,7 @@ import pytest
 import zmq
 
 from actors import kv_commands, results
-from actors.errors import NodeStopped, Unavailable
+from actors.errors import NodeStopped
 from actors.session_commands import plain
 from raft.changes import VOTER, Change
 from raft.errors import NotLeader
@@ -34,6 +34,7 @@ from transport_zmq.client_codec import (
     frame_of,
     split,
 )
+from transport_zmq.errors import NotUnderstood
 from transport_zmq.frame import PEER, Header
 from transport_zmq.refusal import (
     CLUSTER,
@@ -43,6 +44,7 @@ from transport_zmq.refusal import (
     MESSAGE_KIND,
     NOT_ADMIN,
     NOT_OURS,
+    PARTS,
     REVOKED,
     ROLE,
     TOO_LARGE,
@@ -194,7 +196,7 @@ def test_whoever_has_no_right_key_gets_nowhere(curve_nodes, ring, closing):
             wait_until(lambda node=node, reason=reason: node.statistics.refused[reason], 10)
     load.goes_on()
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unauthorized):
         closing(client_of(curve_nodes, ring, "stranger")).put("stolen", "1", 0.5)
     assert closing(client_of(curve_nodes, ring, "alice")).get("stolen") is None
     assert all(node.statistics.messages_received > received[node.id] for node in curve_nodes)
@@ -241,20 +243,38 @@ def test_garbage_at_the_ports(plain_nodes, closing):
                 frame_of(REQUESTS, 0, [b"\x07"]),
                 frame_of(REQUESTS, 0, [RowPacker().pack(Request(77, 1, 1, None))]),
             )
-            raw.socket.send_multipart([whole, whole])
             gevent.sleep(0)
+        closing(RawClient(node.port.address)).socket.send_multipart([whole, whole])
         raw.send(bytes(limit + 1))
         raw.send(bytes(3 * limit))  # for this ZeroMQ cuts the connection off
-    wait_until(lambda: all(node.statistics.refused[TOO_LARGE] for node in plain_nodes), 10)
+    for reason in (TOO_LARGE, PARTS):
+        wait_until(lambda reason=reason: all(node.statistics.refused[reason] for node in plain_nodes), 10)
     load.goes_on()
 
     for node in plain_nodes:
-        assert node.statistics.refused[NOT_OURS] == 100
+        assert node.statistics.refused[NOT_OURS] == 50
+        assert node.statistics.refused[PARTS] == 1
         for reason, count in ((TRUNCATED, 50), (VERSION, 50), (FRAME_KIND, 100), (CLUSTER, 50), (MALFORMED, 50)):
             assert node.statistics.refused[reason] == count, reason
         assert node.statistics.refused[MESSAGE_KIND] == 50
         assert node.statistics.refused[TOO_LARGE] == 1
     assert resident_bytes() - before < 150 * MEBIBYTE
+
+
+def test_a_request_of_a_later_program_is_told_that_it_is_not_understood(tmp_path, closing):
+    node = one_node(tmp_path, closing)
+    raw = closing(RawClient(node.port.address))
+
+    raw.ask((HELLO, None), (9999, b"whatever that is"), (READ, GET), (9999, None), (9999, "or that"))
+
+    told = {answer.number: answer for answer in raw.answers(5)}
+    assert [told[number].code for number in (1, 3)] == [DONE, DONE], "what is understood is done"
+    for number in (2, 4, 5):
+        error = error_in(told[number])
+        assert type(error) is NotUnderstood
+        assert error.kind == 9999
+        assert "requests of kind 9999" in str(error)
+    assert node.statistics.refused[MESSAGE_KIND] == 3
 
 
 def test_requests_whose_argument_is_none_are_told_so(tmp_path, closing):

@@ -84,8 +84,8 @@ def test_what_a_file_holds_is_shown_but_for_secrets(keys, tmp_path):
 
     assert keys("show", "n1.key")[1] == f"public key: {public(tmp_path / 'n1.key')}\n"
     assert json.loads(keys("show", "n1.key", "--json")[1]) == {"public_key": public(tmp_path / "n1.key")}
-    (tmp_path / "n1.key").chmod(0o640)
-    assert "others than its owner may read this secret key (mode 640)" in keys("show", "n1.key")[2]
+    (tmp_path / "n1.key").chmod(0o644)
+    assert "others than its owner may read this secret key (mode 644)" in keys("show", "n1.key")[2]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Files of keys: who may read them, what may stand in them, and that secrets are shown to nobody."""
 
 import copy
+import os
 import pickle
 import stat
 
@@ -9,7 +10,7 @@ import zmq
 
 from transport_zmq.allow_list import ADMIN, CLIENT, PEER, AllowList
 from transport_zmq.errors import InvalidAllowList, KeyFileError, KeyFileExposed
-from transport_zmq.keys import KeyPair
+from transport_zmq.keys import KeyPair, _is_exposed
 
 OTHER = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
 
@@ -31,7 +32,7 @@ def test_a_secret_key_comes_back_from_its_file(tmp_path, pair):
     assert stat.S_IMODE((tmp_path / "n1.secret").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
+@pytest.mark.parametrize("mode", [0o610, 0o604, 0o660, 0o601])
 def test_a_secret_that_others_may_read_is_refused(tmp_path, pair, mode):
     path = tmp_path / "n1.secret"
     pair.save(path)
@@ -41,6 +42,47 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path, pair, mode):
         KeyPair.load(path)
 
     assert caught.value.path == path
+
+
+MINE = os.getegid()
+NOBODYS = max(os.getgroups(), default=MINE) + MINE + 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "is_exposed"),
+    [
+        (0o600, 1000, NOBODYS, False),
+        (0o400, 0, NOBODYS, False),
+        (0o440, 0, MINE, False),  # a secret of Kubernetes, with fsGroup
+        (0o640, 0, MINE, False),
+        (0o440, 0, NOBODYS, True),
+        (0o440, 1000, MINE, True),
+        (0o640, 1000, MINE, True),
+        (0o660, 0, MINE, True),
+        (0o650, 0, MINE, True),
+        (0o444, 0, MINE, True),
+        (0o602, 0, MINE, True),
+    ],
+)
+def test_only_root_may_let_a_group_read_a_secret_and_only_one_of_this_process(mode, owner, group, is_exposed):
+    status = os.stat_result((stat.S_IFREG | mode, 1, 1, 1, owner, group, 41, 0, 0, 0))
+
+    assert _is_exposed(status) is is_exposed
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_secret_that_root_shares_with_the_group_of_this_process_is_taken(tmp_path, pair):
+    path = tmp_path / "n1.secret"
+    pair.save(path)
+    path.chmod(0o440)
+
+    assert KeyPair.load(path).public == pair.public
+    os.chown(path, 1000, MINE)
+    with pytest.raises(KeyFileExposed):
+        KeyPair.load(path)
+    os.chown(path, 0, NOBODYS)
+    with pytest.raises(KeyFileExposed):
+        KeyPair.load(path)
 
 
 def test_no_key_is_overwritten(tmp_path, pair):

@@ -18,6 +18,7 @@ from transport_zmq.refusal import (
     MALFORMED,
     MESSAGE_KIND,
     NOT_OURS,
+    PARTS,
     RECEIVER,
     TOO_LARGE,
     TRUNCATED,
@@ -64,17 +65,20 @@ def test_each_frame_that_is_refused_is_counted_by_its_reason(closing, pair, logg
 
 
 @pytest.mark.contract("C4")
-def test_a_frame_of_several_parts_is_refused_part_by_part(closing):
+def test_a_frame_of_several_parts_is_refused_and_ends_its_connection(closing):
     n1 = closing(Port("n1"))
-    stranger = closing(Stranger(n1.address))
+    stranger, other = closing(Stranger(n1.address)), closing(Stranger(n1.address))
     frame = wire.frame_of(Header(PEER, 0, 0, "n2", "n1"), [Heartbeat("n2", 1, 1)])
+    wait_until(lambda: n1.statistics.handshakes == 2)
 
-    stranger.socket.send_multipart([frame, frame, frame])
-    stranger.send(frame)
+    stranger.socket.send_multipart([frame] * 1000)
+    refused(n1, PARTS)
+    wait_until(lambda: n1.statistics.handshakes == 3)  # it has to connect again
+    other.send(frame)
     wait_until(lambda: n1.messages)
 
     assert n1.messages == [Heartbeat("n2", 1, 1)]
-    assert n1.statistics.refused == {NOT_OURS: 3}
+    assert n1.statistics.refused == {PARTS: 1}
 
 
 @pytest.mark.contract("C4")

@@ -65,7 +65,11 @@ def list_members(client: Client, timeout: float, as_json: bool) -> None:
 @click.option("--address", metavar="HOST:PORT", help="Where members reach it, if it does not tell.")
 @click.option("--incarnation", metavar="HEX", help="Of its storage, if it cannot be asked; its status tells.")
 @click.option("--learner", is_flag=True, help="It shall only receive the log, and not count.")
-@click.option("--witness", is_flag=True, help="It shall vote and have no state machine.")
+@click.option(
+    "--witness",
+    is_flag=True,
+    help="It shall vote and have no state machine; a new node that can be asked says so itself.",
+)
 @click.option("--priority", type=click.IntRange(0, 1000), default=0, help="Members of higher priority lead rather.")
 @asks
 def add(
@@ -86,6 +90,7 @@ def add(
         told = _asked(client, client_endpoint, node_key, id, timeout)
         incarnation = incarnation or told.get("incarnation")
         address = address or told.get("address")
+        witness = witness or bool(told.get("made_as_witness"))
     if incarnation is None or address is None:
         raise click.UsageError("say where the new node is: --client-endpoint, or --address and --incarnation")
     try:
@@ -93,7 +98,7 @@ def add(
     except ValueError:
         raise click.BadParameter("it is no hexadecimal number", param_hint="--incarnation") from None
     client.add(id, address, number, learner=learner, witness=witness, priority=priority, timeout=timeout)
-    tell(as_json, {"member": id}, f"{id} is a {'learner' if learner else 'voter'}")
+    tell(as_json, {"member": id}, f"{id} is a {'learner' if learner else 'voter'}{', witness' if witness else ''}")
 
 
 @command.command()

@@ -67,7 +67,9 @@ class Member:
         self.settings = settings
         self._on_down = on_down
         self._machines = MachineFactory(settings.machine, settings.machine_source)
-        self._configuration = _beginning(settings)
+        stored = _identity(settings.data_dir)
+        self._configuration = _beginning(settings, stored)
+        self._is_witness = _is_witness(settings, stored)
         self._security = _security(settings)
         self._network = Network(self._security, insecure_bind=settings.insecure_bind)
         limits = Limits.of(settings.config)
@@ -82,9 +84,11 @@ class Member:
             _client_addresses(settings),
         )
         first = self._configuration
-        self._storage = DirectoryStorage(settings.data_dir, settings.name, policy=settings.sync, first=first)
+        self._storage = DirectoryStorage(
+            settings.data_dir, settings.name, is_witness=self._is_witness, policy=settings.sync, first=first
+        )
         self.supervisor = Supervisor(settings.name, self._spawn, lambda id: None)
-        self.state = State(settings, self._network.statistics, self._transport, advertise)
+        self.state = State(settings, self._network.statistics, self._transport, advertise, self._is_witness)
         self.clients.facts = self.state.facts
         self._streams = Streams(self.clients.status)
         self._http = None
@@ -146,6 +150,7 @@ class Member:
             logger.error("{}; the list as it was stays in force", error)
             return
         self._transport.keys_changed()
+        self.clients.keys_changed()
         logger.info("the allow-list was read again")
 
     def release(self) -> None:
@@ -166,7 +171,7 @@ class Member:
             on_down(error)
             self._on_down(error)
 
-        machine: StateMachine = self._machines.make()
+        machine: StateMachine | None = None if self._is_witness else self._machines.make()
         observers = _Observers(self.supervisor, EventLog(self.settings.log_level), self._streams.ticker)
         actor = NodeActor.spawn(
             self.settings.name,
@@ -183,6 +188,7 @@ class Member:
         )
         actor.on_turn = self._streams.stir
         self._transport.follow(actor.status().configuration)
+        self._transport.feature_level = lambda: actor.feature_level
         self.clients.open(actor, machine)
         self.state.begin(actor, self.supervisor)
         self._streams.ticker.note(STARTED)
@@ -221,13 +227,12 @@ def _security(settings: Settings) -> Security | None:
     return Security(keys, allow_list)
 
 
-def _beginning(settings: Settings) -> Configuration | None:
+def _beginning(settings: Settings, stored: Identity | None) -> Configuration | None:
     """Return the configuration that the member begins with, None when it joins: a data directory knows, else --peers.
 
     Raises:
         MissingSetting: nobody says.
     """
-    stored = _identity(settings.data_dir)
     if stored is not None and settings.sync is NEVER:
         return None  # it has forgotten what it promised as one of the founders (contract D6)
     if stored is not None:
@@ -236,7 +241,14 @@ def _beginning(settings: Settings) -> Configuration | None:
         return None
     if not settings.peers:
         raise MissingSetting("peers", f"{settings.data_dir} is new, so say who founds the cluster, or --join one")
-    return Configuration(tuple(sorted(settings.peers)), addresses=settings.peers)
+    return Configuration(tuple(sorted(settings.peers)), witnesses=settings.witnesses, addresses=settings.peers)
+
+
+def _is_witness(settings: Settings, stored: Identity | None) -> bool:
+    """Return whether the member has no state machine: a data directory knows, else the settings."""
+    if stored is not None and not settings.witness:
+        return stored.is_witness
+    return settings.witness or settings.name in settings.witnesses
 
 
 def _identity(directory: Path) -> Identity | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from actors.storage.policy import InvalidPolicy, SyncPolicy
+from raft.features import BASE_LEVEL, FEATURE_LEVEL
 from raft.membership import MAX_ID_LENGTH, MAX_MEMBERS
 
 from ..address import Address
@@ -125,6 +126,11 @@ def peers(text: str) -> dict[str, str]:
     return found
 
 
+def ids(text: str) -> tuple[str, ...]:
+    """Return ids of members, separated by commas; none for an empty text."""
+    return tuple(sorted({member_id(part.strip()) for part in text.split(",")} if text.strip() else ()))
+
+
 def flag(text: str) -> bool:
     """Return yes or no."""
     if text.lower() in _YES + _NO:
@@ -190,6 +196,20 @@ OPTIONS = (
         "All members of a new cluster, this one too: n1=host:port,n2=host:port,… "
         "Once there is a data directory, that knows better, and this is not looked at.",
     ),
+    Option(
+        "witnesses",
+        ids,
+        "",
+        "LIST",
+        "Which of --peers vote and have no state machine, at most half; the same on all members: n3,…",
+    ),
+    Option(
+        "witness",
+        flag,
+        "false",
+        "",
+        "Let this member vote and have no state machine; for one that joins, others are named by --witnesses.",
+    ),
     Option("join", flag, "false", "", "Wait to be added to a cluster that runs, instead of --peers."),
     Option(
         "advertise",
@@ -234,6 +254,13 @@ OPTIONS = (
     Option("sync", sync_policy, "always", "POLICY", "When entries are synced: always, interval(MS) or never."),
     Option("election-timeout-ms", integer(10, MOST_MS), "1000", "MS", "Without a leader for so long, elect one."),
     Option("heartbeat-interval-ms", integer(1, MOST_MS), "100", "MS", "At most a third of the election timeout."),
+    Option(
+        "feature-level",
+        integer(BASE_LEVEL, FEATURE_LEVEL),
+        str(FEATURE_LEVEL),
+        "LEVEL",
+        "Hold the feature level of the cluster down at this one, so that all can go back to the program before.",
+    ),
     Option("lease-promise-ms", integer(0, MOST_MS), "0", "MS", "For reads by lease; 0 for none."),
     Option("snapshot-entries", integer(1, MOST), "100000", "N", "A snapshot is made after so many entries."),
     Option(

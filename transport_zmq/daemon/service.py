@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import gevent
@@ -19,6 +20,7 @@ from .errors import CANNOT_LISTEN, FAILED, STOPPED, UNUSABLE_DIRECTORY, WRONG_SE
 from .member import Member
 from .settings import Settings
 
+MOST_FILES = 65_536  # as many as there may ever be use for
 LOOK_S = 0.05  # how often it is looked whether the member can serve, until it can
 
 _INSECURE = (
@@ -72,6 +74,7 @@ class Service:
 
     def _started(self) -> Member:
         member = None
+        _allow_many_files()
         try:
             member = Member(self._settings, self._went_down)
             member.listen()
@@ -126,6 +129,14 @@ class Service:
         logger.error("the node has failed and the daemon ends: {}", describe(self._failure))
         systemd.notify("STATUS=failed")
         return UNUSABLE_DIRECTORY if isinstance(self._failure, StorageError) else FAILED
+
+
+def _allow_many_files() -> None:
+    """Have as many files open as the system lets this process: each connection is one."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _reason(error: BaseException, directory: Path) -> CannotStart | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from actors.storage.policy import SyncPolicy
 from raft.config import Config
 from raft.errors import InvalidConfig
+from raft.membership import Configuration
 
 from ..address import Address
 from .errors import (
@@ -27,11 +28,12 @@ DEFAULT = "default"
 NOWHERE = "not set"
 FILE_VARIABLE = variable("config")
 MAX_FILE_BYTES = 1024 * 1024
-LISTS = ("peers", "client-peers", "http-peers")  # in a file they may be tables or arrays
+LISTS = ("peers", "witnesses", "client-peers", "http-peers")  # in a file they may be tables or arrays
 
 _CONFIG_FIELDS = (
     "election_timeout_ms",
     "heartbeat_interval_ms",
+    "feature_level",
     "lease_promise_ms",
     "snapshot_entries",
     "snapshot_bytes",
@@ -61,6 +63,8 @@ class Settings:
     client_listen: Address
     http: Address | None
     peers: dict[str, str]
+    witnesses: tuple[str, ...]
+    witness: bool
     join: bool
     advertise: str
     client_peers: dict[str, str]
@@ -71,6 +75,7 @@ class Settings:
     sync: SyncPolicy
     election_timeout_ms: int
     heartbeat_interval_ms: int
+    feature_level: int
     lease_promise_ms: int
     snapshot_entries: int
     snapshot_bytes: int
@@ -181,6 +186,18 @@ def _check(values: Mapping[str, Any], given: Mapping[str, Given]) -> None:
     if peers and values["name"] not in peers:
         bound = f"a list in which this member, {values['name']}, is too"
         raise InvalidSetting("peers", given["peers"].text, bound, given["peers"].source)
+    if values["witness"] and peers and values["name"] not in values["witnesses"]:
+        raise ConflictingSettings(
+            ("witness", "peers"),
+            f"witness ({given['witness'].source}) is for a member that joins; of those that found a cluster, peers "
+            f"({given['peers'].source}), all must be told who the witnesses are: set witnesses",
+        )
+    if values["witnesses"] and peers:
+        try:
+            Configuration(tuple(peers), witnesses=values["witnesses"])
+        except InvalidConfig:
+            bound = f"at most half of the members in peers ({given['peers'].source}), and nobody else"
+            raise InvalidSetting("witnesses", given["witnesses"].text, bound, given["witnesses"].source) from None
 
 
 def _config(values: Mapping[str, Any], given: Mapping[str, Given]) -> Config:

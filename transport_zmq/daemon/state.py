@@ -27,17 +27,26 @@ class State:
         statistics: of its network.
         transport: to its peers.
         address: where other members reach it; empty when it does not know.
+        is_witness: whether it has no state machine.
 
     Attributes:
         ending: why the daemon comes to its end, in a few words; empty as long as it does not.
     """
 
-    def __init__(self, settings: Settings, statistics: Statistics, transport: PeerTransport, address: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        statistics: Statistics,
+        transport: PeerTransport,
+        address: str,
+        is_witness: bool = False,
+    ) -> None:
         self.ending = ""
         self._settings = settings
         self._statistics = statistics
         self._transport = transport
         self._address = address
+        self._is_witness = is_witness
         self._actor: NodeActor | None = None
         self._supervisor: Supervisor | None = None
         self._began_s = time.monotonic()
@@ -66,6 +75,8 @@ class State:
             return "it waits to be added to a cluster"
         if status.leader is None:
             return "no leader is known"
+        if self._is_witness:
+            return ""  # it serves nobody but the other members
         staleness_ms = self._actor.staleness_ms()
         if staleness_ms is None or staleness_ms > 2 * self._settings.election_timeout_ms:
             return f"it has not caught up with {status.leader}"
@@ -89,6 +100,7 @@ class State:
             "address": self._address or None,
             "http_peers": self._settings.http_peers,
             "election_timeout_ms": self._settings.election_timeout_ms,
+            "made_as_witness": self._is_witness,
             "disk_full": self._actor is not None and self._actor.status().disk_full,
             "disk_bytes": _bytes_in(self._settings.data_dir),
             "refused_by": None if refused is None else refused.by,
@@ -96,6 +108,7 @@ class State:
             "sync": self._settings.sync.text,
             "encrypted": self._settings.key_file is not None,
             "transport": {
+                "wire_version": self._transport.wire_version,
                 "connected": dict(self._transport.connected),
                 "frames_sent": statistics.frames_sent,
                 "bytes_sent": statistics.bytes_sent,

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from tests.golden.wire.samples import CLUSTER, INCARNATION, MESSAGES
 from transport_zmq.codec import END, MessagePacker
-from transport_zmq.frame import PEER, WIRE_VERSION, Header
+from transport_zmq.frame import PEER, Header
+from transport_zmq.versions import OLDEST
 
-FOLDER = Path(__file__).resolve().parent / f"v{WIRE_VERSION}"
+FOLDER = Path(__file__).resolve().parent / f"v{OLDEST}"
 
 
 def golden_frame(message):

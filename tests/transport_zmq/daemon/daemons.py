@@ -18,10 +18,10 @@ T = 30.0
 CALM = {name: text for name, text in os.environ.items() if not name.startswith("QUORATE_")}
 
 
-def quorate(*arguments, environment=(), folder=CHECKOUT, **settings):
-    """Starts the command."""
+def quorate(*arguments, environment=(), folder=CHECKOUT, program="quorate", **settings):
+    """Starts the command, or another module that takes the same arguments."""
     variables = {**CALM, "PYTHONPATH": str(CHECKOUT), "COLUMNS": "120", **dict(environment)}
-    command = [sys.executable, "-P", "-m", "quorate", *map(str, arguments)]
+    command = [sys.executable, "-P", "-m", program, *map(str, arguments)]
     return subprocess.Popen(command, cwd=folder, env=variables, text=True, **settings)
 
 
@@ -58,9 +58,9 @@ class Daemon:
             self.client_address, "--http", self.http, *(["--peers", members] if members else []), *options,
         ]  # fmt: skip
 
-    def start(self, **settings):
+    def start(self, *, options=(), **settings):
         with open(self.log, "a", encoding="utf-8") as log:
-            self.process = quorate(*self.arguments, stderr=log, **settings)
+            self.process = quorate(*self.arguments, *options, stderr=log, **settings)
         return self
 
     def ask(self, path):

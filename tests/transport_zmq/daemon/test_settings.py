@@ -17,7 +17,7 @@ from transport_zmq.daemon.options import OPTIONS
 from transport_zmq.daemon.settings import gather, settle
 
 NEEDED = {"name": "n1", "data-dir": "d1"}
-# Of every option three values that it can have, none of them its default.
+# Of every option three values that it can have, none of them its default (but the one feature level that there is).
 VALUES = {
     "name": ("a", "b", "c"),
     "data-dir": ("d1", "d2", "d3"),
@@ -25,6 +25,8 @@ VALUES = {
     "client-listen": ("127.0.0.1:1", "127.0.0.1:2", "db.example:3"),
     "http": ("127.0.0.1:1", "off", "127.0.0.1:3"),
     "peers": ("a=h:1,b=h:2", "a=h:1", "a=[::1]:1"),
+    "witnesses": ("a", "a,b", "c"),
+    "witness": ("true", "yes", "1"),
     "join": ("true", "yes", "1"),
     "advertise": ("h:1", "h:2", "h:3"),
     "client-peers": ("a=h:1", "b=h:1", "c=h:1"),
@@ -35,6 +37,7 @@ VALUES = {
     "sync": ("never", "interval(5)", "interval(6)"),
     "election-timeout-ms": ("900", "901", "902"),
     "heartbeat-interval-ms": ("90", "91", "92"),
+    "feature-level": ("1", "1", "1"),
     "lease-promise-ms": ("10", "11", "12"),
     "snapshot-entries": ("7", "8", "9"),
     "snapshot-bytes": ("7", "8", "9"),
@@ -170,6 +173,20 @@ def test_what_cannot_be_is_refused_with_option_value_bound_and_source(option, te
     assert bound in error.bound
     assert error.source == "environment QUORATE_" + option.upper().replace("-", "_")
     assert all(part in str(error) for part in (option, repr(error.value), error.bound, error.source))
+
+
+def test_at_most_half_of_the_founders_are_witnesses_and_all_founders_name_them():
+    three = "n1=h:1,n2=h:2,n3=h:3"
+    assert settled(peers=three, witnesses="n3").witnesses == ("n3",)
+    assert settled(join="true", witness="true").witness is True
+    assert settled(peers=three, witnesses="n1", witness="true").witness is True
+
+    for witnesses in ("n2,n3", "n4"):
+        with pytest.raises(InvalidSetting) as caught:
+            settled(peers=three, witnesses=witnesses)
+        assert "at most half of the members in peers" in str(caught.value)
+    with pytest.raises(ConflictingSettings, match="set witnesses"):
+        settled(peers=three, witness="true")
 
 
 @pytest.mark.parametrize(
