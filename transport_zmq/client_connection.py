@@ -11,10 +11,10 @@ from .connection import Connection, Route
 from .errors import NotAdmitted
 from .monitor import BROKEN_OFF, CONNECTED, MISUNDERSTOOD, NOT_ADMITTED
 from .network import Network
-from .watcher import NOBLOCK
+from .watcher import NOBLOCK, UNBOUNDED
 
 ANSWER_BYTES = 64 * 1024 * 1024  # nodes are believed, but not for more than this at a time
-WAITING_ANSWERS = 64
+TURN_ANSWERS = 64  # so many frames are taken before others have their turn
 QUEUE_BYTES = 256 * 1024 * 1024  # a session and the node's own limits bound what is under way far below
 SILENCE_MS = 2000  # as `connection.SILENCE_MS`, and shorter: somebody waits, and another node may answer sooner
 HEARTBEAT_MS = 500
@@ -65,7 +65,7 @@ class ClientConnection(Connection):
 
     def _prepare(self) -> None:
         for option, value in (
-            (zmq.RCVHWM, WAITING_ANSWERS),
+            (zmq.RCVHWM, UNBOUNDED),  # what is asked bounds it
             (zmq.MAXMSGSIZE, ANSWER_BYTES),
             (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
             (zmq.HEARTBEAT_TIMEOUT, SILENCE_MS),
@@ -94,7 +94,7 @@ class ClientConnection(Connection):
                 self._on_refusal(NotAdmitted.server_key(node))
 
     def _on_ready(self) -> bool:
-        for _ in range(WAITING_ANSWERS):
+        for _ in range(TURN_ANSWERS):
             try:
                 frame = self._socket.recv(NOBLOCK)
             except zmq.Again:

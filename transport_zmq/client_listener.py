@@ -12,7 +12,7 @@ from .listener import Listener
 from .network import Network
 from .watcher import NOBLOCK, NOBLOCK_MORE
 
-WAITING_FRAMES = 4  # what ZeroMQ may hold of each connection, in each direction
+WAITING_FRAMES = 4  # of answers, that ZeroMQ may hold for each connection
 
 SENT = "sent"
 FULL = "full"
@@ -45,7 +45,6 @@ class ClientListener(Listener):
             connections,
             self._hand_on,
             kind=zmq.ROUTER,
-            waiting_frames=WAITING_FRAMES,
         )
 
     def send(self, connection: bytes, frame: bytes) -> str:

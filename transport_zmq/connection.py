@@ -17,7 +17,7 @@ from .address import Address
 from .monitor import CONNECTED, DISCONNECTED, Monitor
 from .network import Network
 from .statistics import QUEUE_FULL, UNCONNECTED
-from .watcher import NOBLOCK, Watcher
+from .watcher import NOBLOCK, UNBOUNDED, Watcher
 
 ZEROMQ_FRAMES = 16  # what ZeroMQ may hold of one connection
 RECONNECT_MS = 100
@@ -78,7 +78,7 @@ class Connection:
             (zmq.LINGER, 0),
             (zmq.IMMEDIATE, 1),  # frames wait for no connection, and are forgotten with it
             (zmq.SNDHWM, ZEROMQ_FRAMES),
-            (zmq.RCVHWM, 1),  # nobody is to answer here
+            (zmq.RCVHWM, UNBOUNDED),
             (zmq.MAXMSGSIZE, ANSWER_BYTES),
             (zmq.RECONNECT_IVL, RECONNECT_MS),
             (zmq.RECONNECT_IVL_MAX, MAX_RECONNECT_MS),

@@ -25,13 +25,16 @@ from typing import Any, TypeVar
 import zmq
 
 from .alarm import Alarm
-from .refusal import PARTS, REVOKED, TOO_MANY_CONNECTIONS
+from .refusal import FLOOD, PARTS, REVOKED, TOO_MANY_CONNECTIONS
 from .security import user_of
 from .statistics import Statistics
 
 LOOK_S = 0.1  # how often it is looked how much has come of messages that are not whole
 LOOK_GUESTS = 200  # at so many connections at a time, in turn: it takes some milliseconds
 PATIENT_LOOKS = 10  # for so many, whoever is over the bound is left alone while whole messages wait to be taken
+BACKLOG_BYTES = 16 * 1024 * 1024  # of whole messages that wait: no honest client or member has so much under way
+PLAIN_BYTES = 2  # what ZeroMQ puts around a small message, and what CURVE adds
+CURVE_BYTES = 35
 SPARE_BYTES = 256 * 1024  # for handshakes, heartbeats, and what encryption adds
 SHARE_OF_FILES = 3  # a port takes a third of the descriptors; there are two ports, and a disk
 
@@ -52,9 +55,10 @@ class _Guest:
         has_brought: whether it has brought a whole message since the last look.
         bytes: what it had sent when that was last so.
         looks: for how many looks it was over the bound.
+        taken: what its messages that were taken count together, in bytes on the wire.
     """
 
-    __slots__ = ("bytes", "has_brought", "key", "looks", "source")
+    __slots__ = ("bytes", "has_brought", "key", "looks", "source", "taken")
 
     def __init__(self, source: Any) -> None:
         self.source = source
@@ -62,6 +66,7 @@ class _Guest:
         self.has_brought = False
         self.bytes = 0
         self.looks = 0
+        self.taken = 0
 
 
 class Inbound:
@@ -73,14 +78,23 @@ class Inbound:
         connections: how many there may be; fewer where the process may not have so many files open. Then the one that
             has been silent for longest has to go, or, if all have brought something, the newest.
         message_bytes: the largest message, with its parts, that may be under way.
+        encrypted: whether frames come with what CURVE adds.
     """
 
-    def __init__(self, socket: zmq.Socket[bytes], statistics: Statistics, connections: int, message_bytes: int) -> None:
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        statistics: Statistics,
+        connections: int,
+        message_bytes: int,
+        encrypted: bool = False,
+    ) -> None:
         self._socket = socket
         self._statistics = statistics
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most = connections if files == resource.RLIM_INFINITY else min(connections, files // SHARE_OF_FILES)
         self._message_bytes = message_bytes + SPARE_BYTES
+        self._around_bytes = CURVE_BYTES if encrypted else PLAIN_BYTES
         self._guests: dict[int, _Guest] = {}  # by descriptor, the one that is looked at next first
         self._silent: dict[int, None] = {}  # those that have not brought anything yet, the oldest first
         self._alarm = Alarm(LOOK_S, self._look)
@@ -112,6 +126,7 @@ class Inbound:
             guest = self._guests.get(descriptor)
         if guest is not None:
             guest.has_brought = True
+            guest.taken += len(frame) + self._around_bytes
             if guest.key is None:
                 guest.key = user_of(frame)
                 self._silent.pop(descriptor, None)
@@ -143,18 +158,22 @@ class Inbound:
         self._silent.clear()
 
     def _look(self) -> None:
-        """Cut off whoever sends a message without end."""
+        """Cut off whoever sends a message without end, or faster than it can be taken."""
+        none_waits = not int(self._socket.get(zmq.EVENTS)) & zmq.POLLIN
         for descriptor, guest in list(islice(self._guests.items(), LOOK_GUESTS)):
             self._guests[descriptor] = self._guests.pop(descriptor)
             sent = _with(descriptor, _bytes_taken)
             if sent is None:
                 continue
-            if guest.has_brought:
+            if none_waits:
+                guest.taken = sent  # it is counted anew: heartbeats are no messages
+            if sent - guest.taken > self._message_bytes + BACKLOG_BYTES:
+                self._cut(descriptor, FLOOD, f"{sent - guest.taken:,} bytes wait to be taken")
+            elif guest.has_brought:
                 guest.has_brought, guest.bytes, guest.looks = False, sent, 0
             elif sent - guest.bytes > self._message_bytes:
                 guest.looks += 1
-                whole_ones_wait = int(self._socket.get(zmq.EVENTS)) & zmq.POLLIN
-                if not whole_ones_wait or guest.looks > PATIENT_LOOKS:
+                if none_waits or guest.looks > PATIENT_LOOKS:
                     self._cut(descriptor, PARTS, f"{sent - guest.bytes:,} bytes and no end")
         if self._guests:
             self._alarm.set()

@@ -12,11 +12,10 @@ from .inbound import Inbound
 from .monitor import ACCEPTED, CONNECTED, DISCONNECTED, HANDSHAKE_FAILED, Monitor
 from .network import Network
 from .refusal import HANDSHAKE
-from .watcher import NOBLOCK, Watcher
+from .watcher import NOBLOCK, UNBOUNDED, Watcher
 
 TURN_FRAMES = 64  # so many frames, or so many bytes, are taken before others have their turn
 TURN_BYTES = 4 * 1024 * 1024
-WAITING_FRAMES = 16
 HANDSHAKE_MS = 5000  # whoever has not said who he is by then is cut off
 SILENCE_MS = 10_000
 BACKLOG = 256
@@ -35,7 +34,6 @@ class Listener:
         connections: how many there may be.
         on_frame: called with each frame, in one greenlet; must neither wait nor raise.
         kind: of the socket.
-        waiting_frames: how many frames ZeroMQ may hold of each connection.
 
     Raises:
         CannotListen: something else listens there, or this machine has no such address.
@@ -54,7 +52,6 @@ class Listener:
         on_frame: Callable[[zmq.Frame], None],
         *,
         kind: int = zmq.PULL,
-        waiting_frames: int = WAITING_FRAMES,
     ) -> None:
         self._network = network
         self._role = role
@@ -64,7 +61,7 @@ class Listener:
         for option, value in (
             (zmq.IPV6, ":" in address.host),
             (zmq.LINGER, 0),
-            (zmq.RCVHWM, waiting_frames),
+            (zmq.RCVHWM, UNBOUNDED),
             (zmq.MAXMSGSIZE, 2 * frame_bytes),
             (zmq.HANDSHAKE_IVL, HANDSHAKE_MS),
             (zmq.HEARTBEAT_IVL, SILENCE_MS // 4),
@@ -76,7 +73,7 @@ class Listener:
         if network.security is not None:
             network.security.serve(socket, role)
         self._monitor = Monitor(socket, ACCEPTED | CONNECTED | DISCONNECTED | HANDSHAKE_FAILED, self._on_event)
-        self._inbound = Inbound(socket, network.statistics, connections, frame_bytes)
+        self._inbound = Inbound(socket, network.statistics, connections, frame_bytes, network.security is not None)
         try:
             self.address = self._bind(address)
         except CannotListen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TOO_LARGE = "too large"
 NOT_OURS = "not a frame of ours"
+FLOOD = "more than can be taken"
 PARTS = "a message of several parts"
 VERSION = "another wire version"
 FRAME_KIND = "unknown kind of frame"
@@ -29,6 +30,7 @@ TOO_MANY_CONNECTIONS = "too many connections"
 REASONS = (
     TOO_LARGE,
     NOT_OURS,
+    FLOOD,
     PARTS,
     VERSION,
     FRAME_KIND,

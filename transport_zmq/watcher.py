@@ -22,6 +22,14 @@ NOBLOCK = int(zmq.NOBLOCK)
 NOBLOCK_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)  # not the last part
 _EVENTS = int(zmq.EVENTS)
 
+UNBOUNDED = 0
+"""How many frames may wait to be received on any socket here.
+
+With a bound ZeroMQ (4.3.5) stops reading a connection whose frames wait, and then an assertion of its own ends the process
+when the other end hangs up or sends a heartbeat (libzmq issues 3937 and 4767): a member that was frozen for a while would
+die as it thaws, and whoever connects could bring that about. What may wait is bounded by `inbound.Inbound` instead.
+"""
+
 
 class Watcher:
     """Calls somebody as long as a socket is ready.
