@@ -87,8 +87,9 @@ class Leader(Role):
         self.on_deadline(now)
 
     def left(self) -> None:
-        """Leadership is lost: tell whoever waits for a change of membership."""
+        """Leadership is lost: tell whoever waits for a change of membership, and keep how stale reads are from now on."""
         self.reconfiguration.abandon()
+        self.node.reads.note_current(self, self.node.now)
 
     @property
     def has_committed(self) -> bool:
