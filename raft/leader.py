@@ -87,7 +87,7 @@ class Leader(Role):
         self.on_deadline(now)
 
     def left(self) -> None:
-        """Leadership is lost: tell whoever waits for a change of membership, and keep how stale reads are from now on."""
+        """Leadership is lost: tell whoever waits for a change of membership, and remember how current the node is."""
         self.reconfiguration.abandon()
         self.node.reads.note_current(self, self.node.now)
 
