@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.port import LEADER
+from tests.contract.port import LEADER, T
 
 
 @pytest.mark.contract("S1", "E4")
@@ -52,6 +52,23 @@ def test_a_member_that_hears_nobody_raises_no_term(cluster):
     assert lonely is None or lonely.term <= highest
     cluster.wait_until_level()
     assert cluster.reigns.get(cluster.look()[alone].term) != alone
+
+
+@pytest.mark.contract("S4", "R1")
+def test_a_member_that_missed_what_was_committed_is_not_elected(cluster, key):
+    first = cluster.wait_for_leader()
+    behind, other = cluster.followers()
+    cluster.kill(behind)
+    cluster.client().put(key, "committed", T)
+    cluster.kill(first, other)
+
+    cluster.restart(behind)  # it begins to campaign before there is anybody to vote
+    cluster.wait_until(lambda: cluster.look_at(behind), f"{behind} runs")
+    cluster.sleep(2 * cluster.election_timeout_s)
+    cluster.restart(other)
+
+    assert cluster.wait_for_leader() == other
+    assert cluster.client().get(key, T) == b"committed"
 
 
 @pytest.mark.contract("E4", "E8")

@@ -21,16 +21,25 @@ def test_a_read_at_any_member_sees_the_last_write_that_was_acknowledged(cluster,
 
 @pytest.mark.contract("L1")
 def test_a_leader_that_was_replaced_unknowingly_serves_no_stale_read(cluster, key):
-    client = cluster.client()
-    client.put(key, "old", T)
+    reader, writer = cluster.client(), cluster.client()
+    writer.put(key, "old", T)
     first = cluster.wait_for_leader()
+    assert reader.read(get(key.encode()), T, node=first).value == b"old"
+    answers = []
 
     cluster.silence(first)
     cluster.wait_for_leader(other_than=first)
-    cluster.client().put(key, "new", T)
-    cluster.heal()
+    writer.put(key, "new", T)
 
-    assert cluster.client().read(get(key.encode()), T, node=first).value == b"new"
+    def read():
+        answers.append(reader.read(get(key.encode()), T, node=first).value)
+
+    def heal():
+        cluster.sleep(cluster.election_timeout_s / 10)  # so that it is asked before it can hear of the new leader
+        cluster.heal()
+
+    cluster.together(read, heal)
+    assert answers == [b"new"]
 
 
 @pytest.mark.contract("L1")
