@@ -50,6 +50,10 @@ class _Refused(Exception):
     """It certainly has had no effect so far, and may be asked for again."""
 
 
+class _NoBytes(Exception):
+    """Another node has sent a body without what it must carry."""
+
+
 class Desk:
     """Deals with the requests of clients, and with those that other nodes forward.
 
@@ -64,13 +68,14 @@ class Desk:
         self._machine = machine
         self._send = send
         self._pool = Pool(MOST)
-        self._forwarded: dict[int, GeventFuture[Body]] = {}  # by number, what was forwarded and not answered
+        self._forwarded: dict[tuple[str, object], GeventFuture[Body]] = {}  # by leader and number, what is not answered
         self._last = 0  # the number of the last one
 
     def take(self, envelope: Envelope) -> None:
         """Begin to deal with a message that is no frame."""
         if envelope.type in (FORWARDED, ERROR):
-            future = self._forwarded.pop(envelope.body.get("in_reply_to", 0), None)
+            number = envelope.body.get("in_reply_to")
+            future = self._forwarded.pop((envelope.source, number), None) if isinstance(number, int) else None
             if future is not None:
                 future.set(envelope.body)
         elif self._pool.full():
@@ -101,7 +106,9 @@ class Desk:
         deadline = Deadline(PATIENCE_S)
         if body["type"] == FORWARD:
             try:
-                encoded = self._machine.encode_result(self._propose(_command_in(body), deadline))
+                encoded = self._machine.encode_result(self._propose(_bytes_in(body, "command"), deadline))
+            except _NoBytes as error:
+                raise Failure(MALFORMED_REQUEST, str(error)) from None
             except _Refused as refusal:
                 raise Failure(TEMPORARILY_UNAVAILABLE, str(refusal)) from None
             return {"type": FORWARDED, "result": base64.b64encode(encoded).decode()}
@@ -162,23 +169,26 @@ class Desk:
         self._last += 1
         number = self._last
         future: GeventFuture[Body] = GeventFuture()
-        self._forwarded[number] = future
+        self._forwarded[leader, number] = future
         self._send(leader, {"type": FORWARD, "msg_id": number, "command": base64.b64encode(command).decode()})
         try:
             body = future.get(timeout=deadline.left_s)
         except Timeout:
             raise Failure(TIMEOUT, f"{leader} was sent the command and has not answered in time") from None
         finally:
-            self._forwarded.pop(number, None)
+            self._forwarded.pop((leader, number), None)
         if body["type"] == FORWARDED:
-            return self._machine.decode_result(base64.b64decode(body["result"]))
-        if body.get("code") in (TEMPORARILY_UNAVAILABLE, MALFORMED_REQUEST):
+            try:
+                return self._machine.decode_result(_bytes_in(body, "result"))
+            except (_NoBytes, ValueError, IndexError):
+                raise Failure(CRASH, f"{leader} has answered what cannot be read") from None
+        if body.get("code") == TEMPORARILY_UNAVAILABLE:
             raise _Refused(f"{leader}: {body.get('text')}")
         raise Failure(CRASH, f"{leader}: {body.get('text')}")
 
 
-def _command_in(body: Body) -> bytes:
+def _bytes_in(body: Body, field: str) -> bytes:
     try:
-        return base64.b64decode(body["command"], validate=True)
+        return base64.b64decode(body[field], validate=True)
     except (KeyError, TypeError, ValueError, binascii.Error):
-        raise Failure(MALFORMED_REQUEST, "it carries no command in base64") from None
+        raise _NoBytes(f"{field!r} must be there, in base64") from None

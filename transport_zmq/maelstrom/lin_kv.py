@@ -34,6 +34,8 @@ def command_in(body: dict[str, Any]) -> bytes:
         raise Failure(MALFORMED_REQUEST, f"a {body['type']} needs {missing.args[0]!r}") from None
     except OutOfBounds as error:
         raise Failure(MALFORMED_REQUEST, f"{error}, written as JSON") from None
+    except RecursionError:
+        raise Failure(MALFORMED_REQUEST, "it is nested too deeply") from None
 
 
 def answer(body: dict[str, Any], result: Result) -> dict[str, Any]:

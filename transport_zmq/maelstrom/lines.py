@@ -20,7 +20,7 @@ class Lines:
     Args:
         incoming: where lines come from.
         outgoing: where they go.
-        longest_bytes: the longest line that is read; longer ones are dropped, which is logged.
+        longest_bytes: the longest line that is read; longer ones are dropped, which is logged now and then.
         waiting_bytes: how much may wait to be written; beyond, lines are dropped, as a network may do.
 
     Attributes:
@@ -95,4 +95,5 @@ class Lines:
 
     def _drop(self, what: str) -> None:
         self.dropped += 1
-        logger.warning("dropped {} ({} so far)", what, self.dropped)
+        if self.dropped & (self.dropped - 1) == 0:  # the first, second, fourth, eighth, …
+            logger.warning("dropped {} ({} lines so far)", what, self.dropped)

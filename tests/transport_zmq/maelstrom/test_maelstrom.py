@@ -83,7 +83,9 @@ def test_a_node_speaks_the_protocol(alone):
     for line in (b"no JSON", b"[]", b'{"src": 1}', b'{"src":"c1","dest":"n1","body":{}}', b"[" * 100_000, b"\xff\x00"):
         node.write(line + b"\n")
     node.write(b'{"src":"n9","dest":"n1","body":{"type":"raft","frame":"UVVPUg=="}}\n')
-    node.write(b'{"src":"n9","dest":"n1","body":{"type":"forward","command":7,"msg_id":1}}\n')
+    node.write(b'{"src":"c9","dest":"n1","body":{"type":"forward","command":7,"msg_id":1}}\n')
+    node.write(b'{"src":"n9","dest":"n1","body":{"type":"forward_ok","in_reply_to":[]}}\n')
+    node.write(b'{"src":"c9","dest":"n1","body":{"type":"write","key":0,"value":' + b"[" * 900 + b"]" * 900 + b"}}\n")
     assert ask(read("x")) == {"type": "read_ok", "value": 4}, "it goes on after lines that are none"
 
     assert node.end() == 0
@@ -99,6 +101,19 @@ def test_options_that_mean_nothing_to_maelstrom_are_refused(tmp_path):
 
     assert process.returncode == 2
     assert said.startswith("quorate: listen is set (flag --listen), and with --maelstrom it means nothing")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_data_directory_that_cannot_be_used_is_told_in_one_line(tmp_path):
+    (tmp_path / "n1").write_text("no directory")
+    init = '{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}\n'
+    process = quorate("serve", "--maelstrom", "--data-dir", tmp_path, stdin=-1, stdout=-1, stderr=-1)
+
+    answers, said = process.communicate(init, timeout=T)
+
+    assert process.returncode == 3
+    assert answers == ""
+    assert said.startswith(f"quorate: {tmp_path}/n1: ")
     assert len(said.splitlines()) == 1
 
 
