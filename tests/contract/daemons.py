@@ -156,6 +156,9 @@ class DaemonCluster(RealTime, Cluster):
             self._daemons[id].signal(signal.SIGSTOP)
         self._silenced += ids
 
+    def cut(self, sender, receiver):
+        raise NotImplementedError(Capability.CUTS_LINKS)
+
     def heal(self):
         for id in self._silenced:
             if self.runs(id):

@@ -50,7 +50,7 @@ def apply_in_session(client, session, sequence, command):
 class ActorCluster(RealTime, Cluster):
     """A `LocalCluster`; all clients are the one that it has."""
 
-    capabilities = frozenset({Capability.ASKS_SILENCED, Capability.EXPIRES_SESSIONS})
+    capabilities = frozenset({Capability.CUTS_LINKS, Capability.ASKS_SILENCED, Capability.EXPIRES_SESSIONS})
 
     def __init__(self, session_timeout_ms=3_600_000):
         super().__init__()
@@ -109,6 +109,9 @@ class ActorCluster(RealTime, Cluster):
     def silence(self, *ids):
         self._silenced += ids
         self._cluster.partition(*[[id] for id in self._silenced])
+
+    def cut(self, sender, receiver):
+        self._cluster.cut(sender, receiver)
 
     def heal(self):
         self._silenced.clear()

@@ -27,6 +27,7 @@ TAIL_ENTRIES = 10
 class Capability(Enum):
     """What some realizations can do, and others cannot."""
 
+    CUTS_LINKS = "what one member sends to another can be lost, while both hear and are heard by others"
     ASKS_SILENCED = "clients reach a member that the others do not hear"
     KEEPS_REMOVED = "a member that was removed goes on running, and may not know it"
     EXPIRES_SESSIONS = "sessions expire within a second of idleness"
@@ -142,6 +143,10 @@ class Cluster(ABC):
     @abstractmethod
     def silence(self, *ids: str) -> None:
         """Lets nothing pass between each of these and anybody else, until `heal`."""
+
+    @abstractmethod
+    def cut(self, sender: str, receiver: str) -> None:
+        """Lets nothing pass from one member to another, until `heal` (`CUTS_LINKS`)."""
 
     @abstractmethod
     def heal(self) -> None:

@@ -6,6 +6,7 @@ when what it waits for has come. Nothing else decides who goes on, so a run is t
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from greenlet import getcurrent, greenlet
@@ -54,13 +55,14 @@ class SimulatedCluster(Cluster):
     """A cluster under virtual time.
 
     Args:
-        seed: decides timeouts, latencies and what is left of writes under way when a machine loses power.
+        seed: decides timeouts, latencies and what is left of writes under way when a machine loses power; that of
+            `QUORATE_CONTRACT_SEED` when None, else 1.
         session_timeout_ms: how long a session lasts.
     """
 
     capabilities = frozenset(Capability)
 
-    def __init__(self, seed=1, session_timeout_ms=3_600_000):
+    def __init__(self, seed=None, session_timeout_ms=3_600_000):
         super().__init__()
         ids = [f"n{number}" for number in range(1, 4 + SPARES)]
         self._limits = SessionLimits(timeout_ms=session_timeout_ms)
@@ -81,7 +83,7 @@ class SimulatedCluster(Cluster):
             disk_speed=DiskSpeed(),
             application=Application(CountingStore),
         )
-        self._chance = Chance(seed)
+        self._chance = Chance(int(os.environ.get("QUORATE_CONTRACT_SEED", "1")) if seed is None else seed)
         self._cluster = simulated.Cluster(self._chance, setting)
         self._scheduler = self._cluster.scheduler
         self._callers = []
@@ -215,8 +217,14 @@ class SimulatedCluster(Cluster):
 
     def silence(self, *ids):
         everybody = [host.id for host in self._cluster.hosts]
-        links = [link for id in ids for other in everybody if other != id for link in ((id, other), (other, id))]
-        self._cluster.network.cut = self._cluster.network.cut.union(links)
+        for id in ids:
+            for other in everybody:
+                if other != id:
+                    self.cut(id, other)
+                    self.cut(other, id)
+
+    def cut(self, sender, receiver):
+        self._cluster.network.cut = self._cluster.network.cut.union([(sender, receiver)])
 
     def heal(self):
         self._cluster.network.heal()

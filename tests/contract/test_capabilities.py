@@ -5,8 +5,8 @@ from tests.contract.port import Capability
 LACKS = {
     "simulator": set(),
     "actors": {Capability.KEEPS_REMOVED},
-    "daemons": {Capability.ASKS_SILENCED, Capability.EXPIRES_SESSIONS},
-    "curve": {Capability.ASKS_SILENCED, Capability.EXPIRES_SESSIONS},
+    "daemons": {Capability.CUTS_LINKS, Capability.ASKS_SILENCED, Capability.EXPIRES_SESSIONS},
+    "curve": {Capability.CUTS_LINKS, Capability.ASKS_SILENCED, Capability.EXPIRES_SESSIONS},
 }
 
 

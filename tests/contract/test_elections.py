@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.port import LEADER, T
+from tests.contract.port import LEADER, Capability, T
 
 
 @pytest.mark.contract("S1", "E4")
@@ -52,6 +52,26 @@ def test_a_member_that_hears_nobody_raises_no_term(cluster):
     assert lonely is None or lonely.term <= highest
     cluster.wait_until_level()
     assert cluster.reigns.get(cluster.look()[alone].term) != alone
+
+
+@pytest.mark.contract("E5")
+@pytest.mark.parametrize("both_ways", [False, True])
+def test_a_leader_whom_a_majority_hears_survives_though_one_member_hears_nothing_of_it(cluster, needs, both_ways):
+    needs(Capability.CUTS_LINKS)
+    cluster.wait_until_level()
+    before = cluster.leading()
+    deaf = cluster.followers()[0]
+
+    cluster.cut(before.id, deaf)
+    if both_ways:
+        cluster.cut(deaf, before.id)
+    cluster.sleep(8 * cluster.election_timeout_s)
+
+    after = cluster.leading()
+    assert (after.id, after.term) == (before.id, before.term)
+    cluster.heal()
+    cluster.wait_until_level()
+    assert cluster.leading().term == before.term
 
 
 @pytest.mark.contract("S4", "R1")

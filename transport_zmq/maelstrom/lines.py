@@ -46,15 +46,16 @@ class Lines:
         rest = bytearray()
         skips = False  # what follows is the rest of a line that was too long
         while data := nb_read(self._incoming, READ_BYTES):
-            rest += data
-            *lines, last = rest.split(b"\n")
-            for line in lines:
+            *ends, beginning = data.split(b"\n")
+            for end in ends:
+                line = bytes(rest + end)
+                rest.clear()
                 if skips or len(line) > self._longest_bytes:
                     self._drop(f"a line of more than {self._longest_bytes} bytes")
                     skips = False
                 elif line:
-                    yield bytes(line)
-            rest = last
+                    yield line
+            rest += beginning
             if len(rest) > self._longest_bytes:
                 rest.clear()
                 skips = True
@@ -89,9 +90,9 @@ class Lines:
             logger.warning("stdout cannot be written to: {}", error.strerror or error)
 
     def _write_line(self, line: bytes) -> None:
-        written = 0
-        while written < len(line):
-            written += nb_write(self._outgoing, line[written:])
+        left = memoryview(line)
+        while left:
+            left = left[nb_write(self._outgoing, left) :]
 
     def _drop(self, what: str) -> None:
         self.dropped += 1
