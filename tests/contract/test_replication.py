@@ -112,7 +112,9 @@ def test_a_member_that_missed_what_was_cut_off_catches_up_by_a_snapshot(cluster,
     last_index = cluster.look()[down].last_index
     cluster.kill(down)
     written = write_many(cluster, key)
-    cluster.wait_until(lambda: cluster.leading().first_index > last_index + 1, "what it needs is in the log no more")
+    cluster.wait_until(
+        lambda: all(one.first_index > last_index + 1 for one in cluster.look().values()), "what it needs is in no log"
+    )
 
     cluster.restart(down)
     cluster.wait_until_level()

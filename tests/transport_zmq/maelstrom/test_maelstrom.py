@@ -215,19 +215,19 @@ class Workers:
 @pytest.mark.contract("C3", "L1")
 def test_a_history_is_linearizable_though_messages_are_lost_and_late_and_nodes_cut_off(trio):
     workers = Workers(trio)
-    workers.have_done(30)
+    workers.have_done(20)
     trio.loss, trio.latest_s = 0.03, 0.05
 
     first = trio.leader()
     trio.isolate(first)
     second = trio.leader_other_than(first)
-    workers.have_done(30)
+    workers.have_done(20)
     trio.heal()
     third = next(id for id in trio.ids if id not in (first, second))
     trio.cut = {(second, third), (third, first)}  # each is heard by one other
-    workers.have_done(30)
+    workers.have_done(20)
     trio.heal()
-    workers.have_done(30)
+    workers.have_done(20)
     trio.loss = trio.latest_s = 0.0
 
     workers.end()
@@ -238,7 +238,7 @@ def test_a_history_is_linearizable_though_messages_are_lost_and_late_and_nodes_c
 @pytest.mark.contract("C3", "S4")
 def test_a_history_is_linearizable_though_nodes_are_killed_and_come_back_with_their_disks(trio):
     workers = Workers(trio)
-    workers.have_done(30)
+    workers.have_done(20)
 
     for _ in range(2):
         killed = trio.leader()
