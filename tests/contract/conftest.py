@@ -6,10 +6,9 @@ import pytest
 
 from tests.contract.daemons import DaemonCluster
 from tests.contract.local import ActorCluster
-from tests.contract.port import Capability
+from tests.contract.port import FORGETFUL_S, Capability
 from tests.contract.simulated import SimulatedCluster
 
-FORGETFUL_MS = 600
 REALIZATIONS = ("simulator", "actors", "daemons", "curve")
 ENCRYPTED = (
     "test_a_learner_becomes_a_voter_and_takes_the_place_of_an_old_one",
@@ -99,7 +98,7 @@ def forgetful_cluster(realization):
     """A cluster that forgets clients soon."""
     if Capability.EXPIRES_SESSIONS not in realization.capabilities:
         pytest.skip(f"{realization.name} cannot: {Capability.EXPIRES_SESSIONS.value}")
-    cluster = realization.make(session_timeout_ms=FORGETFUL_MS)
+    cluster = realization.make(session_timeout_ms=int(1000 * FORGETFUL_S))
     yield cluster
     cluster.close()
 

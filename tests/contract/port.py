@@ -20,6 +20,7 @@ LOOK_S = 0.02  # how often a test looks whether what it waits for has come about
 
 LEADER = "leader"
 VOTERS = 3
+FORGETFUL_S = 0.4  # how long sessions last in a cluster that forgets clients soon
 SNAPSHOT_ENTRIES = 60  # few, so that a test can make a cluster take snapshots by writing
 TAIL_ENTRIES = 10
 

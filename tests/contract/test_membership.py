@@ -61,7 +61,7 @@ def test_a_removed_member_that_never_heard_of_it_deposes_nobody(cluster, key, ne
     cluster.restart(removed)
 
     client = cluster.client()
-    until_s = cluster.now_s() + 6 * cluster.election_timeout_s
+    until_s = cluster.now_s() + 5 * cluster.election_timeout_s
     writes = 0
     while cluster.now_s() < until_s:
         client.put(key, str(writes), T)

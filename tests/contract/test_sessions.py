@@ -6,7 +6,7 @@ import pytest
 
 from actors.errors import SessionExpired
 from raft.errors import OutcomeUnknown
-from tests.contract.port import SNAPSHOT_ENTRIES, TAIL_ENTRIES, T
+from tests.contract.port import FORGETFUL_S, SNAPSHOT_ENTRIES, TAIL_ENTRIES, T
 
 
 def count(key):
@@ -103,7 +103,7 @@ def test_a_command_of_a_session_that_has_expired_is_refused(forgetful_cluster, k
     session = cluster.open_session()
     assert cluster.apply_in_session(session, 1, count(key)).value == b"1"
 
-    cluster.sleep(2.0)
+    cluster.sleep(4 * FORGETFUL_S)
     cluster.client().put(f"{key} meanwhile", "log time goes on with the log", T)
 
     with pytest.raises(SessionExpired):
