@@ -73,28 +73,28 @@ def test_a_new_leader_has_all_that_the_killed_one_acknowledged(cluster, key):
 @pytest.mark.contract("C2", "S8")
 def test_a_minority_acknowledges_nothing_and_what_was_refused_never_happens(cluster, key):
     client = cluster.client()
-    names = [f"{key} {number}" for number in range(4)]
-    for name in names:
-        client.put(name, "before", T)
+    clients = {f"{key} {number}": cluster.client() for number in range(4)}
+    for name, one in clients.items():
+        one.put(name, "before", T)  # each has a session from now on
     followers = cluster.followers()
     cluster.silence(*followers)
     told = {}
 
-    def put_in_the_minority(name, client):
+    def put_in_the_minority(name, one):
         with pytest.raises((Unavailable, OutcomeUnknown)) as failure:
-            client.put(name, "in the minority", 4 * cluster.election_timeout_s)
+            one.put(name, "in the minority", 4 * cluster.election_timeout_s)
         told[name] = failure.value
 
-    cluster.together(*[partial(put_in_the_minority, name, cluster.client()) for name in names])
+    cluster.together(*[partial(put_in_the_minority, name, one) for name, one in clients.items()])
     with pytest.raises((Unavailable, OutcomeUnknown)):  # the leader has noticed by now
-        client.put(key, "in the minority", cluster.election_timeout_s)
+        client.put(f"{key} late", "in the minority", cluster.election_timeout_s)
 
     # With one of the others down, whoever holds more than the other one leads: what entered a log in the minority is
     # committed after all.
     cluster.kill(followers[0])
     cluster.heal()
     client.put(f"{key} after", "healed", T)
-    for name in names:
+    for name in clients:
         expected = {b"before"} if isinstance(told[name], Unavailable) else {b"before", b"in the minority"}
         assert client.get(name, T) in expected, told[name]
     assert client.get(f"{key} after", T) == b"healed"
