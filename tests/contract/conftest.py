@@ -12,9 +12,7 @@ from tests.contract.simulated import SimulatedCluster
 REALIZATIONS = ("simulator", "actors", "daemons", "curve")
 ENCRYPTED = (
     "test_a_learner_becomes_a_voter_and_takes_the_place_of_an_old_one",
-    "test_a_retry_after_the_leader_was_killed_is_answered_as_before",
     "test_a_read_at_any_member_sees_the_last_write_that_was_acknowledged",
-    "test_a_member_that_missed_what_was_cut_off_catches_up_by_a_snapshot",
     "test_a_history_is_linearizable_though_the_leader_is_killed",
 )
 EVERYTHING = bool(os.environ.get("QUORATE_CONTRACT_EVERYTHING"))  # for a long night

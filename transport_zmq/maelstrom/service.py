@@ -16,9 +16,10 @@ from loguru import logger
 
 from actors.runtime import describe
 from raft.membership import MAX_ID_LENGTH, MAX_MEMBERS
+from storage.errors import StorageError
 
 from ..daemon import signals
-from ..daemon.errors import FAILED, STOPPED
+from ..daemon.errors import FAILED, STOPPED, UNUSABLE_DIRECTORY
 from ..daemon.service import CannotStart, cannot_start
 from ..daemon.settings import Given
 from ..limits import Limits
@@ -67,16 +68,19 @@ class MaelstromService:
         reader = gevent.spawn(self._read)
         self._over.wait()
         reader.kill()
-        if self._member is not None and not isinstance(self._failure, CannotStart):
-            self._member.close()
+        try:
+            if self._member is not None:
+                self._member.close()
+        except OSError as error:
+            self._failure = self._failure or error
         self._lines.close(self.settings.stop_timeout_ms / 1000)
         signals.ignore()
+        if self._failure is None:
+            return STOPPED
         if isinstance(self._failure, CannotStart):
             raise self._failure
-        if self._failure is not None:
-            logger.error("the node has failed and the process ends: {}", describe(self._failure))
-            return FAILED
-        return STOPPED
+        logger.error("the node has failed and the process ends: {}", describe(self._failure))
+        return UNUSABLE_DIRECTORY if isinstance(self._failure, StorageError) else FAILED
 
     def _read(self) -> None:
         try:
@@ -87,15 +91,13 @@ class MaelstromService:
                     logger.warning("a line of stdin is dropped: {}", error)
                     continue
                 self._take(envelope)
-        except BaseException as error:
+        except Exception as error:
             self._end(error)
-            if isinstance(error, gevent.GreenletExit):
-                raise
         else:
             self._end(None)
 
     def _end(self, failure: BaseException | None) -> None:
-        self._failure = self._failure or (None if isinstance(failure, gevent.GreenletExit) else failure)
+        self._failure = self._failure or failure
         self._over.set()
 
     def _take(self, envelope: Envelope) -> None:
