@@ -87,8 +87,9 @@ class Leader(Role):
         self.on_deadline(now)
 
     def left(self) -> None:
-        """Leadership is lost: tell whoever waits for a change of membership."""
+        """Leadership is lost: tell whoever waits for a change of membership, and remember how current the node is."""
         self.reconfiguration.abandon()
+        self.node.reads.note_current(self, self.node.now)
 
     @property
     def has_committed(self) -> bool:
@@ -418,17 +419,12 @@ class Leader(Role):
         self.wake(now)
         Role.on_pre_vote_request(self, message, now)
 
-    def on_append(self, message: "Append", now: int) -> None:
+    def on_append(self, message: "Append | Heartbeat | SnapshotChunk", now: int) -> None:
         """Election safety rules out a second leader of this term (contract S1); never give way to one."""
         self.node.drop("second leader", message.sender)
 
-    def on_heartbeat(self, message: "Heartbeat", now: int) -> None:
-        """As for `on_append`."""
-        self.node.drop("second leader", message.sender)
-
-    def on_snapshot_chunk(self, message: "SnapshotChunk", now: int) -> None:
-        """As for `on_append`."""
-        self.node.drop("second leader", message.sender)
+    on_heartbeat = on_append
+    on_snapshot_chunk = on_append
 
     # Commitment
 

@@ -66,12 +66,16 @@ class Reads:
 
     def staleness_ms(self, now: int) -> "int | None":
         """Return how old what is read without asking anybody may be; see `Node.staleness_ms`."""
-        node = self._node
-        leader = node.leading
-        if leader is not None and node.log.applied_index >= freshness_index(leader):
+        leader = self._node.leading
+        if leader is not None:
+            self.note_current(leader, now)
+        return None if self.current_ms is None else now - self.current_ms
+
+    def note_current(self, leader: "Leader", now: int) -> None:
+        """Note since when this leader may not have all that was committed; once it leads no more nobody can tell."""
+        if self._node.log.applied_index >= freshness_index(leader):
             # Somebody else may lead since, and have committed more, but not before a quorum was last heard.
             self.current_ms = leader.quorum_heard_ms(now)
-        return None if self.current_ms is None else now - self.current_ms
 
     def add(self, by_lease: bool, now: int) -> int:
         """Take a read and return its ticket.

@@ -25,9 +25,9 @@ _EVENTS = int(zmq.EVENTS)
 UNBOUNDED = 0
 """How many frames may wait to be received on any socket here.
 
-With a bound ZeroMQ (4.3.5) stops reading a connection whose frames wait, and then an assertion of its own ends the process
-when the other end hangs up or sends a heartbeat (libzmq issues 3937 and 4767): a member that was frozen for a while would
-die as it thaws, and whoever connects could bring that about. What may wait is bounded by `inbound.Inbound` instead.
+With a bound ZeroMQ (4.3.5) stops reading a connection whose frames wait, and an assertion of its own then ends the
+process when the other end hangs up or sends a heartbeat (libzmq issues 3937 and 4767): a member that was frozen for a
+while would die as it thaws, and whoever connects could bring that about. `inbound.Inbound` bounds what may wait.
 """
 
 

@@ -63,3 +63,16 @@ def test_a_new_leader_does_not_know_how_stale_it_is():
     member = Member("a", term=1, log=(1, 1))
     member.lead()
     assert member.node.staleness_ms(member.now) is None, "it starts with nothing committed, whatever was before"
+
+
+def test_a_leader_that_was_deposed_knows_how_stale_it_is_though_nobody_asked_while_it_led():
+    cluster = Cluster()
+    cluster.elect("a")
+    cluster.commit("a", b"x")
+    cluster.run(300)
+    heard = cluster.now
+    cluster.partition("a", "bc")
+    cluster.run(5000)
+
+    assert cluster.role("a") != "leader"
+    assert 4000 <= cluster.nodes["a"].staleness_ms(cluster.now) <= cluster.now - heard + 300

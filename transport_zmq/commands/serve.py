@@ -11,12 +11,19 @@ from ..daemon import logs
 from ..daemon.errors import SettingsError
 from ..daemon.service import CannotStart, Service
 from ..daemon.settings import settle
+from ..maelstrom.service import MaelstromService
 from .settings_options import gathered, refuse, with_options
 
 
 @click.command("serve")
 @with_options
-def command(**flags: Any) -> None:
+@click.option(
+    "--maelstrom",
+    is_flag=True,
+    help="Be a node of Maelstrom, which tests distributed systems: messages and requests are lines of JSON on stdin "
+    "and stdout, and no port is opened.",
+)
+def command(maelstrom: bool, **flags: Any) -> None:
     """Run one member of a cluster, until SIGTERM or Ctrl-C.
 
     A cluster of three on one machine, each of these in a terminal of its own:
@@ -49,13 +56,15 @@ def command(**flags: Any) -> None:
       130, 143  ended at once, by the second Ctrl-C or SIGTERM
     """
     given = gathered(flags)
+    service: Service | MaelstromService
     try:
-        settings = settle(given)
+        service = MaelstromService(given) if maelstrom else Service(settle(given))
     except SettingsError as error:
         refuse(error)
+    settings = service.settings
     logs.set_up(settings.name, settings.log_level, settings.log_format)
     try:
-        code = Service(settings).run()
+        code = service.run()
     except CannotStart as error:
         refuse(error, error.code)
     sys.exit(code)

@@ -46,10 +46,13 @@ class Service:
 
     Args:
         settings: of the daemon.
+
+    Attributes:
+        settings: as above.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._over = Event()  # the member is to end, or has gone down
         self._failure: BaseException | None = None
         self._signal = ""
@@ -76,13 +79,13 @@ class Service:
         member = None
         _allow_many_files()
         try:
-            member = Member(self._settings, self._went_down)
+            member = Member(self.settings, self._went_down)
             member.listen()
             member.start()
         except BaseException as error:
             if member is not None:
                 member.release()
-            reason = _reason(error, self._settings.data_dir)
+            reason = cannot_start(error, self.settings.data_dir)
             if reason is None:
                 raise
             raise reason from error
@@ -111,7 +114,7 @@ class Service:
         self._over.set()
 
     def _end(self, member: Member) -> None:
-        timeout_s = self._settings.stop_timeout_ms / 1000
+        timeout_s = self.settings.stop_timeout_ms / 1000
         logger.info("{}: ending in good order, within {:g} s; a second one ends it at once", self._signal, timeout_s)
         systemd.notify("STOPPING=1\nSTATUS=ending in good order")
         if not member.end(timeout_s):
@@ -139,7 +142,7 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
-def _reason(error: BaseException, directory: Path) -> CannotStart | None:
+def cannot_start(error: BaseException, directory: Path) -> CannotStart | None:
     """Return in one line, with its code, why a daemon does not start; None for what nobody expects."""
     match error:
         case InsecureBind():
