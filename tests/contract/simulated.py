@@ -294,5 +294,8 @@ class SimulatedClient(KeyValueCalls):
             raise error
         return result
 
+    def waiter(self, timeout=5.0):
+        raise AssertionError("simulated clients ask and do not wait for changes; no test here may")
+
     def _check_key_value(self):
         pass
