@@ -15,7 +15,20 @@ from click.shell_completion import get_completion_class
 
 PACKAGES = ("raft", "storage", "actors", "transport_sim", "transport_zmq")
 STORAGE_COMMANDS = ("backup", "restore", "snapshot", "wal")
-CLUSTER_COMMANDS = ("bench", "cas", "config", "delete", "get", "keys", "member", "put", "serve", "status", "transfer")
+CLUSTER_COMMANDS = (
+    "bench",
+    "cas",
+    "config",
+    "delete",
+    "get",
+    "keys",
+    "member",
+    "put",
+    "serve",
+    "status",
+    "transfer",
+    "watch",
+)
 SIM_COMMANDS = ("check", "convert", "explain", "explore", "replay", "run", "shrink", "soak")
 SHELLS = ("bash", "fish", "zsh")
 COMPLETE_VARIABLE = "_QUORATE_COMPLETE"  # by it the script of a shell asks this command what may come next

@@ -18,6 +18,7 @@ from .kv_commands import (
     GET,
     GRANT,
     KEEP_ALIVE,
+    PUT,
     RANGE,
     REVOKE,
     TRANSACTION,
@@ -124,11 +125,14 @@ class KeyValue:
         except MalformedCommand as error:
             return Result(INVALID, None, str(error))
         operation, key = decoded.operation, decoded.key
+        if operation == PUT:
+            self._put(key, decoded.value)  # type: ignore[arg-type]
+            return Result(DONE)
         held = self._values.get(key)
         if operation == CAS and held != decoded.expected:
             return Result(CONFLICT, held)
-        if decoded.value is not None:
-            self._put(key, decoded.value)
+        if operation == CAS:
+            self._put(key, decoded.value)  # type: ignore[arg-type]
             return Result(DONE)
         if operation == DELETE and held is not None:
             self._delete(key)
@@ -224,9 +228,9 @@ class KeyValue:
         if key not in self._values:
             self._order.add(key)
         self._values[key] = value
-        if self.revision:
-            self.revision += 1
-            self._revisions[key] = self.revision
+        revision = self.revision
+        if revision:
+            self.revision = self._revisions[key] = revision + 1
             self._history.add(key, value)
             if key in self._leases.of:
                 self._leases.detach(key)
@@ -380,7 +384,7 @@ class Watcher:
         self._store = store
         self._asked = revision
         self._at = max(revision, FIRST_REVISION + 1)  # nothing that was told, or not asked for, is before this
-        self._is_meant: Callable[[bytes], bool] = key.__eq__
+        self._is_meant: Callable[[bytes], bool] = lambda found: found == key
         if is_prefix:
             self._is_meant = lambda found: found.startswith(key)
 

@@ -42,15 +42,16 @@ class KeyValueAccess(ABC):
             CommandRefused: it was no command to the store.
         """
         self._check_key_value()
-        return _checked(self.propose(command, timeout))
+        return checked(self.propose(command, timeout))
 
     def _query(self, query: bytes, timeout: float, consistency: str = LINEARIZABLE) -> Result:
         """Return what the store answers to a query; raises as `_command` does."""
         self._check_key_value()
-        return _checked(self.read(query, timeout, consistency=consistency))
+        return checked(self.read(query, timeout, consistency=consistency))
 
 
-def _checked(result: Result) -> Result:
+def checked(result: Result) -> Result:
+    """Return a result of the store; raises `CommandRefused` when it does not understand what was asked."""
     if result.outcome == INVALID:
         raise CommandRefused(str(result.problem))
     return result

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 MAX_CHANGES = 8192
 MAX_BYTES = 4 * 1024 * 1024
+# Beyond the bounds so much is left, so that forgetting is rare.
+_LEFT_CHANGES = MAX_CHANGES * 15 // 16
+_LEFT_BYTES = MAX_BYTES * 15 // 16
 OVERHEAD_BYTES = 64  # what a change is charged beside its key and value, so that empty ones are bounded too
 MAX_TOLD = 1024  # how many changes one answer tells
 MAX_TOLD_BYTES = 1024 * 1024  # it ends with the change that brings it to so much
-
-_FORGOTTEN = (b"", None)
 
 FIRST_REVISION = 1  # that of a store that begins to count, and of all that it has then
 
@@ -71,39 +72,33 @@ class History:
     def __init__(self, first: int) -> None:
         self.first = first
         self._kept: list[Change] = []
-        self._begin = 0  # where in the list the earliest one is
         self._bytes = 0
 
     @property
     def next(self) -> int:
         """The revision that the next change has."""
-        return self.first + len(self._kept) - self._begin
+        return self.first + len(self._kept)
 
     def add(self, key: bytes, value: "bytes | None") -> None:
-        """Take note of a change, and forget the earliest ones beyond the bounds."""
-        kept = self._kept
-        kept.append((key, value))
+        """Take note of a change; beyond the bounds the earliest ones are forgotten, many at once."""
+        self._kept.append((key, value))
         self._bytes += OVERHEAD_BYTES + len(key) + (0 if value is None else len(value))
-        if len(kept) - self._begin > MAX_CHANGES or self._bytes > MAX_BYTES:
+        if self._bytes > MAX_BYTES or len(self._kept) > MAX_CHANGES:
             self._forget()
 
     def _forget(self) -> None:
         kept = self._kept
-        begin = self._begin
-        while len(kept) - begin > MAX_CHANGES or self._bytes > MAX_BYTES:
-            key, value = kept[begin]
-            kept[begin] = _FORGOTTEN
+        count = 0
+        while len(kept) - count > _LEFT_CHANGES or self._bytes > _LEFT_BYTES:
+            key, value = kept[count]
             self._bytes -= OVERHEAD_BYTES + len(key) + (0 if value is None else len(value))
-            begin += 1
-            self.first += 1
-        if begin > MAX_CHANGES:  # now and then, so that it costs little
-            del kept[:begin]
-            begin = 0
-        self._begin = begin
+            count += 1
+        del kept[:count]
+        self.first += count
 
     def items(self) -> "list[Change]":
         """Return all changes that are kept, the earliest first."""
-        return self._kept[self._begin :]
+        return list(self._kept)
 
     def told(
         self, revision: int, is_meant: "Callable[[bytes], bool]"
@@ -116,12 +111,11 @@ class History:
         """
         found: list[tuple[int, bytes, bytes | None]] = []
         size_bytes = 0
-        shift = self._begin - self.first
-        for at in range(revision + shift, len(self._kept)):
+        for at in range(revision - self.first, len(self._kept)):
             key, value = self._kept[at]
             if is_meant(key):
-                found.append((at - shift, key, value))
+                found.append((self.first + at, key, value))
                 size_bytes += OVERHEAD_BYTES + len(key) + (0 if value is None else len(value))
                 if len(found) == MAX_TOLD or size_bytes >= MAX_TOLD_BYTES:
-                    return at - shift + 1, found
+                    return self.first + at + 1, found
         return self.next, found

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from . import kv_leases
 from .errors import LeaseExpired, TooManyLeases
-from .kv import CROWDED, NO_LEASE
+from .kv import CROWDED, NO_LEASE, Result
 from .kv_access import KeyValueAccess
 from .kv_commands import OutOfBounds
 
 
-class Lease:
-    """A lease, as its holder sees it.
+class Granted:
+    """A lease that was granted.
 
     It lives for its time from the moment on in which it was asked for, or kept alive last, and then some: log time runs
     no faster than clocks do, and stands still while nobody leads. So whoever counts by its own clock from before each
     of these calls knows the lease to live until then.
 
     Args:
-        calls: of the cluster that has it.
         id: its id.
         ttl: for how long it lives when it is kept alive, in seconds.
 
@@ -26,13 +25,25 @@ class Lease:
         ttl: see above.
     """
 
-    def __init__(self, calls: LeaseCalls, id: int, ttl: float) -> None:
+    def __init__(self, id: int, ttl: float) -> None:
         self.id = id
         self.ttl = ttl
-        self._calls = calls
 
     def __repr__(self) -> str:
-        return f"Lease({self.id}, {self.ttl:g} s)"
+        return f"{type(self).__name__}({self.id}, {self.ttl:g} s)"
+
+
+class Lease(Granted):
+    """A lease, as its holder sees it; see `Granted`.
+
+    Args:
+        calls: of the cluster that has it.
+        id, ttl: as for `Granted`.
+    """
+
+    def __init__(self, calls: LeaseCalls, id: int, ttl: float) -> None:
+        super().__init__(id, ttl)
+        self._calls = calls
 
     def keep_alive(self, timeout: float = 5.0) -> None:
         """Let it live for its whole time again; see `LeaseCalls.keep_alive`."""
@@ -58,13 +69,7 @@ class LeaseCalls(KeyValueAccess):
             TooManyLeases: there are 100,000.
             InvalidConfig, Unavailable, OutcomeUnknown, NotKeyValue, ClusterClosed: as for `put`.
         """
-        if type(ttl) not in (int, float) or not 0 <= ttl <= kv_leases.MAX_TTL_MS:
-            raise OutOfBounds("ttl", repr(ttl), "0.1 to 31536000 seconds")
-        result = self._command(kv_leases.grant(round(ttl * 1000)), timeout)
-        if result.outcome == CROWDED:
-            raise TooManyLeases(result.value)
-        id, ttl_ms = result.value
-        return Lease(self, id, ttl_ms / 1000)
+        return Lease(self, *granted(self._command(grant_of(ttl), timeout)))
 
     def keep_alive(self, lease: int | Lease, timeout: float = 5.0) -> None:
         """Let a lease live for its whole time again.
@@ -73,9 +78,7 @@ class LeaseCalls(KeyValueAccess):
             LeaseExpired: when there is no such lease (any more).
             OutOfBounds, InvalidConfig, Unavailable, OutcomeUnknown, NotKeyValue, ClusterClosed: as for `put`.
         """
-        result = self._command(kv_leases.keep_alive(lease_id(lease)), timeout)
-        if result.outcome == NO_LEASE:
-            raise LeaseExpired(result.value)
+        check_kept(self._command(kv_leases.keep_alive(lease_id(lease)), timeout))
 
     def revoke(self, lease: int | Lease, timeout: float = 5.0) -> bool:
         """End a lease now, and with it its keys; return whether it was there.
@@ -87,6 +90,27 @@ class LeaseCalls(KeyValueAccess):
         return was_there
 
 
-def lease_id(lease: int | Lease) -> int:
+def lease_id(lease: int | Granted) -> int:
     """Return the id of a lease, however it is named."""
-    return lease.id if isinstance(lease, Lease) else lease
+    return lease.id if isinstance(lease, Granted) else lease
+
+
+def grant_of(ttl: float) -> bytes:
+    """Return the command that makes a lease; raises `OutOfBounds` when the ttl is out of its bounds."""
+    if type(ttl) not in (int, float) or not 0 <= ttl <= kv_leases.MAX_TTL_MS:
+        raise OutOfBounds("ttl", repr(ttl), "0.1 to 31536000 seconds")
+    return kv_leases.grant(round(ttl * 1000))
+
+
+def granted(result: Result) -> tuple[int, float]:
+    """Return id and ttl of a lease, of the store's result; raises `TooManyLeases` when it has made none."""
+    if result.outcome == CROWDED:
+        raise TooManyLeases(result.value)
+    id, ttl_ms = result.value
+    return id, ttl_ms / 1000
+
+
+def check_kept(result: Result) -> None:
+    """Raise `LeaseExpired` when the store's result is that there is no such lease."""
+    if result.outcome == NO_LEASE:
+        raise LeaseExpired(result.value)

@@ -9,6 +9,7 @@ from raft.errors import InvalidConfig
 
 from . import kv_order
 from .arguments import as_bytes
+from .kv import Result
 from .kv_access import KeyValueAccess
 
 
@@ -91,5 +92,10 @@ class RangeCalls(KeyValueAccess):
     def _page(self, query: bytes, timeout: float, consistency: str) -> Page:
         if consistency not in (LINEARIZABLE, LEASE):
             raise InvalidConfig("consistency", consistency, f'"{LINEARIZABLE}" or "{LEASE}"')
-        revision, items, next_key = self._query(query, timeout, consistency).value
-        return Page([Item(*item) for item in items], revision, next_key)
+        return page_of(self._query(query, timeout, consistency))
+
+
+def page_of(result: Result) -> Page:
+    """Return a page, of the store's result."""
+    revision, items, next_key = result.value
+    return Page([Item(*item) for item in items], revision, next_key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from . import kv_transactions
 from .arguments import as_bytes
@@ -14,8 +14,10 @@ from .kv import NO_LEASE, Result
 from .kv_access import KeyValueAccess
 from .kv_commands import DELETE, GET, PUT
 from .kv_transactions import ABSENT, PRESENT, REVISION, VALUE
-from .leases import Lease, lease_id
+from .leases import Granted, lease_id
 from .ranges import Item
+
+T = TypeVar("T", bound="Terms")
 
 Commit = Callable[[bytes, float], Result]  # gets a command done within so many seconds
 
@@ -36,21 +38,14 @@ class Outcome:
     results: list[int | bool | Item | None]
 
 
-class Transaction:
+class Terms:
     """Conditions, what is done when all of them hold, and what is done when one does not.
 
-    Each method returns the transaction, so that it can be written in a row:
-
-        outcome = client.txn().if_absent("lock").put("lock", "me").otherwise().get("lock").commit()
-
-    Without conditions what follows is done always.
-
-    Args:
-        commit: gets it done.
+    Each method returns the same object, so that it can be written in a row. Without conditions what follows is done
+    always.
     """
 
-    def __init__(self, commit: Commit) -> None:
-        self._commit = commit
+    def __init__(self) -> None:
         self._conditions: list[kv_transactions.Condition] = []
         self._then: list[kv_transactions.Operation] = []
         self._otherwise: list[kv_transactions.Operation] = []
@@ -72,7 +67,7 @@ class Transaction:
         """Demand that the last change of a key has this revision; 0 stands for a key that is absent."""
         return self._if(REVISION, key, revision)
 
-    def put(self, key: bytes | str, value: bytes | str, *, lease: int | Lease = 0) -> Self:
+    def put(self, key: bytes | str, value: bytes | str, *, lease: int | Granted = 0) -> Self:
         """Store a value under a key, which goes with a lease if one is given."""
         self._operations.append((PUT, as_bytes("key", key), as_bytes("value", value), lease_id(lease)))
         return self
@@ -101,6 +96,24 @@ class Transaction:
         """
         return kv_transactions.encode(self._conditions, self._then, self._otherwise)
 
+    def _if(self, kind: int, key: bytes | str, operand: Any = None) -> Self:
+        self._conditions.append((kind, as_bytes("key", key), operand))
+        return self
+
+
+class Transaction(Terms):
+    """Conditions, what is done when all of them hold, and what is done when one does not; see `Terms`.
+
+        outcome = client.txn().if_absent("lock").put("lock", "me").otherwise().get("lock").commit()
+
+    Args:
+        commit: gets it done.
+    """
+
+    def __init__(self, commit: Commit) -> None:
+        super().__init__()
+        self._commit = commit
+
     def commit(self, timeout: float = 5.0) -> Outcome:
         """Get it done, once, and return what it came to.
 
@@ -115,13 +128,9 @@ class Transaction:
         """
         return outcome_of(self._commit(self.encode(), timeout))
 
-    def _if(self, kind: int, key: bytes | str, operand: Any = None) -> Self:
-        self._conditions.append((kind, as_bytes("key", key), operand))
-        return self
 
-
-class Batch:
-    """Changes that are made together when the `with` statement is left, unless that raises.
+class Collected(Generic[T]):
+    """Changes that are made together later.
 
     Args:
         transaction: an empty one.
@@ -131,13 +140,13 @@ class Batch:
         outcome: what they came to; None before, and when there was nothing to do.
     """
 
-    def __init__(self, transaction: Transaction, timeout: float) -> None:
+    def __init__(self, transaction: T, timeout: float) -> None:
         self.outcome: Outcome | None = None
         self._transaction = transaction
         self._timeout = timeout
         self._is_empty = True
 
-    def put(self, key: bytes | str, value: bytes | str, *, lease: int | Lease = 0) -> None:
+    def put(self, key: bytes | str, value: bytes | str, *, lease: int | Granted = 0) -> None:
         """Store a value under a key; raises `OutOfBounds` when either is none."""
         self._transaction.put(key, value, lease=lease)
         self._is_empty = False
@@ -146,6 +155,10 @@ class Batch:
         """Remove a key; raises `OutOfBounds` when it is none."""
         self._transaction.delete(key)
         self._is_empty = False
+
+
+class Batch(Collected[Transaction]):
+    """Changes that are made together when the `with` statement is left, unless that raises; see `Collected`."""
 
     def __enter__(self) -> Self:
         return self

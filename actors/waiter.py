@@ -18,7 +18,7 @@ from raft.waiting import StopWaiting, WaitFor
 
 from .client import BACK_OFF_S, MAX_BACK_OFF_S, Deadline, Guide
 from .errors import NodeStopped
-from .loop import Outcome
+from .loop import Outcome, run
 
 
 class Waiter:
@@ -57,7 +57,11 @@ class Waiter:
         """Whether nothing is waited for any more."""
         return self._closed
 
-    async def ask(self, query: Any, timeout: float | None = None) -> Any:
+    def ask(self, query: Any, timeout: float | None = None) -> Any:
+        """Return what `answer` does, where gevent is what waits."""
+        return run(self.answer(query, timeout))
+
+    async def answer(self, query: Any, timeout: float | None = None) -> Any:
         """Return what the state machine tells, as soon as there is something.
 
         Args:

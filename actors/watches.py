@@ -82,7 +82,7 @@ class Changes:
         while not self._events:
             query = kv_history.changes(self._key, self._is_prefix, self._revision)
             left_s = None if deadline is None else deadline.left_s
-            result: Result | None = await self._waiter.ask(query, left_s)
+            result: Result | None = await self._waiter.answer(query, left_s)
             if result is None:
                 return None
             if result.outcome == COMPACTED:
@@ -160,14 +160,20 @@ class WatchCalls(KeyValueAccess):
             OutOfBounds: when there is neither or both of key and prefix, or one is out of its bounds.
             InvalidConfig, Unavailable, OutcomeUnknown, NotKeyValue, ClusterClosed: as for `put`; nothing is watched.
         """
-        if (key is None) == (prefix is None):
-            raise OutOfBounds("key", "given twice" if key is not None else "not given", "given, or else a prefix")
-        is_prefix = key is None
-        wanted = as_bytes("key", prefix if key is None else key)
-        kv_history.changes(wanted, is_prefix, 1 if from_revision is None else from_revision)  # raises if it is none
+        wanted, is_prefix = wanted_of(key, prefix, from_revision)
         deadline = Deadline(timeout)
         revision, _, _ = self._query(kv_order.between(b"", b"", 1), deadline.left_s).value  # of no key at all
         if not revision:  # it does not count yet
             _, revision, _ = self._command(kv_transactions.encode([], [], []), deadline.left_s).value
         begin = revision + 1 if from_revision is None else from_revision
         return Watch(self.waiter(deadline.left_s), self._check_key_value, wanted, is_prefix, begin)
+
+
+def wanted_of(key: bytes | str | None, prefix: bytes | str | None, from_revision: int | None) -> tuple[bytes, bool]:
+    """Return what is to be watched, and whether it is a prefix; raises `OutOfBounds` as `WatchCalls.watch` does."""
+    if (key is None) == (prefix is None):
+        raise OutOfBounds("key", "given twice" if key is not None else "not given", "given, or else a prefix")
+    is_prefix = key is None
+    wanted = as_bytes("key", prefix if key is None else key)
+    kv_history.changes(wanted, is_prefix, 1 if from_revision is None else from_revision)  # raises if it is none
+    return wanted, is_prefix

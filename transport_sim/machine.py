@@ -102,6 +102,25 @@ class Machine:
         self._owner = owner
         self._agreement = agreement
         self._encode: Callable[[Any], bytes] = getattr(inner, "encode_result", results.encode)
+        self._ends = 0  # how often something of the inner machine has ended by itself
+        if callable(getattr(inner, "pass_time", None)):
+            self.due_ms: Callable[[], int | None] = inner.due_ms
+            self.pass_time = self._pass_time
+
+    @property
+    def _position(self) -> int:
+        """How many steps the inner machine was taken: the same number stands for the same state on every replica."""
+        return len(self.commands) + self._ends
+
+    def _pass_time(self, now_ms: int) -> None:
+        due_ms = self.due_ms()
+        if due_ms is not None and due_ms <= now_ms:
+            self._ends += 1
+            self.is_changed = True
+        try:
+            self.inner.pass_time(now_ms)
+        except Exception as error:
+            raise self._broken(f"raises {_told(error)} when time passes, on every member") from error
 
     def apply(self, command: bytes) -> int | Answer:
         """Take a command; the result is its position, or what the inner machine answers."""
@@ -116,7 +135,7 @@ class Machine:
             raise self._broken(f"raises {_told(error)} when it applies {payload!r}, on every member") from error
         answer = self._answer(value)
         if self._agreement is not None:
-            self._agreement.applied(self._owner, len(self.commands), payload, answer)
+            self._agreement.applied(self._owner, self._position, payload, answer)
         return answer
 
     def _answer(self, value: object) -> Answer:
@@ -151,8 +170,9 @@ class SnapshotMachine(Machine):
     """The same, where the inner machine can be snapshotted or there is none.
 
     A snapshot is a padding with its length in a byte, the length of the list in 8, the list with one command a line,
-    and the inner machine's. The padding makes that some members write the same state as the same bytes and some do not,
-    as users' machines may: then a download must begin anew with another leader (contract N2).
+    how often something ended by itself in 8, if the inner machine has time, and the inner machine's. The padding makes
+    that some members write the same state as the same bytes and some do not, as users' machines may: then a download
+    must begin anew with another leader (contract N2).
     """
 
     def __init__(self, inner: Any = None, owner: str = "", agreement: Agreement | None = None) -> None:
@@ -181,7 +201,7 @@ class SnapshotMachine(Machine):
         contents = self._inner_snapshot()
         self._was = self._agree(contents)
         self._read_late = iter(self._snapshot_of_inner())
-        return [*head, contents]
+        return [*head, *self._ends_as_bytes(), contents]
 
     def restore(self, chunks: Iterable[bytes]) -> None:
         """Come to the state that `snapshot` told."""
@@ -192,6 +212,8 @@ class SnapshotMachine(Machine):
         self._read_late = None
         if self.inner is None:
             return
+        if self._ends_as_bytes():
+            self._ends = int.from_bytes(reader.take(_LENGTH_BYTES), "big")
         contents = b"".join(reader.rest())
         try:
             self.inner.restore(_in_pieces(contents))
@@ -199,6 +221,9 @@ class SnapshotMachine(Machine):
             raise self._broken(f"raises {_told(error)} when it restores a snapshot") from error
         self.is_changed = True
         self._agree(self._inner_snapshot(), restored=True)
+
+    def _ends_as_bytes(self) -> list[bytes]:
+        return [self._ends.to_bytes(_LENGTH_BYTES, "big")] if hasattr(self, "pass_time") else []
 
     def compare(self) -> None:
         """Hold the present state of the inner machine against that of the others."""
@@ -208,7 +233,7 @@ class SnapshotMachine(Machine):
     def _agree(self, contents: bytes, restored: bool = False) -> bytes:
         digest = _digest(contents)
         if self._agreement is not None:
-            self._agreement.reached(self._owner, len(self.commands), digest, restored)
+            self._agreement.reached(self._owner, self._position, digest, restored)
         return digest
 
     def _inner_snapshot(self) -> bytes:

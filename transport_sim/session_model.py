@@ -42,6 +42,9 @@ class SessionModel:
         """Take the next command of the log into account."""
         latest_ms = entry.stamp_ms - self._limits.timeout_ms
         self._clients = {id: client for id, client in self._clients.items() if client.used_ms >= latest_ms}
+        pass_time = getattr(self._machine, "pass_time", None)
+        if pass_time is not None:
+            pass_time(entry.stamp_ms)
         try:
             command = decode(entry.data)
         except MalformedCommand:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from actors.client import Deadline
 from actors.kv import KeyValue
 from actors.stale_read import StaleRead
+from actors.waiter import Waiter
 from raft.actor import LINEARIZABLE
 
 from .address import look_up
@@ -92,6 +93,10 @@ class AsyncClient(AsyncKeyValueCalls, AsyncAdminCalls):
     async def read_stale(self, query: Any, timeout: float = 5.0, *, node: str | int | None = None) -> StaleRead[Any]:
         """Return what one node's state machine answers, and how old that may be. See `Client.read_stale`."""
         return await self._calls.read_stale(query, self._deadline(timeout), node)
+
+    async def waiter(self, timeout: float = 5.0) -> Waiter:
+        """Return a way to wait until the state machine has something to tell. See `Client.waiter`."""
+        return await self._calls.waiter(self._deadline(timeout))
 
     # The cluster itself
 

@@ -8,7 +8,19 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 SHOWN = {
+    "counter.py": ["led, and is killed", "4 times 25 additions came to 100"],
     "local_cluster.py": ["leads; greeting is b'hello'", "leads; greeting is b'hello again'"],
+    "lock_and_election.py": [
+        "ann has the printer",
+        "ann gives it back",
+        "bob has the printer",
+        "bob gives it back",
+        "cid has the printer",
+        "cid gives it back",
+        "each had a greater token than the one before: True",
+        "ann leads",
+        "bob leads",
+    ],
     "members.py": [
         "3 nodes: n1, n2, n3",
         "5 nodes: n1, n2, n3, n4, n5",

@@ -363,6 +363,25 @@ try:
     put(b"", b"")
 except OutOfBounds as error:
     print(error)
+from store import kv_history, kv_leases, kv_order
+from store.kv_transactions import ABSENT, REVISION, VALUE, encode
+store.apply(put(b"c", b"before"))
+for command in (
+    encode([(ABSENT, b"l", None), (REVISION, b"c", 1)], [(1, b"l", b"me", 0), (2, b"c", None, 0)], []),
+    encode([(VALUE, b"l", b"you")], [], [(2, b"l", None, 0), (3, b"none", None, 0), (1, b"m", b"2", 7)]),
+    kv_leases.grant(100), kv_leases.grant(300),
+    encode([], [(1, b"z", b"", 2), (1, b"y", b"", 1), (1, b"x", b"", 1)], []),
+    kv_leases.keep_alive(2), kv_leases.keep_alive(9), kv_leases.revoke(9), encode([], [], []) + b"!", b"\\x06",
+):
+    result = store.apply(command)
+    print(result, store.decode_result(store.encode_result(result)) == result)
+copy = KeyValue()
+copy.restore([b"".join(store.snapshot())])
+for machine in (store, copy):
+    machine.pass_time(101)
+    print(machine.due_ms(), machine.revision, machine.read(kv_order.between(b"", kv_order.after_prefix(b"y"), 3)))
+    print(machine.watcher(kv_history.changes(b"", True, 1))(), machine.watcher(kv_history.changes(b"q", False, 99))())
+    print(b"".join(machine.snapshot()))
 """
 
 
@@ -382,7 +401,7 @@ def test_boards_compute_the_same(micropython, tmp_path):
     ]
 
     assert outputs[0] == outputs[1]
-    assert outputs[0].count("\n") == 17
+    assert outputs[0].count("\n") == 33
 
 
 @given(

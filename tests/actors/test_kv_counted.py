@@ -241,6 +241,24 @@ def test_pages_of_a_prefix_are_all_of_it_in_order(first, gone, second, prefix, l
         assert found == [key for key, _ in store.items() if key.startswith(prefix)]
 
 
+def test_few_that_come_and_go_among_many_are_in_their_place_once():
+    store = KeyValue()
+    names = [b"%03d" % number for number in range(200)]
+    for name in names:
+        store.apply(put(name, b""))
+    assert [item[0] for item in range_of(store)[1]] == names
+    for name in names[50:60]:
+        store.apply(delete(name))
+        store.apply(put(name, b""))
+    store.apply(put(b"0555", b""))
+    assert [item[0] for item in range_of(store)[1]] == sorted([*names, b"0555"])
+
+    for name in names[:150]:
+        store.apply(delete(name))
+    assert len(range_of(store)[1]) == 51
+    assert len(store._order._sorted) == 51, "what is gone is not kept in order for ever"
+
+
 def test_a_page_ends_with_the_mebibyte():
     store = KeyValue()
     for number in range(5):
@@ -404,22 +422,24 @@ def test_half_a_snapshot_is_refused_and_changes_nothing():
 
 
 def test_the_history_is_bounded_in_number_and_bytes():
-    store = KeyValue()
+    store, restored = KeyValue(), KeyValue()
     store.apply(BEGIN)
-    for number in range(kv_history.MAX_CHANGES + 10):
+    for number in range(kv_history.MAX_CHANGES):
         store.apply(put(b"k", b"%d" % number))
-    assert store.history.first == 12
-    told = store.watcher(kv_history.changes(b"k", False, 11))()
-    assert (told.outcome, told.value) == (COMPACTED, 12)
-    assert store.watcher(kv_history.changes(b"k", False, 12))().value[1][0] == (12, b"k", b"10")
+    assert store.history.first == 2
+    restored.restore(store.snapshot())
+    for member in (store, restored):
+        member.apply(put(b"k", b"last"))
+        first = 2 + 1 + kv_history.MAX_CHANGES // 16
+        assert member.history.first == first, "a sixteenth is forgotten at once, on every member at the same time"
+        told = member.watcher(kv_history.changes(b"k", False, first - 1))()
+        assert (told.outcome, told.value) == (COMPACTED, first)
+        assert member.watcher(kv_history.changes(b"k", False, first))().value[1][0][:2] == (first, b"k")
 
     for _ in range(10):
         store.apply(put(b"large", bytes(MAX_VALUE_BYTES)))
-    kept = store.history.items()
-    assert [key for key, _ in kept] == [b"large"] * 3
+    assert [key for key, _ in store.history.items()] == [b"large"] * 3
     assert store.history.next == store.revision + 1
-    held = [change for change in store.history._kept if change[1] is not None]
-    assert len(held) == 3, "what is forgotten is not held any more"
 
 
 def test_one_answer_tells_so_much_and_where_to_go_on():
@@ -492,6 +512,36 @@ def test_a_put_without_a_lease_lets_the_key_stay():
     store.pass_time(1000)
 
     assert [key for key, _ in store.items()] == [b"1", b"2", b"3"]
+
+
+def test_the_keys_of_a_lease_go_in_order_and_on_a_restored_member_too():
+    store, restored = KeyValue(), KeyValue()
+    store.apply(kv_leases.grant(200))
+    store.apply(kv_leases.grant(100))
+    names = [b"%d" % number for number in (3, 1, 2)]
+    store.apply(encode([], [(PUT, b"later", b"", 1), *[(PUT, name, b"", 2) for name in (*names, b"gone")]], []))
+    store.apply(delete(b"gone"))
+    restored.restore(store.snapshot())
+
+    for member in (store, restored):
+        begin = member.revision
+        member.pass_time(201)
+        told = member.watcher(kv_history.changes(b"", True, begin + 1))()
+        assert [change[1] for change in told.value[1]] == [b"1", b"2", b"3", b"later"]
+        assert member.items() == []
+    assert b"".join(store.snapshot()) == b"".join(restored.snapshot())
+
+
+def test_a_lease_that_is_kept_alive_lives_its_whole_time_again():
+    store = KeyValue()
+    store.apply(kv_leases.grant(100))
+    store.pass_time(90)
+    assert store.apply(kv_leases.keep_alive(1)) == Result(DONE, (1, 100))
+
+    store.pass_time(190)
+    assert store.apply(kv_leases.keep_alive(1)) == Result(DONE, (1, 100))
+    store.pass_time(291)
+    assert store.apply(kv_leases.keep_alive(1)) == Result(NO_LEASE, 1)
 
 
 @pytest.mark.parametrize("ttl", [99, kv_leases.MAX_TTL_MS + 1, 100.0, True, None])

@@ -6,7 +6,9 @@ import gevent
 import pytest
 from gevent._hub_local import get_hub_if_exists
 
-from actors.errors import Unavailable
+from actors import kv_history
+from actors.errors import LeaseExpired, Unavailable
+from actors.kv_commands import OutOfBounds
 from actors.session_table import SessionLimits
 from raft.errors import OutcomeUnknown
 from tests.transport_zmq.front_ends import InAsyncio
@@ -202,3 +204,88 @@ def test_keys_that_are_not_allowed_get_nowhere_and_roles_count(tmp_path, closing
         with pytest.raises(Unavailable, match="no connection"):
             wrong.put("k", "2", 0.3)
     assert dict(node.machine.items())[b"k"] == b"1"
+
+
+def test_transactions_batches_ranges_and_leases(front):
+    async def use(client):
+        first = await client.txn().if_absent("a").put("a", "1").otherwise().get("a").commit()
+        second = await client.txn().if_absent("a").put("a", "2").otherwise().get("a").commit()
+        assert (first.succeeded, second.succeeded) == (True, False)
+        assert second.results[0].value == b"1"
+        assert second.results[0].revision == first.revision
+        async with client.batch() as batch:
+            batch.put("b", "1")
+            batch.delete("a")
+        assert batch.outcome.succeeded
+        with pytest.raises(ZeroDivisionError):
+            async with client.batch() as batch:
+                batch.put("b", "2")
+                raise ZeroDivisionError
+        assert batch.outcome is None
+        assert [item.value for item in (await client.range("a", "c")).items] == [b"1"]
+
+        lease = await client.grant(60)
+        await client.put("p/1", "x", lease=lease)
+        await client.txn().put("p/2", "y", lease=lease).commit()
+        await lease.keep_alive()
+        assert [item.lease for item in (await client.prefix("p/")).items] == [lease.id] * 2
+        assert await lease.revoke()
+        assert not await client.revoke(lease)
+        assert (await client.prefix("p/")).items == []
+        with pytest.raises(LeaseExpired):
+            await lease.keep_alive()
+        with pytest.raises(LeaseExpired):
+            await client.put("p/1", "x", lease=lease.id)
+        with pytest.raises(OutOfBounds):
+            await client.grant(0)
+
+    front.run(use(front.client))
+
+
+def test_a_watch_goes_on_after_a_cancellation_a_killed_leader_and_loses_nothing(nodes, front):
+    async def begin():
+        watch = await front.client.watch(prefix="k")
+        assert await watch.next(0.05) is None
+        waiting = asyncio.create_task(watch.next())
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return watch
+
+    async def take(watch, count):
+        found = []
+        async for event in watch:
+            found.append((event.key, event.value))
+            if len(found) == count:
+                break
+        return found
+
+    watch = front.run(begin())
+    front.put("k1", "1")
+    front.put("other", "1")
+    front.delete("k1")
+    killed = leading(nodes)
+    killed.stop()
+    front.put("k2", "2", 30)
+    assert front.run(take(watch, 3)) == [(b"k1", b"1"), (b"k1", None), (b"k2", b"2")]
+    killed.start(None)
+
+    async def close():
+        ended = asyncio.create_task(take(watch, 1))
+        await asyncio.sleep(0.05)
+        async with watch:
+            pass
+        assert await ended == []
+        assert await watch.next() is None
+        with pytest.raises(OutOfBounds):
+            await front.client.watch()
+        async with await front.client.watch("k2", from_revision=1) as old:
+            assert (await old.next(30)).value == b"2"
+
+    async def wait():
+        waiter = await front.client.waiter()
+        return await waiter.answer(kv_history.changes(b"k1", False, 1), 30)
+
+    front.run(close())
+    assert [change[1:] for change in front.run(wait()).value[1]] == [(b"k1", b"1"), (b"k1", None)]

@@ -2,10 +2,12 @@
 
 import base64
 import json
+import signal
 import subprocess
 import sys
 
 import gevent
+import gevent.subprocess
 import pytest
 from click.testing import CliRunner
 
@@ -13,6 +15,7 @@ from quorate import cli
 from tests.transport_zmq.keyring import Keyring
 from tests.transport_zmq.nodes import wait_until
 from tests.transport_zmq.served import ServedNode, cluster, endpoints_of, leading
+from transport_zmq import Client
 from transport_zmq.commands import status as status_module
 
 
@@ -25,7 +28,7 @@ class Shell:
     def __call__(self, *arguments, code=0, **settings):
         result = CliRunner().invoke(cli, [*arguments, *self._more], **settings)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        assert result.exit_code == code, result.output
+        assert code is None or result.exit_code == code, result.output
         assert "Traceback" not in result.output
         return result.stdout if code in (0, 1) or "--json" in arguments else result.stderr
 
@@ -67,6 +70,76 @@ def test_data_for_programs(shell):
     assert shell.json("delete", "k") == {"ok": True, "key": "k", "deleted": True}
     assert json.loads(shell("put", "k", "-", "--json", input=b"\xff"))["ok"]
     assert shell.json("get", "k")["base64"] == base64.b64encode(b"\xff").decode()
+
+
+def test_many_keys(shell):
+    for key in ("job/1", "job/2", "other"):
+        shell("put", key, f"value of\n{key}")
+    assert shell("get", "--prefix", "job/") == "job/1 value of\\njob/1\njob/2 value of\\njob/2\n"
+    assert len(shell("get", "--prefix", "").splitlines()) == 3
+    assert shell("get", "--prefix", "none", code=1) == ""
+    assert "cannot be stale" in shell("get", "--prefix", "job/", "--consistency", "stale", code=2)
+    told = shell.json("get", "--prefix", "other")
+    assert told["items"] == [{"key": "other", "value": "value of\nother", "revision": 0, "lease": None}]
+    assert shell.json("get", "--prefix", "none", code=1)["items"] == []
+
+
+def test_a_key_with_a_time_to_live(shell):
+    assert shell.json("put", "k", "1", "--ttl", "0.3") == {"ok": True, "key": "k", "lease": 1}
+    assert shell.json("get", "--prefix", "k")["items"][0]["lease"] == 1
+    wait_until(lambda: shell.json("get", "--prefix", "k", code=None)["items"] == [], 20)
+    assert "it must be 0.1 to 31536000 seconds" in shell("put", "k", "1", "--ttl", "-1", code=2)
+
+
+def watching(nodes, *arguments):
+    """A watch of a process of its own, as a shell starts it."""
+    command = [sys.executable, "-m", "quorate", "watch", *arguments, "--endpoints", ",".join(endpoints_of(nodes))]
+    pipes = {"stdout": gevent.subprocess.PIPE, "stderr": gevent.subprocess.PIPE}
+    return gevent.subprocess.Popen([*command, "--timeout", "20"], **pipes)
+
+
+def test_watch(shell, nodes):
+    with Client(endpoints_of(nodes)) as client:
+        begin = client.txn().put("k1", b"\xff\n").delete("k1").put("k2", "2").commit(20).revision - 2
+        arguments = ("k", "--prefix", "--from-revision", str(begin))
+        people, programs = watching(nodes, *arguments), watching(nodes, *arguments, "--json")
+        try:
+            assert [people.stdout.readline() for _ in range(3)] == [
+                b"%d put k1 \\xff\\n\n" % begin,
+                b"%d delete k1\n" % (begin + 1),
+                b"%d put k2 2\n" % (begin + 2),
+            ]
+            told = [json.loads(programs.stdout.readline()) for _ in range(3)]
+            assert told[0] == {"revision": begin, "change": "put", "key": "k1", "base64": "/wo="}
+            assert told[1] == {"revision": begin + 1, "change": "delete", "key": "k1", "value": None}
+
+            client.put("k3", "3", 20)
+            assert people.stdout.readline() == b"%d put k3 3\n" % (begin + 3)
+            people.send_signal(signal.SIGINT)
+            assert people.wait(20) == 130
+            assert people.stderr.read().strip() == b"quorate: interrupted"
+
+            programs.stdout.close()
+            client.put("k3", "4", 20)
+            assert programs.wait(20) == 141
+            assert programs.stderr.read() == b""
+        finally:
+            for process in (people, programs):
+                process.kill()
+                process.wait()
+                process.stdout.close()
+                process.stderr.close()
+    wait_until(lambda: sum(len(node.port._watches) for node in nodes) == 0, 20)
+
+
+def test_a_watch_that_cannot_be(shell, nodes):
+    assert "the first one is" not in shell("watch", "", code=2)
+    with Client(endpoints_of(nodes)) as client:
+        for _ in range(6):
+            with client.batch(20) as batch:
+                batch.put("large", bytes(1000 * 1024))
+    told = shell.json("watch", "large", "--from-revision", "1", code=5)
+    assert told["error"] == "Compacted"
 
 
 def test_what_does_not_work_is_told_with_what_to_do(shell, nodes):

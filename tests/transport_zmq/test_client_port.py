@@ -28,6 +28,7 @@ from transport_zmq.client_codec import (
     REQUESTS,
     STATUS,
     TRANSFER,
+    WATCH,
     Request,
     RowPacker,
     RowReader,
@@ -183,7 +184,8 @@ def test_whoever_has_no_right_key_gets_nowhere(curve_nodes, ring, closing):
     load = closing(Load(closing(client_of(curve_nodes, ring, "alice"))))
     load.goes_on()
     received = {node.id: node.statistics.messages_received for node in curve_nodes}
-    attempts = [(PROPOSE, plain(kv_commands.put(b"stolen", b"1"))), (READ, GET), (STATUS, None), (TRANSFER, None)]
+    stolen = plain(kv_commands.put(b"stolen", b"1"))
+    attempts = [(PROPOSE, stolen), (READ, GET), (WATCH, GET), (STATUS, None), (TRANSFER, None)]
 
     for node in curve_nodes:
         key = ring.keys[node.id].public

@@ -41,7 +41,7 @@ def test_a_watch_survives_the_kill_of_leaders_and_of_its_own_node(members, conne
     collector = closing(Collector(client.watch(prefix="k", timeout=PATIENT_S)))
     begin = client.txn().get("k0").commit(PATIENT_S).revision + 1
     writer = closing(Writer(connect()))
-    for _ in range(3):
+    for _ in range(2):
         gevent.sleep(0.3)
         killed = leader_of(client, members)
         killed.kill()

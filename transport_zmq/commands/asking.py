@@ -82,6 +82,20 @@ def as_value(value: bytes | None) -> dict[str, Any]:
         return {"base64": base64.b64encode(value).decode()}
 
 
+def as_key(key: bytes) -> dict[str, Any]:
+    """Return a key as JSON has it: "key" as text, or "key_base64" if it is none."""
+    try:
+        return {"key": key.decode()}
+    except UnicodeDecodeError:
+        return {"key_base64": base64.b64encode(key).decode()}
+
+
+def as_line(data: bytes) -> str:
+    """Return a key or a value as it fits into a line: what cannot be printed is escaped."""
+    text = data.decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 def read_value(text: str) -> bytes:
     """Return the bytes that an argument stands for; "-" stands for all of standard input."""
     return sys.stdin.buffer.read() if text == "-" else text.encode("utf-8", "surrogateescape")
