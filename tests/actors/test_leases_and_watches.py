@@ -15,8 +15,10 @@ from actors import (
     NotWatchable,
     OutOfBounds,
     TooManyLeases,
+    kv_history,
     kv_leases,
 )
+from actors.cluster import LOCAL_CONFIG
 from raft.errors import InvalidConfig
 
 
@@ -126,21 +128,21 @@ def test_a_watch_goes_on_when_its_node_is_killed_cut_off_or_led_by_another(clust
     assert [(event.revision, event.key) for event in events] == [(2, b"0"), (3, b"1"), (4, b"2"), (5, b"3")]
 
 
-def test_a_member_that_was_sent_a_snapshot_serves_watches_from_before_it(cluster):
-    begin = cluster.txn().put("k", "0").commit(20).revision
-    behind = next(id for id in cluster.members if id != cluster.leader())
-    cluster.kill(behind)
-    for number in range(1, 60):
-        with cluster.batch(20) as batch:
-            for _ in range(10):
-                batch.put("k", str(number))
-    cluster.erase(behind)
-    cluster.remove(behind, timeout=20)
-    added = cluster.add(timeout=20)
-    until(cluster, lambda: cluster.machine(added).revision == begin + 590)
+def test_a_member_that_was_sent_a_snapshot_serves_watches_from_before_it():
+    config = LOCAL_CONFIG.replaced(snapshot_entries=20, snapshot_tail_entries=0)
+    installed = []
+    with LocalCluster(1, config=config, watch=lambda event: installed.append(type(event).__name__)) as cluster:
+        begin = cluster.txn().put("k", "0").commit(20).revision
+        for number in range(1, 60):
+            with cluster.batch(20) as batch:
+                for _ in range(10):
+                    batch.put("k", str(number))
+        added = cluster.add(timeout=20)
+        until(cluster, lambda: cluster.machine(added).revision == begin + 590)
 
-    told = cluster.machine(added).watcher(b"\x0a\x00\x01k\x00" + begin.to_bytes(8, "big"))()
-    assert [change[0] for change in told.value[1]] == list(range(begin, begin + 591))
+        assert "SnapshotInstalled" in installed
+        told = cluster.machine(added).watcher(kv_history.changes(b"k", False, begin))()
+        assert [change[0] for change in told.value[1]] == list(range(begin, begin + 591))
 
 
 def test_a_transaction_is_all_or_nothing(cluster):
