@@ -68,10 +68,12 @@ PIECES = re.findall(r"```python\n(.*?)```", (CHECKOUT / "README.md").read_text(e
 
 
 @pytest.mark.parametrize("number", range(len(PIECES)))
-def test_what_the_readme_shows_runs(number):
+def test_what_the_readme_shows_runs(number, tmp_path):
     command = [sys.executable, "-c", PIECES[number]]
     environment = {"PYTHONPATH": str(CHECKOUT)}
 
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
 
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -120,10 +120,10 @@ class DaemonCluster(RealTime, Cluster):
         return self._client_of_all
 
     def open_session(self):
-        return open_session(self._admin._client)
+        return open_session(self._admin._calls._client)
 
     def apply_in_session(self, session, sequence, command):
-        return apply_in_session(self._admin._client, session, sequence, command)
+        return apply_in_session(self._admin._calls._client, session, sequence, command)
 
     # Members
 

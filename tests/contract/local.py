@@ -10,6 +10,7 @@ import gevent
 from actors import LocalCluster
 from actors.client import Deadline
 from actors.cluster import LOCAL_CONFIG
+from actors.loop import run
 from actors.session_commands import in_session, register
 from actors.session_table import SessionLimits
 from raft.actor import Propose
@@ -37,13 +38,13 @@ class RealTime:
 
 def open_session(client):
     """Opens a session, by an `actors.client.Client`."""
-    return client.ask(partial(Propose, register()), Deadline(T), read_only=True).value
+    return run(client.ask(partial(Propose, register()), Deadline(T), read_only=True)).value
 
 
 def apply_in_session(client, session, sequence, command):
     """Sends a command of a session, by an `actors.client.Client`."""
     data = in_session(session, sequence, sequence, command)
-    reply = client.ask(partial(Propose, data), Deadline(T), once=True)
+    reply = run(client.ask(partial(Propose, data), Deadline(T), once=True))
     return told(reply, session, CountingStore().decode_result)
 
 
