@@ -73,23 +73,23 @@ class Inbound:
     """The connections of one socket that is bound.
 
     Args:
-        socket: the socket.
         statistics: count who was cut off, and why.
         connections: how many there may be; fewer where the process may not have so many files open. Then the one that
             has been silent for longest has to go, or, if all have brought something, the newest.
         message_bytes: the largest message, with its parts, that may be under way.
+        some_wait: returns whether whole messages wait to be received.
         encrypted: whether frames come with what CURVE adds.
     """
 
     def __init__(
         self,
-        socket: zmq.Socket[bytes],
         statistics: Statistics,
         connections: int,
         message_bytes: int,
+        some_wait: Callable[[], bool],
         encrypted: bool = False,
     ) -> None:
-        self._socket = socket
+        self._some_wait = some_wait
         self._statistics = statistics
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most = connections if files == resource.RLIM_INFINITY else min(connections, files // SHARE_OF_FILES)
@@ -159,7 +159,7 @@ class Inbound:
 
     def _look(self) -> None:
         """Cut off whoever sends a message without end, or faster than it can be taken."""
-        none_waits = not int(self._socket.get(zmq.EVENTS)) & zmq.POLLIN
+        none_waits = not self._some_wait()
         for descriptor, guest in list(islice(self._guests.items(), LOOK_GUESTS)):
             self._guests[descriptor] = self._guests.pop(descriptor)
             sent = _with(descriptor, _bytes_taken)

@@ -73,7 +73,13 @@ class Listener:
         if network.security is not None:
             network.security.serve(socket, role)
         self._monitor = Monitor(socket, ACCEPTED | CONNECTED | DISCONNECTED | HANDSHAKE_FAILED, self._on_event)
-        self._inbound = Inbound(socket, network.statistics, connections, frame_bytes, network.security is not None)
+        self._inbound = Inbound(
+            network.statistics,
+            connections,
+            frame_bytes,
+            lambda: self._watcher.is_ready,
+            network.security is not None,
+        )
         try:
             self.address = self._bind(address)
         except CannotListen:

@@ -83,6 +83,12 @@ class Watcher:
         if self._unwatch is not None:
             self._look_soon()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the socket is ready; to ask uses up a signal too, so it is looked again."""
+        self.look_again()
+        return bool(self._ready_for() & self._event)
+
     def _look_soon(self) -> None:
         if self._stop_next is None:
             self._stop_next = self._loop.soon(self._look_now)

@@ -15,7 +15,7 @@ from tests.transport_zmq.test_hostile import half_open
 from transport_zmq import inbound
 from transport_zmq.frame import PEER, Header
 from transport_zmq.limits import Limits
-from transport_zmq.refusal import HANDSHAKE, PARTS, REVOKED, TOO_MANY_CONNECTIONS
+from transport_zmq.refusal import FLOOD, HANDSHAKE, PARTS, REVOKED, TOO_MANY_CONNECTIONS
 
 pytestmark = pytest.mark.contract("C4")
 
@@ -115,3 +115,40 @@ def test_when_keys_change_those_whose_key_is_gone_are_cut_off_and_the_silent_are
     wait_until(lambda: Heartbeat("n3", 1, 1) in n1.messages)
     assert n1.messages.count(Heartbeat("n2", 1, 1)) == 1
     assert n1.statistics.refused[HANDSHAKE] == 0
+
+
+def test_to_look_at_connections_uses_up_no_signal(closing, monkeypatch):
+    monkeypatch.setattr(inbound, "LOOK_S", 0.0001)
+    n1 = closing(Port("n1"))
+    stranger = speaking(n1, closing)
+    for count in range(2, 1500):
+        stranger.send(FRAME)
+        wait_until(lambda count=count: len(n1.messages) == count)
+
+
+def test_who_sends_faster_than_can_be_taken_is_cut_off_and_others_stay(closing, monkeypatch):
+    monkeypatch.setattr(inbound, "BACKLOG_BYTES", 200_000)
+    n1 = closing(Port("n1", limits=Limits(frame_bytes=50_000, frame_items=1000, queue_bytes=100_000)))
+    quiet, loud = speaking(n1, closing), closing(Stranger(n1.address))
+    loud.socket.set(zmq.SNDHWM, 0)
+
+    for _ in range(100_000):
+        loud.socket.send(FRAME)
+
+    refused(n1, FLOOD)
+    loud.close()
+    quiet.send(wire.frame_of(Header(PEER, 0, 0, "n3", "n1"), [Heartbeat("n3", 7, 1)]))
+    wait_until(lambda: any(message.term == 7 for message in n1.messages), 30)
+    assert n1.statistics.refused[FLOOD] == 1, "the quiet one was not cut off"
+
+
+def test_who_brings_much_that_can_be_taken_is_not_cut_off(closing, monkeypatch):
+    monkeypatch.setattr(inbound, "BACKLOG_BYTES", 200_000)
+    monkeypatch.setattr(inbound, "LOOK_S", 0.001)
+    n1 = closing(Port("n1", limits=Limits(frame_bytes=50_000, frame_items=1000, queue_bytes=100_000)))
+    stranger = speaking(n1, closing)
+    for count in range(2, 300):
+        for _ in range(100):
+            stranger.send(FRAME)
+        wait_until(lambda count=count: len(n1.messages) == 100 * (count - 1) + 1)
+    assert n1.statistics.refused[FLOOD] == 0
