@@ -364,8 +364,8 @@ class ClientPort:
         if self._listener is None:
             return
         caller.answer(answer)
-        if caller.has_batch:
-            # Let it begin with these while the rest of the turn goes on.
+        if caller.has_batch or not caller.pending:
+            # Let it begin with these while the rest of the turn goes on; or nothing else will come that could join.
             caller.flush(self._cluster, time.monotonic())
         self._answered[caller] = None
         if self._flush_soon is None:
