@@ -1,0 +1,123 @@
+"""Faults on real processes: python -m tests.faults.run SECONDS SEED FOLDER
+
+Runs in namespaces of its own (see `namespaces.py`); by hand, `make faults`. What was found is printed as one JSON object. The
+folder gets the schedule, the logs and the histories; the same seed makes the same schedule.
+"""
+
+import json
+import random
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import gevent
+
+from raft.errors import RaftError
+from tests.faults import judge
+from tests.faults.cluster import ELECTION_TIMEOUT_S, FOUNDERS, Cluster
+from tests.faults.kinds import KINDS, NotDone
+from tests.faults.schedule import schedule
+from tests.faults.watcher import Watcher
+from tests.transport_zmq.daemon.daemons import until
+
+CALM_S = 2.0  # with load and without faults, before the first act
+RECOVERY_S = 20 * ELECTION_TIMEOUT_S
+LEVEL_S = 60.0
+
+
+class Run:
+    """One run; `found` is what is printed."""
+
+    def __init__(self, seconds, seed, folder):
+        self.found = {"seed": seed, "seconds": seconds, "folder": str(folder), "problems": []}
+        self._seconds = seconds
+        self._seed = seed
+        self._done = Counter()
+        self._record = open(folder / "schedule.ndjson", "w", encoding="utf-8")  # noqa: SIM115
+        self._cluster = Cluster(folder, random.Random(f"{seed} small").choice(FOUNDERS))
+        self._watcher = None
+
+    def go(self):
+        cluster, problems = self._cluster, self.found["problems"]
+        cluster.start()
+        self._watcher = Watcher(cluster)
+        cluster.load(self._seed)
+        gevent.sleep(CALM_S)
+        self._play()
+        self._mend()
+        codes = cluster.unload()
+        problems += [f"processes of clients ended with {codes}"] if any(codes) else []
+        until(cluster.level, "are all members level", LEVEL_S)
+        found = judge.contents(cluster)
+        problems += [] if len(set(found.values())) == 1 else [f"members hold different things: {found}"]
+        wrong, self.found["histories"] = judge.histories(cluster)
+        problems += wrong
+        problems += judge.logs(cluster, self._watcher)
+        problems += self._watcher.wrong
+        self.found |= {"done": dict(self._done), "terms": len(self._watcher.leaders)}
+
+    def close(self):
+        if self._watcher is not None:
+            self._watcher.close()
+        self._cluster.close()
+        self._record.close()
+        if not self.found["problems"]:
+            self._cluster.clear_disks()
+
+    def _play(self):
+        """Let things go wrong, act by act, until the time is up."""
+        began_s = time.monotonic()
+        for number, act in enumerate(schedule(self._seed), 1):
+            left_s = began_s + self._seconds - time.monotonic()
+            if left_s <= 0:
+                return
+            self._tell(f"{left_s:4.0f} s left, act {number}: {', '.join(step.kind for step in act.steps)}")
+            steps = [gevent.spawn(self._step, number, step, began_s) for step in act.steps]
+            gevent.joinall(steps, raise_error=True)
+            if time.monotonic() < began_s + self._seconds:
+                gevent.sleep(act.pause_s)
+
+    def _step(self, number, step, began_s):
+        gevent.sleep(step.after_s)
+        at_s = time.monotonic() - began_s
+        try:
+            told = KINDS[step.kind](self._cluster, step.lasts_s, random.Random(step.seed))
+            self._done[step.kind] += 1
+        except NotDone as error:
+            told = f"not done: {error}"
+        took_s = time.monotonic() - began_s - at_s
+        line = {"act": number, "at_s": round(at_s, 2), "took_s": round(took_s, 2), "told": told, **step._asdict()}
+        print(json.dumps(line), file=self._record, flush=True)
+
+    def _mend(self):
+        """All faults have ended; whoever is left out is added, and a write is acknowledged soon."""
+        self._tell("all is mended")
+        began_s = time.monotonic()
+        self._cluster.client.put("mended", "yes", RECOVERY_S)
+        self.found["recovery_s"] = round(time.monotonic() - began_s, 3)
+        for member in self._cluster.members.values():
+            if member.id not in self._cluster.counted:
+                self._cluster.add(member, time.monotonic() + RECOVERY_S)
+
+    def _tell(self, line):
+        if sys.stderr.isatty():
+            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+
+
+def main(seconds, seed, folder):
+    folder = Path(folder)
+    folder.mkdir(exist_ok=True)
+    run = Run(float(seconds), int(seed), folder)
+    try:
+        run.go()
+    except (AssertionError, RaftError) as error:
+        run.found["problems"].append(f"{type(error).__name__}: {error}")
+    finally:
+        run.close()
+    print(json.dumps(run.found))
+    sys.exit(bool(run.found["problems"]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
