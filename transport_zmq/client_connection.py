@@ -10,7 +10,7 @@ from .connection import Connection, Route
 from .network import Network
 
 ANSWER_BYTES = 64 * 1024 * 1024  # nodes are believed, but not for more than this at a time
-WAITING_ANSWERS = 64
+TURN_ANSWERS = 64  # so many are taken before others have their turn
 QUEUE_BYTES = 256 * 1024 * 1024  # a session and the node's own limits bound what is under way far below
 SILENCE_MS = 2000  # as `connection.SILENCE_MS`, and shorter: somebody waits, and another node may answer sooner
 HEARTBEAT_MS = 500
@@ -53,7 +53,9 @@ class ClientConnection(Connection):
 
     def _prepare(self) -> None:
         for option, value in (
-            (zmq.RCVHWM, WAITING_ANSWERS),
+            # Nothing comes that was not asked for, so ZeroMQ may hold all of it. It must: when it stops reading because a
+            # program is too busy, and the connection breaks off then, it ends the process (libzmq issue 3937).
+            (zmq.RCVHWM, 0),
             (zmq.MAXMSGSIZE, ANSWER_BYTES),
             (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
             (zmq.HEARTBEAT_TIMEOUT, SILENCE_MS),
@@ -66,7 +68,7 @@ class ClientConnection(Connection):
         self._watcher.watch_for(zmq.POLLIN | zmq.POLLOUT if wanted else zmq.POLLIN)
 
     def _on_ready(self) -> None:
-        for _ in range(WAITING_ANSWERS):
+        for _ in range(TURN_ANSWERS):
             try:
                 frame = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:

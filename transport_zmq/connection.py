@@ -25,6 +25,7 @@ MAX_RECONNECT_MS = 2000  # the pause between attempts doubles up to this
 HEARTBEAT_MS = 1000
 ANSWER_BYTES = 4096  # room for a handshake and heartbeats; nothing else comes back
 SILENCE_MS = 5000  # a connection on which no heartbeat is answered for so long is dead, however much waits on it
+PEER_SILENCE_MS = 10_000  # and whoever listens may take it for dead when no heartbeat has come for so long
 
 
 class Route(NamedTuple):
@@ -85,6 +86,7 @@ class Connection:
             (zmq.HANDSHAKE_IVL, SILENCE_MS),
             (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
             (zmq.HEARTBEAT_TIMEOUT, SILENCE_MS),
+            (zmq.HEARTBEAT_TTL, PEER_SILENCE_MS),
         ):
             socket.set(option, value)
         self._prepare()

@@ -18,7 +18,11 @@ TURN_FRAMES = 64  # so many frames, or so many bytes, are taken before others ha
 TURN_BYTES = 4 * 1024 * 1024
 WAITING_FRAMES = 16
 HANDSHAKE_MS = 5000  # whoever has not said who he is by then is cut off
+# Whoever connects says by himself how long his silence may last (see `connection.py`); the kernel looks after the rest. No
+# heartbeats of ZeroMQ from here: one that is due on a connection that has broken off while this node was too busy to
+# read what had come over it ends the whole process (an assertion in libzmq 4.3.5).
 SILENCE_MS = 10_000
+PROBES = 3
 BACKLOG = 256
 
 
@@ -63,8 +67,11 @@ class Listener:
             (zmq.RCVHWM, waiting_frames),
             (zmq.MAXMSGSIZE, 2 * frame_bytes),
             (zmq.HANDSHAKE_IVL, HANDSHAKE_MS),
-            (zmq.HEARTBEAT_IVL, SILENCE_MS // 4),
-            (zmq.HEARTBEAT_TIMEOUT, SILENCE_MS),
+            (zmq.TCP_KEEPALIVE, 1),
+            (zmq.TCP_KEEPALIVE_IDLE, SILENCE_MS // 2000),
+            (zmq.TCP_KEEPALIVE_INTVL, SILENCE_MS // 2000 // PROBES),
+            (zmq.TCP_KEEPALIVE_CNT, PROBES),
+            (zmq.TCP_MAXRT, SILENCE_MS),
             (zmq.BACKLOG, BACKLOG),
         ):
             socket.set(option, int(value))

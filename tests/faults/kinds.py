@@ -215,7 +215,7 @@ KINDS = {
     each.__name__: each
     for each in (kill, freeze, partition, one_way, bridge, loss, delay, full_disk, rolling, churn)
 }  # fmt: skip
-SLOW = ("full_disk", "rolling", "churn")  # they take the time that they take
+ALONE = ("full_disk", "rolling", "churn", "delay")  # at first: others could prevent them
 
 
 def _lose(cluster, pairs, lasts_s, what, percent=100):

@@ -1,7 +1,7 @@
 """A relay that holds up what passes, in both directions: python -m tests.faults.relay ADDRESS PORT MILLISECONDS
 
-It listens on the loopback of its host, where `Lan.divert` leads connections to, and says how many bytes have passed when
-it is asked to end.
+It listens on the loopback of its host, where `Lan.divert` leads connections to, and says how many bytes have passed
+when it is asked to end.
 """
 
 import signal

@@ -1,7 +1,7 @@
 """Faults on real processes: python -m tests.faults.run SECONDS SEED FOLDER
 
-Runs in namespaces of its own (see `namespaces.py`); by hand, `make faults`. What was found is printed as one JSON object. The
-folder gets the schedule, the logs and the histories; the same seed makes the same schedule.
+Runs in namespaces of its own (see `namespaces.py`); by hand, `make faults`. What was found is printed as one JSON object.
+The folder gets the schedule, the logs and the histories; the same seed makes the same schedule.
 """
 
 import json
@@ -36,30 +36,37 @@ class Run:
         self._done = Counter()
         self._record = open(folder / "schedule.ndjson", "w", encoding="utf-8")  # noqa: SIM115
         self._cluster = Cluster(folder, random.Random(f"{seed} small").choice(FOUNDERS))
-        self._watcher = None
+        self._watcher = Watcher(self._cluster)
 
     def go(self):
+        """Do all of it, and judge."""
+        problems = self.found["problems"]
+        try:
+            self._live()
+        except (AssertionError, RaftError) as error:
+            problems.append(f"{type(error).__name__}: {error}")
+        self._watcher.close()
+        problems += judge.logs(self._cluster, self._watcher) + self._watcher.wrong
+        self.found |= {"done": dict(self._done), "terms": len(self._watcher.leaders)}
+
+    def _live(self):
         cluster, problems = self._cluster, self.found["problems"]
         cluster.start()
-        self._watcher = Watcher(cluster)
         cluster.load(self._seed)
         gevent.sleep(CALM_S)
         self._play()
         self._mend()
         codes = cluster.unload()
         problems += [f"processes of clients ended with {codes}"] if any(codes) else []
-        until(cluster.level, "are all members level", LEVEL_S)
-        found = judge.contents(cluster)
-        problems += [] if len(set(found.values())) == 1 else [f"members hold different things: {found}"]
+        self._tell("all become level")
+        until(lambda: cluster.level() or self._watcher.wrong, f"are all level: {self._watcher.latest}", LEVEL_S)
+        held = judge.contents(cluster)
+        problems += [] if len(set(held.values())) == 1 else [f"members hold different things: {held}"]
+        self._tell("histories are judged")
         wrong, self.found["histories"] = judge.histories(cluster)
         problems += wrong
-        problems += judge.logs(cluster, self._watcher)
-        problems += self._watcher.wrong
-        self.found |= {"done": dict(self._done), "terms": len(self._watcher.leaders)}
 
     def close(self):
-        if self._watcher is not None:
-            self._watcher.close()
         self._cluster.close()
         self._record.close()
         if not self.found["problems"]:
@@ -81,14 +88,21 @@ class Run:
     def _step(self, number, step, began_s):
         gevent.sleep(step.after_s)
         at_s = time.monotonic() - began_s
-        try:
-            told = KINDS[step.kind](self._cluster, step.lasts_s, random.Random(step.seed))
-            self._done[step.kind] += 1
-        except NotDone as error:
-            told = f"not done: {error}"
+        chance = random.Random(step.seed)
+        told = self._attempt(step, chance)
+        if not self._done[step.kind]:
+            told = f"{told}; {self._attempt(step, chance)}"
         took_s = time.monotonic() - began_s - at_s
         line = {"act": number, "at_s": round(at_s, 2), "took_s": round(took_s, 2), "told": told, **step._asdict()}
         print(json.dumps(line), file=self._record, flush=True)
+
+    def _attempt(self, step, chance):
+        try:
+            told = KINDS[step.kind](self._cluster, step.lasts_s, chance)
+        except NotDone as error:
+            return f"not done: {error}"
+        self._done[step.kind] += 1
+        return told
 
     def _mend(self):
         """All faults have ended; whoever is left out is added, and a write is acknowledged soon."""
@@ -111,8 +125,6 @@ def main(seconds, seed, folder):
     run = Run(float(seconds), int(seed), folder)
     try:
         run.go()
-    except (AssertionError, RaftError) as error:
-        run.found["problems"].append(f"{type(error).__name__}: {error}")
     finally:
         run.close()
     print(json.dumps(run.found))

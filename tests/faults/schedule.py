@@ -1,13 +1,13 @@
 """What goes wrong when: drawn from a seed, and from nothing else.
 
-Acts follow each other. In the first ones every kind of fault comes once, and what takes its time comes alone; after that,
-two kinds at a time, a moment apart.
+Acts follow each other. In the first ones every kind of fault comes once, some alone; after that, two kinds at a time, a
+moment apart.
 """
 
 import random
 from typing import NamedTuple
 
-from tests.faults.kinds import KINDS, SLOW
+from tests.faults.kinds import ALONE, KINDS
 
 LASTS_S = (2.0, 4.5)
 PAUSE_S = (0.3, 1.5)  # between two acts
@@ -39,9 +39,9 @@ class Act(NamedTuple):
 def schedule(seed):
     """The acts of a seed, without end."""
     chance = random.Random(seed)
-    quick = [kind for kind in KINDS if kind not in SLOW]
+    quick = [kind for kind in KINDS if kind not in ALONE]
     chance.shuffle(quick)
-    first = [(kind,) for kind in SLOW] + list(zip(quick[::2], quick[1::2], strict=False))
+    first = [(kind,) for kind in ALONE] + list(zip(quick[::2], quick[1::2], strict=False))
     first += [(quick[-1],)] if len(quick) % 2 else []
     chance.shuffle(first)
     yield from (_act(kinds, chance) for kinds in first)
