@@ -1,4 +1,4 @@
-"""For how long is there no write when the leader goes? Three daemons on this machine, a client that writes all the time.
+"""For how long is there no write when the leader goes? Three daemons here, and a client that writes all the time.
 
 python -m bench.failover --help
 """
@@ -21,6 +21,7 @@ from typing import Any
 import click
 import gevent
 from gevent import get_hub
+from gevent.pool import Pool
 from rich.console import Console
 from rich.table import Table
 
@@ -32,6 +33,7 @@ from transport_zmq.demo.processes import DaemonProcess, three
 
 PATIENCE_S = 60.0  # for anything, before it counts as failed
 SETTLED = 100  # so many writes are acknowledged before a leader goes, and again before it is told what that cost
+READERS = 32  # that read at once in the end
 TERMINATED = 143  # as shells have it
 ELECTION_TIMEOUT_MS = Config().election_timeout_ms
 
@@ -62,11 +64,13 @@ class Report:
     Attributes:
         kills: leaders that got SIGKILL.
         stops: leaders that got SIGTERM.
+        rolls_ms: the longest pause between two acknowledged writes while all three were restarted, one after the other.
         lost: keys that were acknowledged and are not there.
     """
 
     kills: list[Loss]
     stops: list[Loss]
+    rolls_ms: list[float]
     lost: list[str]
 
     @property
@@ -82,6 +86,7 @@ class Report:
             "kills_ms": [round(loss.gap_ms, 1) for loss in self.kills],
             "kill_median_timeouts": None if self.median_timeouts is None else round(self.median_timeouts, 3),
             "stops_ms": [round(loss.gap_ms, 1) for loss in self.stops],
+            "rolls_ms": [round(pause_ms, 1) for pause_ms in self.rolls_ms],
             "lost": self.lost,
         }
 
@@ -111,6 +116,18 @@ class _Cluster:
         self.wait(self.all_ready)
         return Loss(leader.id, successor.id, (ended_s - begun_s) * 1000)
 
+    def roll(self) -> float:
+        """Restart one after the other, each of which is ready before the next one's turn; return the longest pause."""
+        self.settle()
+        first = len(self.acknowledged_s) - 1
+        for daemon in self.daemons:
+            _stop(daemon)
+            daemon.start()
+            self.wait(self.all_ready)
+        self.settle()
+        moments = self.acknowledged_s[first:]
+        return 1000 * max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))
+
     def settle(self) -> None:
         """Let some writes be acknowledged."""
         wanted = len(self.acknowledged_s) + SETTLED
@@ -119,11 +136,9 @@ class _Cluster:
     def lost(self) -> list[str]:
         """Return which acknowledged writes are not there."""
         self._writer.kill()
-        return [
-            str(number)
-            for number in range(len(self.acknowledged_s))
-            if self.client.get(f"key {number}", PATIENCE_S) != b"%d" % number
-        ]
+        numbers = range(len(self.acknowledged_s))
+        read = Pool(READERS).map(lambda number: self.client.get(f"key {number}", PATIENCE_S), numbers)
+        return [str(number) for number in numbers if read[number] != b"%d" % number]
 
     def close(self) -> None:
         self._writer.kill()
@@ -151,7 +166,7 @@ class _Cluster:
 
     def all_ready(self) -> bool:
         """Whether all three can serve."""
-        return sum(node["ready"] for node in self._nodes().values()) == len(self.daemons)
+        return [node["ready"] for node in self._nodes().values()] == [True] * len(self.daemons)
 
     def _nodes(self) -> dict[str, dict[str, Any]]:
         return {told.node["id"]: told.node for told in self.client.status(1.0) if told.node is not None}
@@ -163,12 +178,13 @@ class _Cluster:
             self.acknowledged_s.append(time.monotonic())
 
 
-def measure(kills: int, stops: int, show: Callable[[str], None] = lambda line: None) -> Report:
-    """Lose so many leaders, one after the other, each of which is back before the next one goes.
+def measure(kills: int, stops: int, rolls: int, show: Callable[[str], None] = lambda line: None) -> Report:
+    """Lose so many leaders, one after the other, each of which is back before the next one goes; then restart all.
 
     Args:
-        kills: by SIGKILL.
-        stops: by SIGTERM.
+        kills: how many leaders by SIGKILL.
+        stops: how many by SIGTERM.
+        rolls: how many times all three are restarted.
         show: called with a line of progress.
 
     Raises:
@@ -185,8 +201,12 @@ def measure(kills: int, stops: int, show: Callable[[str], None] = lambda line: N
             for number in range(1, count + 1):
                 show(f"{name} for the leader, {number} of {count}")
                 found[name].append(cluster.lose_leader(end))
+        rolls_ms = []
+        for number in range(1, rolls + 1):
+            show(f"all are restarted, {number} of {rolls}")
+            rolls_ms.append(cluster.roll())
         show("everything is read back")
-        return Report(found["SIGKILL"], found["SIGTERM"], cluster.lost())
+        return Report(found["SIGKILL"], found["SIGTERM"], rolls_ms, cluster.lost())
     finally:
         cluster.close()
         shutil.rmtree(folder, ignore_errors=True)
@@ -206,6 +226,7 @@ def _stop(daemon: DaemonProcess) -> None:
 @click.option(
     "--stops", type=click.IntRange(0, 1000), default=5, show_default=True, help="Leaders that end by SIGTERM."
 )
+@click.option("--rolls", type=click.IntRange(0, 1000), default=3, show_default=True, help="Restarts of all three.")
 @click.option(
     "--kill-bound",
     type=click.FloatRange(min=0),
@@ -218,10 +239,10 @@ def _stop(daemon: DaemonProcess) -> None:
     type=click.FloatRange(min=0),
     default=100.0,
     show_default=True,
-    help="What the median of the stops may come to, in milliseconds.",
+    help="What the medians of the stops and of the restarts may come to, in milliseconds.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-def main(kills: int, stops: int, kill_bound: float, stop_bound: float, as_json: bool) -> None:
+def main(kills: int, stops: int, rolls: int, kill_bound: float, stop_bound: float, as_json: bool) -> None:
     """Measure for how long nobody's write is acknowledged when the leader of three daemons goes.
 
     Exit code 0 when the medians keep to their bounds and nothing that was acknowledged is lost, 1 otherwise.
@@ -230,12 +251,13 @@ def main(kills: int, stops: int, kill_bound: float, stop_bound: float, as_json: 
     console = Console(stderr=True, highlight=False)
     try:
         with console.status("three daemons start") as status:
-            report = measure(kills, stops, status.update)
+            report = measure(kills, stops, rolls, status.update)
     except RaftError as error:
         console.print(f"bench.failover: {error}", style="bold red")
         sys.exit(1)
     slow = (report.median_timeouts or 0) > kill_bound
-    slow = slow or (bool(report.stops) and median(loss.gap_ms for loss in report.stops) > stop_bound)
+    for gaps in ([loss.gap_ms for loss in report.stops], report.rolls_ms):
+        slow = slow or (bool(gaps) and median(gaps) > stop_bound)
     passed = not slow and not report.lost
     if as_json:
         print(json.dumps({"passed": passed, **report.as_object()}))
@@ -253,8 +275,8 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 def _print(report: Report) -> None:
     table = Table("leader lost by", "times", "shortest", "median", "longest", title="without an acknowledged write")
-    for name, losses in (("kill -9", report.kills), ("SIGTERM", report.stops)):
-        gaps = [loss.gap_ms for loss in losses]
+    kills, stops = ([loss.gap_ms for loss in losses] for losses in (report.kills, report.stops))
+    for name, gaps in (("kill -9", kills), ("SIGTERM", stops), ("a restart of all", report.rolls_ms)):
         if gaps:
             table.add_row(name, str(len(gaps)), *(f"{each(gaps):,.0f} ms" for each in (min, median, max)))
     Console(highlight=False).print(table)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import zmq
 
+from . import silence
 from .connection import Connection, Route
 from .network import Network
 
 ANSWER_BYTES = 64 * 1024 * 1024  # nodes are believed, but not for more than this at a time
-TURN_ANSWERS = 64  # so many are taken before others have their turn
+WAITING_ANSWERS = 64
 QUEUE_BYTES = 256 * 1024 * 1024  # a session and the node's own limits bound what is under way far below
 SILENCE_MS = 2000  # as `connection.SILENCE_MS`, and shorter: somebody waits, and another node may answer sooner
-HEARTBEAT_MS = 500
 
 
 class ClientConnection(Connection):
@@ -53,22 +53,19 @@ class ClientConnection(Connection):
 
     def _prepare(self) -> None:
         for option, value in (
-            # Nothing comes that was not asked for, so ZeroMQ may hold all of it. It must: when it stops reading because a
-            # program is too busy, and the connection breaks off then, it ends the process (libzmq issue 3937).
-            (zmq.RCVHWM, 0),
+            (zmq.RCVHWM, WAITING_ANSWERS),
             (zmq.MAXMSGSIZE, ANSWER_BYTES),
-            (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
-            (zmq.HEARTBEAT_TIMEOUT, SILENCE_MS),
             (zmq.RECONNECT_IVL_MAX, 0),  # people wait for it
         ):
             self._socket.set(option, value)
+        silence.limit(self._socket, SILENCE_MS)
 
     def _watch_for_room(self, wanted: bool) -> None:
         # One watcher for both: a second one would use up the signals of the first.
         self._watcher.watch_for(zmq.POLLIN | zmq.POLLOUT if wanted else zmq.POLLIN)
 
     def _on_ready(self) -> None:
-        for _ in range(TURN_ANSWERS):
+        for _ in range(WAITING_ANSWERS):
             try:
                 frame = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import zmq
 
+from . import silence
 from .address import Address
 from .monitor import CONNECTED, DISCONNECTED, Monitor
 from .network import Network
@@ -22,10 +23,8 @@ from .watcher import Watcher
 ZEROMQ_FRAMES = 16  # what ZeroMQ may hold of one connection
 RECONNECT_MS = 100
 MAX_RECONNECT_MS = 2000  # the pause between attempts doubles up to this
-HEARTBEAT_MS = 1000
-ANSWER_BYTES = 4096  # room for a handshake and heartbeats; nothing else comes back
-SILENCE_MS = 5000  # a connection on which no heartbeat is answered for so long is dead, however much waits on it
-PEER_SILENCE_MS = 10_000  # and whoever listens may take it for dead when no heartbeat has come for so long
+ANSWER_BYTES = 4096  # room for a handshake; nothing else comes back
+SILENCE_MS = 5000  # a connection from which nothing is heard for so long is dead, however much waits on it
 
 
 class Route(NamedTuple):
@@ -84,11 +83,9 @@ class Connection:
             (zmq.RECONNECT_IVL_MAX, MAX_RECONNECT_MS),
             (zmq.CONNECT_TIMEOUT, SILENCE_MS),
             (zmq.HANDSHAKE_IVL, SILENCE_MS),
-            (zmq.HEARTBEAT_IVL, HEARTBEAT_MS),
-            (zmq.HEARTBEAT_TIMEOUT, SILENCE_MS),
-            (zmq.HEARTBEAT_TTL, PEER_SILENCE_MS),
         ):
             socket.set(option, value)
+        silence.limit(socket, SILENCE_MS)
         self._prepare()
         if network.security is not None:
             assert route.server_key is not None, "with CURVE a route has a key"

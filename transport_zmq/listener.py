@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import zmq
 
+from . import silence
 from .address import Address
 from .errors import CannotListen
 from .monitor import ACCEPTED, CONNECTED, HANDSHAKE_FAILED, Monitor
@@ -18,11 +19,7 @@ TURN_FRAMES = 64  # so many frames, or so many bytes, are taken before others ha
 TURN_BYTES = 4 * 1024 * 1024
 WAITING_FRAMES = 16
 HANDSHAKE_MS = 5000  # whoever has not said who he is by then is cut off
-# Whoever connects says by himself how long his silence may last (see `connection.py`); the kernel looks after the rest. No
-# heartbeats of ZeroMQ from here: one that is due on a connection that has broken off while this node was too busy to
-# read what had come over it ends the whole process (an assertion in libzmq 4.3.5).
 SILENCE_MS = 10_000
-PROBES = 3
 BACKLOG = 256
 
 
@@ -67,14 +64,10 @@ class Listener:
             (zmq.RCVHWM, waiting_frames),
             (zmq.MAXMSGSIZE, 2 * frame_bytes),
             (zmq.HANDSHAKE_IVL, HANDSHAKE_MS),
-            (zmq.TCP_KEEPALIVE, 1),
-            (zmq.TCP_KEEPALIVE_IDLE, SILENCE_MS // 2000),
-            (zmq.TCP_KEEPALIVE_INTVL, SILENCE_MS // 2000 // PROBES),
-            (zmq.TCP_KEEPALIVE_CNT, PROBES),
-            (zmq.TCP_MAXRT, SILENCE_MS),
             (zmq.BACKLOG, BACKLOG),
         ):
             socket.set(option, int(value))
+        silence.limit(socket, SILENCE_MS)
         self._prepare()
         if network.security is not None:
             network.security.serve(socket, role)

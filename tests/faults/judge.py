@@ -13,8 +13,8 @@ from transport_sim.histories import COUNTER, GET, KV, Recorder, check, read_hist
 READERS = 16
 CHECK_S = 120.0
 SAID = ("Refused",)  # events that are errors, and are meant to be seen here: of those who were removed
-# How much older than its age a stale read may be: a heartbeat can travel for as long as a fault lasts, the pauses of TCP
-# double meanwhile, and a deposed leader does not know it for two election timeouts.
+# How much older than its age a stale read may be: a heartbeat can travel for as long as a fault lasts, the pauses of
+# TCP double meanwhile, and a deposed leader does not know it for two election timeouts.
 ALLOWANCE_S = 3 * LASTS_S[1] + 2
 
 

@@ -1,6 +1,6 @@
 """Faults on real processes: python -m tests.faults.run SECONDS SEED FOLDER
 
-Runs in namespaces of its own (see `namespaces.py`); by hand, `make faults`. What was found is printed as one JSON object.
+Runs in namespaces of its own, for which `python -m tests.faults` cares. What was found is printed as one JSON object.
 The folder gets the schedule, the logs and the histories; the same seed makes the same schedule.
 """
 
