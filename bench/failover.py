@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from types import FrameType
@@ -49,12 +50,12 @@ class Loss:
     Attributes:
         member: its id.
         successor: who leads then.
-        gap_ms: from the signal to the first write that was acknowledged by the next leader.
+        pause_ms: the longest time without an acknowledged write, from the signal on.
     """
 
     member: str
     successor: str
-    gap_ms: float
+    pause_ms: float
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,16 @@ class Report:
     @property
     def median_timeouts(self) -> float | None:
         """The median of the kills, in election timeouts; None when there were none."""
-        gaps = [loss.gap_ms for loss in self.kills]
+        gaps = [loss.pause_ms for loss in self.kills]
         return median(gaps) / ELECTION_TIMEOUT_MS if gaps else None
 
     def as_object(self) -> dict[str, Any]:
         """Return the report as JSON prints it."""
         return {
             "election_timeout_ms": ELECTION_TIMEOUT_MS,
-            "kills_ms": [round(loss.gap_ms, 1) for loss in self.kills],
+            "kills_ms": [round(loss.pause_ms, 1) for loss in self.kills],
             "kill_median_timeouts": None if self.median_timeouts is None else round(self.median_timeouts, 3),
-            "stops_ms": [round(loss.gap_ms, 1) for loss in self.stops],
+            "stops_ms": [round(loss.pause_ms, 1) for loss in self.stops],
             "rolls_ms": [round(pause_ms, 1) for pause_ms in self.rolls_ms],
             "lost": self.lost,
         }
@@ -104,17 +105,15 @@ class _Cluster:
         """End the leader, measure, and have it back."""
         leader = self.wait(self.leader)
         self.settle()
-        begun_s = time.monotonic()
+        first, begun_s = len(self.acknowledged_s), time.monotonic()
         end(leader)
-        first = len(self.acknowledged_s)
-        self.wait(lambda: len(self.acknowledged_s) > first + SETTLED)
-        # An answer of the old leader may still have been on its way: the next one's ends the longest pause.
-        moments = [begun_s, *(at for at in self.acknowledged_s[first - 1 :] if at > begun_s)]
-        ended_s = max(zip(moments, moments[1:], strict=False), key=lambda pair: pair[1] - pair[0])[1]
+        wanted = len(self.acknowledged_s) + SETTLED
+        self.wait(lambda: len(self.acknowledged_s) > wanted)
+        pause_ms = _longest_pause_ms([begun_s, *self.acknowledged_s[first:]])
         successor = self.wait(self.leader)
         leader.start()
         self.wait(self.all_ready)
-        return Loss(leader.id, successor.id, (ended_s - begun_s) * 1000)
+        return Loss(leader.id, successor.id, pause_ms)
 
     def roll(self) -> float:
         """Restart one after the other, each of which is ready before the next one's turn; return the longest pause."""
@@ -125,8 +124,7 @@ class _Cluster:
             daemon.start()
             self.wait(self.all_ready)
         self.settle()
-        moments = self.acknowledged_s[first:]
-        return 1000 * max(later - earlier for earlier, later in zip(moments, moments[1:], strict=False))
+        return _longest_pause_ms(self.acknowledged_s[first:])
 
     def settle(self) -> None:
         """Let some writes be acknowledged."""
@@ -176,6 +174,10 @@ class _Cluster:
             number = len(self.acknowledged_s)
             self.client.put(f"key {number}", str(number), PATIENCE_S)
             self.acknowledged_s.append(time.monotonic())
+
+
+def _longest_pause_ms(moments_s: list[float]) -> float:
+    return 1000 * max(later - earlier for earlier, later in pairwise(moments_s))
 
 
 def measure(kills: int, stops: int, rolls: int, show: Callable[[str], None] = lambda line: None) -> Report:
@@ -256,7 +258,7 @@ def main(kills: int, stops: int, rolls: int, kill_bound: float, stop_bound: floa
         console.print(f"bench.failover: {error}", style="bold red")
         sys.exit(1)
     slow = (report.median_timeouts or 0) > kill_bound
-    for gaps in ([loss.gap_ms for loss in report.stops], report.rolls_ms):
+    for gaps in ([loss.pause_ms for loss in report.stops], report.rolls_ms):
         slow = slow or (bool(gaps) and median(gaps) > stop_bound)
     passed = not slow and not report.lost
     if as_json:
@@ -275,7 +277,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 def _print(report: Report) -> None:
     table = Table("leader lost by", "times", "shortest", "median", "longest", title="without an acknowledged write")
-    kills, stops = ([loss.gap_ms for loss in losses] for losses in (report.kills, report.stops))
+    kills, stops = ([loss.pause_ms for loss in losses] for losses in (report.kills, report.stops))
     for name, gaps in (("kill -9", kills), ("SIGTERM", stops), ("a restart of all", report.rolls_ms)):
         if gaps:
             table.add_row(name, str(len(gaps)), *(f"{each(gaps):,.0f} ms" for each in (min, median, max)))
