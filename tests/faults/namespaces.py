@@ -14,8 +14,8 @@ IN_NAMESPACES = (
 )
 FETCH = Path(__file__).with_name("fetch")
 _TRIED = (
-    "mount -t tmpfs run /run && ip netns add a && ip netns exec a ip link set lo up && ip link add name bridge type bridge "
-    "&& nft add table bridge t && nft 'add chain bridge t c { type filter hook forward priority 0; }' "
+    "mount -t tmpfs run /run && ip netns add a && ip netns exec a ip link set lo up "
+    "&& ip link add name bridge type bridge && nft add table bridge t && nft 'add chain bridge t c { type filter hook forward priority 0; }' "
     "&& nft add rule bridge t c numgen random mod 100 \\< 30 drop && nft add table ip t "
     "&& nft 'add chain ip t c { type nat hook output priority -100; }'"
 )
