@@ -68,12 +68,15 @@ def freeze(cluster, lasts_s, chance):
 
 
 def partition(cluster, lasts_s, chance):
-    """Two sides, each with some clients, that do not hear each other; the leader is rather on the smaller one."""
+    """Two sides that do not hear each other; the leader, rather than others, is on the smaller one, with some clients."""
     hosts = [*cluster.members, *CLIENT_HOSTS]
-    side = {_leader_or_any(cluster, chance).id, *chance.sample(hosts, chance.randint(0, 2))}
-    return _lose(
-        cluster, [(a, b) for a, b in permutations(hosts, 2) if (a in side) != (b in side)], lasts_s, sorted(side)
-    )
+    side = {
+        _leader_or_any(cluster, chance).id,
+        chance.choice(CLIENT_HOSTS),
+        *chance.sample(hosts, chance.randint(0, 1)),
+    }
+    pairs = [(a, b) for a, b in permutations(hosts, 2) if (a in side) != (b in side)]
+    return _lose(cluster, pairs, lasts_s, "+".join(sorted(side)))
 
 
 def one_way(cluster, lasts_s, chance):
