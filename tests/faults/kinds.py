@@ -68,7 +68,7 @@ def freeze(cluster, lasts_s, chance):
 
 
 def partition(cluster, lasts_s, chance):
-    """Two sides that do not hear each other; the leader, rather than others, is on the smaller one, with some clients."""
+    """Two sides that do not hear each other; rather the leader than others is on the smaller one, with some clients."""
     hosts = [*cluster.members, *CLIENT_HOSTS]
     side = {
         _leader_or_any(cluster, chance).id,
