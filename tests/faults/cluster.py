@@ -132,6 +132,12 @@ class Cluster:
         leading = [status for status in self.statuses().values() if status["role"] == "leader"]
         return self.members[max(leading, key=lambda status: status["term"])["id"]] if leading else None
 
+    def missing(self):
+        """Who is no voter: who was never added, or was removed by what was asked again and came late."""
+        leader = until(self.leader, "does anybody lead")
+        voters = self.statuses()[leader.id]["configuration"]["voters"]
+        return [member for id, member in self.members.items() if id not in voters]
+
     def level(self):
         """Whether all who count have applied the same entries, and no member lags."""
         statuses = self.statuses()

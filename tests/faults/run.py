@@ -110,9 +110,8 @@ class Run:
         began_s = time.monotonic()
         self._cluster.client.put("mended", "yes", RECOVERY_S)
         self.found["recovery_s"] = round(time.monotonic() - began_s, 3)
-        for member in self._cluster.members.values():
-            if member.id not in self._cluster.counted:
-                self._cluster.add(member, time.monotonic() + RECOVERY_S)
+        for member in self._cluster.missing():
+            self._cluster.add(member, time.monotonic() + RECOVERY_S)
 
     def _tell(self, line):
         if sys.stderr.isatty():
