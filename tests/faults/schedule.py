@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tests.faults.kinds import ALONE, KINDS
 
-LASTS_S = (2.0, 4.5)
+LASTS_S = (2.5, 5.0)
 PAUSE_S = (0.3, 1.5)  # between two acts
 
 

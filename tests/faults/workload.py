@@ -20,13 +20,16 @@ from tests.faults.store import DigestStore
 from transport_sim.histories import ADD, CAS, COUNTER, DELETE, GET, KV, PUT, Recorder, write_history
 from transport_zmq import Client
 
-CLIENTS = 4  # in each process
-PATIENCE_S = (0.3, 2.0, 20.0, 20.0)  # of each; who has little sees many unknown outcomes
+# Of each client in a process. Who has little patience sees many unknown outcomes; who writes waits where nothing can be
+# written, and only who reads nothing but sees what a leader tells that does not know of its successor.
+PATIENCE_S = (0.3, 2.0, 20.0, 20.0)
+READERS_PATIENCE_S = (0.5, 2.0)
 PAUSE_S = 0.06  # on average half of it, between two steps: many minutes of this must be judged
 # Keys are used for a while only, so that each is judged by itself, and many are at rest when a fault comes.
 SHARED_S, COUNTED_S, OWN_S = 5, 30, 60
 SHARED = 3
-WEIGHTS = {"touch": 10, "count": 4, "keep": 2, "renew": 3, "look": 3}
+WRITER = {"touch": 10, "count": 4, "keep": 2, "renew": 3, "look": 3}
+READER = {"read": 8, "read_counter": 2, "look": 1}
 
 
 class Worker:
@@ -39,9 +42,10 @@ class Worker:
         kv, counter: the records.
         chance: what it draws from.
         patience_s: how long it waits for anything.
+        weights: what it does, and how often.
     """
 
-    def __init__(self, number, client, nodes, kv, counter, chance, patience_s):
+    def __init__(self, number, client, nodes, kv, counter, chance, patience_s, weights):
         self._number = number
         self._client = client
         self._nodes = nodes
@@ -49,22 +53,23 @@ class Worker:
         self._counter = counter
         self._chance = chance
         self._patience_s = patience_s
+        self._weights = weights
         self._steps = 0
         self._seen = {}  # by key, what it held when it was last looked at
 
     def run(self):
-        steps = [getattr(self, f"_{name}") for name in WEIGHTS]
+        steps = [getattr(self, f"_{name}") for name in self._weights]
         while True:
             self._steps += 1
-            self._chance.choices(steps, [*WEIGHTS.values()])[0]()
+            self._chance.choices(steps, [*self._weights.values()])[0]()
             gevent.sleep(self._chance.uniform(0, PAUSE_S))
 
     def _touch(self):
         """Everybody's keys, under everybody's hands."""
-        key = f"shared-{_epoch(SHARED_S)}-{self._chance.randrange(SHARED)}"
+        key = self._shared_key
         op = self._chance.choice((GET, GET, PUT, CAS, CAS, DELETE))
         if op == GET:
-            self._get(key, self._chance.choice((LINEARIZABLE, LEASE)))
+            self._get(key)
         elif op == PUT:
             self._put(key)
         elif op == CAS:
@@ -77,6 +82,13 @@ class Worker:
                 self._seen[key] = value
         else:
             self._do(self._kv.begin(self._number, DELETE, key), lambda: self._client.delete(key, self._patience_s))
+
+    def _read(self):
+        self._get(self._shared_key)
+
+    def _read_counter(self):
+        key = f"counter-{_epoch(COUNTED_S)}"
+        self._do(self._counter.begin(self._number, GET, key), lambda: int(self._client.get(key, self._patience_s) or 0))
 
     def _count(self):
         """What would show that something was done twice, or is forgotten."""
@@ -96,7 +108,7 @@ class Worker:
 
     def _look(self):
         """A stale read: at a node that may be cut off."""
-        whose = self._number - self._number % CLIENTS + self._chance.randrange(CLIENTS)
+        whose = self._number - self._number % 100 + self._chance.randrange(len(PATIENCE_S))
         key = f"own-{whose}-{_epoch(OWN_S)}"
         pending = self._kv.begin(self._number, GET, key, consistency=STALE)
         try:
@@ -111,11 +123,16 @@ class Worker:
         value = self._value
         self._do(self._kv.begin(self._number, PUT, key, value), lambda: self._client.put(key, value, self._patience_s))
 
-    def _get(self, key, consistency):
+    def _get(self, key):
+        consistency = self._chance.choice((LINEARIZABLE, LEASE))
         self._seen[key] = self._do(
             self._kv.begin(self._number, GET, key, consistency=consistency),
             lambda: _text(self._client.get(key, self._patience_s, consistency=consistency)),
         )
+
+    @property
+    def _shared_key(self):
+        return f"shared-{_epoch(SHARED_S)}-{self._chance.randrange(SHARED)}"
 
     @property
     def _value(self):
@@ -148,9 +165,10 @@ def main(endpoints, first, seed, folder):
     kv, counter = Recorder(time.monotonic, KV), Recorder(time.monotonic, COUNTER)
     with Client(endpoints, machine=DigestStore) as client:
         workers = []
-        for number in range(int(first), int(first) + CLIENTS):
+        who = [(patience_s, WRITER) for patience_s in PATIENCE_S] + [(each, READER) for each in READERS_PATIENCE_S]
+        for number, (patience_s, weights) in enumerate(who, int(first)):
             chance = random.Random(f"{seed} {number}")
-            worker = Worker(number, client, nodes, kv, counter, chance, PATIENCE_S[number % CLIENTS])
+            worker = Worker(number, client, nodes, kv, counter, chance, patience_s, weights)
             workers.append(gevent.spawn(worker.run))
             workers[-1].link_exception(lambda failed: over.set_exception(failed.exception))
         try:
