@@ -80,6 +80,22 @@ class Report:
         gaps = [loss.pause_ms for loss in self.kills]
         return median(gaps) / ELECTION_TIMEOUT_MS if gaps else None
 
+    def keeps_to(self, kill_timeouts: float, stop_ms: float, roll_ms: float) -> bool:
+        """Whether nothing is lost, and all is within its bounds.
+
+        Args:
+            kill_timeouts: of the median of the kills, in election timeouts.
+            stop_ms: of the median of the stops.
+            roll_ms: of the longest restart of all.
+        """
+        stops = [loss.pause_ms for loss in self.stops]
+        return (
+            not self.lost
+            and (self.median_timeouts or 0) <= kill_timeouts
+            and (not stops or median(stops) <= stop_ms)
+            and max(self.rolls_ms, default=0) <= roll_ms
+        )
+
     def as_object(self) -> dict[str, Any]:
         """Return the report as JSON prints it."""
         return {
@@ -266,10 +282,7 @@ def main(
     except RaftError as error:
         console.print(f"bench.failover: {error}", style="bold red")
         sys.exit(1)
-    slow = (report.median_timeouts or 0) > kill_bound
-    slow = slow or bool(report.stops) and median(loss.pause_ms for loss in report.stops) > stop_bound
-    slow = slow or max(report.rolls_ms, default=0) > roll_bound
-    passed = not slow and not report.lost
+    passed = report.keeps_to(kill_bound, stop_bound, roll_bound)
     if as_json:
         print(json.dumps({"passed": passed, **report.as_object()}))
     else:
