@@ -20,7 +20,7 @@ def failover(*arguments):
 
 @pytest.mark.contract("C1", "L3")
 def test_writes_go_on_soon_after_a_leader_is_lost_and_at_once_when_it_ends_in_good_order():
-    """The shorter one of two draws has a median of 1.29 election timeouts; that of four kills is hardly ever above 2."""
+    """The shorter one of two draws has a median of 1.29 election timeouts; that of four is hardly ever above 2."""
     lenient = ("--kill-bound", "2", "--stop-bound", "1000", "--roll-bound", "1000")  # others may use this machine too
     ran = failover("--kills", "4", "--stops", "3", "--rolls", "1", *lenient, "--json")
 
