@@ -50,9 +50,11 @@ class Member(Daemon):
         self.shall_run = False
         self.busy = BoundedSemaphore(1)
         self.ends = []
+        self._said_before = 0  # bytes of the log that earlier processes have written
 
     def start(self, **settings):
         self.shall_run = True
+        self._said_before = self.log.stat().st_size if self.log.exists() else 0
         return super().start(**settings)
 
     def kill(self):
@@ -64,7 +66,9 @@ class Member(Daemon):
     def stop(self):
         self.shall_run = False
         self.signal(signal.SIGTERM)
-        self._ended(0)
+        # Who has just been started and does not listen to signals yet ends like any process.
+        was_young = self.wait() == -signal.SIGTERM and "listens for members" not in self.told[self._said_before :]
+        self._ended(-signal.SIGTERM if was_young else 0)
 
     def wipe(self):
         """Lose all that it has stored, and wait to be added when it starts."""
