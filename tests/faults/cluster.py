@@ -67,7 +67,7 @@ class Member(Daemon):
         self.shall_run = False
         self.signal(signal.SIGTERM)
         # Who has just been started and does not listen to signals yet ends like any process.
-        was_young = self.wait() == -signal.SIGTERM and "listens for members" not in self.told[self._said_before :]
+        was_young = self.wait() == -signal.SIGTERM and "ready: " not in self.told[self._said_before :]
         self._ended(-signal.SIGTERM if was_young else 0)
 
     def wipe(self):
