@@ -18,6 +18,8 @@ test: $(VENV)/.test ## Run all tests: on all cores those that only compute, then
 	$(BIN)/python -m pytest -m alone
 
 NIGHTLY_SEEDS ?= 1500
+FAULT_SECONDS ?= 600
+FAULT_SEED ?= $(shell date +%j)
 ONE_ELECTION := --nodes 3 --max-terms 1 --max-timeouts 1 --max-heartbeats 0 --max-crashes 0 --max-duplicates 0
 
 nightly: bench-memory ## Simulate seeds that the tests do not (NIGHTLY_SEEDS=20000 for a long night), bench-memory too
@@ -28,6 +30,8 @@ nightly: bench-memory ## Simulate seeds that the tests do not (NIGHTLY_SEEDS=200
 	$(BIN)/quorate sim explore $(ONE_ELECTION) --max-states 5000000
 	$(BIN)/quorate sim explore $(ONE_ELECTION) --max-commands 0 --past-terms 1
 	$(BIN)/python tests/mutations/run.py
+	QUORATE_FAULT_SECONDS=$(FAULT_SECONDS) QUORATE_FAULT_SEED=$(FAULT_SEED) $(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m bench.failover --kills 40 --stops 20 --rolls 10
 	QUORATE_KILLS=200 QUORATE_ROT_EXAMPLES=20000 QUORATE_CRASH_SEED=1 $(BIN)/python -m pytest tests/storage
 
 bench-memory: $(VENV)/.test ## Feed a cluster a million commands; fail if its memory grows

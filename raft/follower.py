@@ -22,7 +22,7 @@ class Follower(Role):
         node: the node.
         leader: the leader of the current term, or None when not known yet.
         timer_start_ms: when the election timeout began.
-        timeout_ms: how long it lasts.
+        timeout_ms: how long it lasts, until a leader is heard for the first time.
     """
 
     name = "follower"
@@ -193,6 +193,8 @@ class Follower(Role):
         """
         if self.leader is None:
             self.leader = leader
+            # Drawn anew for each leader: who drew least campaigns, so a timeout that was kept would be a long one.
+            self.timeout_ms = self.node.restraint.draw_timeout()
             self.node.watch.role_changed()
             self.node.outbox.take_back_pre_votes()  # who hears a leader helps nobody to depose it
         elif self.leader != leader:

@@ -80,7 +80,7 @@ def test_actors_take_the_same_steps(micropython):
     assert here.returncode == there.returncode == 0, here.stderr + there.stderr + there.stdout
     assert there.stdout == here.stdout
     outcomes = "NotLeader", "b: did one", "d: (0, None)", "d: 1", "b: 6", "b: d", "d: a", "a: 9", "ReadFailed"
-    for outcome in (*outcomes, "StorageFailed", "OutcomeUnknown", "b: did two"):
+    for outcome in (*outcomes, "StorageFailed", "OutcomeUnknown", "c: did two"):
         assert outcome in here.stdout.replace("\n", ", ")
 
 

@@ -415,6 +415,22 @@ def test_a_node_that_starts_draws_a_fresh_timeout_each_time():
     assert all(ELECTION_TIMEOUT_MS <= wait < 2 * ELECTION_TIMEOUT_MS for wait in waits)
 
 
+@pytest.mark.contract("E7")
+def test_who_has_lost_many_leaders_waits_no_longer_for_the_next_one():
+    # Who draws least leads next. If the others kept what they drew, only long timeouts would be left.
+    cluster = Cluster(checked=False)
+    took = []
+    for _ in range(300):
+        cluster.run_until_leader()
+        cluster.run(500)
+        lost = cluster.leader
+        cluster.crash(lost)
+        took.append(cluster.run(4 * ELECTION_TIMEOUT_MS, until=lambda: cluster.leader is not None))
+        cluster.start(lost)
+
+    assert median(took) < 1.35 * ELECTION_TIMEOUT_MS, "the median of the shorter one of two draws is 1.29"
+
+
 # E8
 
 

@@ -175,13 +175,14 @@ def test_an_input_from_the_past_counts_as_of_now():
 @pytest.mark.contract("E9")
 def test_time_passes_with_every_input_not_only_with_ticks():
     member = Member("a", term=1, log=(1,))
+    member.hear(Heartbeat("b", 1, 1))
     deadline = member.node.deadline
 
-    member.node.step(Heartbeat("b", 1, 1), 900)
+    member.node.step(Heartbeat("b", 1, 2), 900)
     assert member.node.deadline == deadline + 900
 
     member.node.persisted(0, 1700)
-    member.node.step(Heartbeat("b", 1, 2), 0)
+    member.node.step(Heartbeat("b", 1, 3), 0)
     assert member.node.deadline == deadline + 1700
 
 

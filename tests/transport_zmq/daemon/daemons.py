@@ -18,10 +18,10 @@ T = 30.0
 CALM = {name: text for name, text in os.environ.items() if not name.startswith("QUORATE_")}
 
 
-def quorate(*arguments, environment=(), folder=CHECKOUT, program="quorate", **settings):
-    """Starts the command, or another module that takes the same arguments."""
+def quorate(*arguments, environment=(), folder=CHECKOUT, program="quorate", within=(), **settings):
+    """Starts the command, or another module that takes the same arguments; `within` is what precedes it."""
     variables = {**CALM, "PYTHONPATH": str(CHECKOUT), "COLUMNS": "120", **dict(environment)}
-    command = [sys.executable, "-P", "-m", program, *map(str, arguments)]
+    command = [*within, sys.executable, "-P", "-m", program, *map(str, arguments)]
     return subprocess.Popen(command, cwd=folder, env=variables, text=True, **settings)
 
 
@@ -45,14 +45,17 @@ class Daemon:
         ports: to listen on: for members, clients, HTTP.
         members: what --peers says; empty to leave it out.
         options: more of the command line.
+        host: where it listens.
+        within: what precedes the command line.
     """
 
-    def __init__(self, id, folder, ports, members="", options=()):
+    def __init__(self, id, folder, ports, members="", options=(), host="127.0.0.1", within=()):
         self.id = id
-        self.address, self.client_address, self.http = (f"127.0.0.1:{port}" for port in ports)
+        self.address, self.client_address, self.http = (f"{host}:{port}" for port in ports)
         self.data = folder / f"data-{id}"
         self.log = folder / f"{id}.log"
         self.process = None
+        self.within = within
         self.arguments = [
             "serve", "--name", id, "--data-dir", self.data, "--listen", self.address, "--client-listen",
             self.client_address, "--http", self.http, *(["--peers", members] if members else []), *options,
@@ -60,7 +63,7 @@ class Daemon:
 
     def start(self, *, options=(), **settings):
         with open(self.log, "a", encoding="utf-8") as log:
-            self.process = quorate(*self.arguments, *options, stderr=log, **settings)
+            self.process = quorate(*self.arguments, *options, within=self.within, stderr=log, **settings)
         return self
 
     def ask(self, path):
