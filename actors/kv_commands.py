@@ -27,6 +27,8 @@ CHANGES = 10  # see `kv_history`
 MAX_KEY_BYTES = 1024  # keys stay in memory and in every listing; what is longer is a value
 MAX_VALUE_BYTES = 1024 * 1024  # so that one command never holds up replication for long
 
+_PIECE_BYTES = 16 * 1024  # of contents: as many short values as are worth one step of whoever takes them
+
 
 class OutOfBounds(ValueError):
     """A key or a value is no bytes object, or too short or too long; nothing was encoded.
@@ -165,9 +167,18 @@ def _decode_common(operation: int, data: bytes) -> "Command | None":
 
 
 def encode_pairs(pairs: "Iterable[tuple[bytes, bytes]]") -> "Iterator[bytes]":
-    """Encode contents, one piece for each key and its value."""
+    """Encode contents, of which every key and value is one; a piece for many of them, unless they are large."""
+    parts: list[bytes] = []
+    size = 0
     for key, value in pairs:
-        yield key_field(key) + value_field("value", value)
+        parts += (len(key).to_bytes(2, "big"), key, len(value).to_bytes(4, "big"), value)
+        size += len(key) + len(value)
+        if size >= _PIECE_BYTES:
+            yield b"".join(parts)
+            parts = []
+            size = 0
+    if parts:
+        yield b"".join(parts)
 
 
 def decode_pairs(chunks: "Iterable[bytes]") -> "Iterator[tuple[bytes, bytes]]":
