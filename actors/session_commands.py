@@ -81,6 +81,15 @@ def in_session(session: int, sequence: int, lowest: int, payload: bytes) -> byte
     return struct.pack(_HEADER, SESSION, session, sequence, lowest) + payload
 
 
+def numbers_in(data: bytes) -> "tuple[int, int, int] | None":
+    """Return session, sequence and lowest of a command in a session, as most are; None when `decode` must look."""
+    if data[:1] == b"\x02" and len(data) >= HEADER_BYTES:
+        _, session, sequence, lowest = struct.unpack_from(_HEADER, data)
+        if 1 <= session <= MAX_NUMBER and 1 <= lowest <= sequence <= MAX_NUMBER:
+            return session, sequence, lowest
+    return None
+
+
 def decode(data: bytes) -> Command:
     """Return the command that the bytes encode.
 
@@ -92,8 +101,7 @@ def decode(data: bytes) -> Command:
         if len(data) < HEADER_BYTES:
             raise MalformedCommand("it ends within its numbers")
         _, session, sequence, lowest = struct.unpack_from(_HEADER, data)
-        if not (1 <= session <= MAX_NUMBER and 1 <= lowest <= sequence <= MAX_NUMBER):
-            _check(session, sequence, lowest, MalformedCommand)
+        _check(session, sequence, lowest, MalformedCommand)
         return Command(SESSION, data[HEADER_BYTES:], session, sequence, lowest)
     if kind == b"\x00":
         return Command(PLAIN, data[1:])

@@ -9,7 +9,7 @@ Keeps to what MicroPython understands: boards run this file too.
 
 from . import results
 from .chunks import Reader
-from .session_commands import PLAIN, REGISTER, STAMP, MalformedCommand, decode, stamp
+from .session_commands import HEADER_BYTES, PLAIN, REGISTER, STAMP, MalformedCommand, decode, numbers_in, stamp
 from .session_table import APPLIED, EXPIRED, INVALID, UNSUPPORTED, Reply, SessionLimits, SessionTable
 
 TYPE_CHECKING = False
@@ -60,24 +60,31 @@ class SessionMachine:
         table.expire(entry.stamp_ms)
         if self._pass_time is not None:
             self._pass_time(entry.stamp_ms)
+        numbers = numbers_in(entry.data)
+        if numbers is None:
+            return self._apply_outside(entry)
+        id, sequence, lowest = numbers
+        session = table.use(id, lowest, entry.stamp_ms)
+        if session is None:
+            return Reply(EXPIRED)
+        reply = table.answer(session, sequence)
+        if reply is None:
+            reply = self._encoded(self._machine.apply(entry.data[HEADER_BYTES:]))
+            table.keep(session, sequence, reply)
+        return reply
+
+    def _apply_outside(self, entry: "Entry") -> Reply:
+        """Apply what is no command in a session."""
         try:
             command = decode(entry.data)
         except MalformedCommand as error:
             return Reply(INVALID, str(error))
-        if command.kind == PLAIN:
-            return Reply(APPLIED, self._machine.apply(command.payload))
         if command.kind == REGISTER:
-            return table.register(entry.index, entry.stamp_ms)
+            return self._table.register(entry.index, entry.stamp_ms)
         if command.kind == STAMP:
             return Reply(APPLIED)
-        session = table.use(command.session, command.lowest, entry.stamp_ms)
-        if session is None:
-            return Reply(EXPIRED)
-        reply = table.answer(session, command.sequence)
-        if reply is None:
-            reply = self._encoded(self._machine.apply(command.payload))
-            table.keep(session, command.sequence, reply)
-        return reply
+        assert command.kind == PLAIN, command.kind
+        return Reply(APPLIED, self._machine.apply(command.payload))
 
     def _due(self) -> "tuple[int, bytes] | None":
         due_ms = self._due_ms()

@@ -17,11 +17,14 @@ from actors.session_commands import (
     PLAIN,
     REGISTER,
     SESSION,
+    STAMP,
     MalformedCommand,
     decode,
     in_session,
+    numbers_in,
     plain,
     register,
+    stamp,
 )
 
 numbers = st.integers(1, MAX_NUMBER)
@@ -51,9 +54,25 @@ def test_a_command_has_one_encoding(data):
     encoders = {
         PLAIN: lambda: plain(payload),
         REGISTER: register,
+        STAMP: stamp,
         SESSION: lambda: in_session(session, sequence, lowest, payload),
     }
     assert encoders[kind]() == data
+
+
+@given(
+    st.binary(max_size=40)
+    | st.tuples(st.sampled_from([0, 1, 5, 1 << 63]), st.integers(0, 3), st.integers(0, 3)).map(
+        lambda told: b"\x02" + b"".join(number.to_bytes(8, "big") for number in told) + b"ab"
+    )
+)
+def test_numbers_are_read_the_short_way_exactly_when_it_is_a_command_in_a_session(data):
+    try:
+        command = decode(data)
+    except MalformedCommand:
+        command = None
+    is_one = command is not None and command.kind == SESSION
+    assert numbers_in(data) == ((command.session, command.sequence, command.lowest) if is_one else None)
 
 
 def test_the_bytes_are_as_documented():
