@@ -207,9 +207,9 @@ def test_a_refusal_tells_nothing_of_an_attempt_before_that_is_in_doubt(leadershi
     members = Members(n1=[OutcomeUnknown("it has lost the connection"), LastVoter()])
 
     with pytest.raises(OutcomeUnknown, match="it has lost the connection"):
-        Client(lambda: MEMBERS, members.submit, leadership).ask(b"", Deadline(10), once=True)
+        run(Client(lambda: MEMBERS, members.submit, leadership).ask(b"", Deadline(10), once=True))
     with pytest.raises(LastVoter):
-        Client(lambda: MEMBERS, members.submit, leadership).ask(b"", Deadline(10), once=True)
+        run(Client(lambda: MEMBERS, members.submit, leadership).ask(b"", Deadline(10), once=True))
 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), True, "5", None])
