@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import queue
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -30,6 +31,7 @@ ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType 
 _PYKKA = (ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop)
 
 MAX_TURN_MESSAGES = 4096  # most messages of one turn, so that a flooded actor lets the others run
+MAX_TURN_S = 0.02  # and the time after which it takes no more of them
 
 
 class GeventFuture(Future[T]):
@@ -249,7 +251,10 @@ class GeventActor(Actor):
     def _turn(self) -> None:
         stop = None
         try:
+            until_s = time.monotonic() + MAX_TURN_S
             for _ in range(min(len(self.actor_inbox), MAX_TURN_MESSAGES)):
+                if time.monotonic() > until_s:
+                    break  # what is left is the next turn's
                 envelope = self.actor_inbox.get()
                 if isinstance(envelope.message, _ActorStop):
                     stop = envelope

@@ -77,7 +77,7 @@ class Client(KeyValueCalls, AdminCalls):
 
     def close(self) -> None:
         """Close all connections. What was asked and not answered is in doubt. May be called again."""
-        self._check_thread()
+        self.check_thread()
         if not self._calls.closed:
             self._calls.leave()
             self._calls.end()
@@ -195,13 +195,14 @@ class Client(KeyValueCalls, AdminCalls):
         return Deadline(timeout)
 
     def _check_key_value(self) -> None:
-        self._check_thread()
+        self.check_thread()
         self._calls.check_key_value()
 
     def _check_open(self) -> None:
-        self._check_thread()
+        self.check_thread()
         self._calls.check_open()
 
-    def _check_thread(self) -> None:
+    def check_thread(self) -> None:
+        """Raise `WrongThread` in another thread than the one that made this client."""
         if main_greenlet() is not self._thread:
             raise WrongThread(threading.current_thread().name)

@@ -72,6 +72,7 @@ from .translation import CONSISTENCIES, Translator, message_of
 from .watches import Watches
 
 RETRY_S = 0.01  # when a client could not be sent an answer
+LONGEST_WATCH_S = 90.0  # the client library asks again after a minute
 SWEEP_S = 1.0  # how often it is looked for requests that nobody waits for any more
 LATE_SWEEP_S = 5.0  # the same while all of them wait until there is something to tell
 UNREAD = "earlier answers were not read yet"
@@ -124,6 +125,7 @@ class ClientPort:
         self._callers: dict[bytes, Caller] = {}
         self._pending = 0
         self._pending_bytes = 0
+        self._told: dict[int, bytes] = {}  # what this node tells of itself in this turn, by the kind of request
         self._answered: dict[Caller, None] = {}  # those who get an answer at the end of this turn, in order
         self._flush_soon: Any = None
         self._stuck: dict[Caller, None] = {}  # those who do not read what waits for them
@@ -239,7 +241,11 @@ class ClientPort:
         until = time.monotonic()
         for request in requests:
             try:
-                self._take(caller, request, grant, until + request.patience_ms / 1000)
+                patience_s = request.patience_ms / 1000
+                if request.kind == WATCH:
+                    # Whoever hung up leaves it behind; those who wait ask again sooner.
+                    patience_s = min(patience_s, LONGEST_WATCH_S)
+                self._take(caller, request, grant, until + patience_s)
             except Refusal as refusal:
                 statistics.refuse(refusal.reason, refusal.detail, source_of(frame))
             except RaftError as error:
@@ -270,10 +276,10 @@ class ClientPort:
         """Put one request before the node, or answer it at once; raise why not."""
         kind, number, _, argument = request
         if kind == HELLO:
-            self._answer(caller, Answer(number, DONE, results.encode(self._hello())))
+            self._answer(caller, Answer(number, DONE, self._once(HELLO, self._hello)))
             return
         if kind == STATUS:
-            self._answer(caller, Answer(number, DONE, results.encode(self.status())))
+            self._answer(caller, Answer(number, DONE, self._once(STATUS, self.status)))
             return
         if kind == UNWATCH:
             assert type(argument) is int
@@ -371,8 +377,16 @@ class ClientPort:
         if self._flush_soon is None:
             self._flush_soon = get_hub().loop.run_callback(self._flush)
 
+    def _once(self, kind: int, tell: Callable[[], dict[str, Any]]) -> bytes:
+        """Return what is told of this node, encoded: made once a turn, since whoever asks costs it nothing."""
+        told = self._told.get(kind)
+        if told is None:
+            told = self._told[kind] = results.encode(tell())
+        return told
+
     def _flush(self) -> None:
         self._flush_soon = None
+        self._told.clear()
         answered, self._answered = self._answered, {}
         cluster, now_s = self._cluster, time.monotonic()
         for caller in answered:

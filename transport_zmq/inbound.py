@@ -32,9 +32,12 @@ from .statistics import Statistics
 LOOK_S = 0.1  # how often it is looked how much has come of messages that are not whole
 LOOK_GUESTS = 200  # at so many connections at a time, in turn: it takes some milliseconds
 PATIENT_LOOKS = 10  # for so many, whoever is over the bound is left alone while whole messages wait to be taken
+HEARTBEAT_BYTES = 64  # in the time between two looks, by far
 BACKLOG_BYTES = 16 * 1024 * 1024  # of whole messages that wait: no honest client or member has so much under way
 PLAIN_BYTES = 2  # what ZeroMQ puts around a small message, and what CURVE adds
 CURVE_BYTES = 35
+LONG_BYTES = 7  # more around a frame that is longer than this
+SHORT_BYTES = 255 - CURVE_BYTES
 SPARE_BYTES = 256 * 1024  # for handshakes, heartbeats, and what encryption adds
 SHARE_OF_FILES = 3  # a port takes a third of the descriptors; there are two ports, and a disk
 
@@ -126,7 +129,8 @@ class Inbound:
             guest = self._guests.get(descriptor)
         if guest is not None:
             guest.has_brought = True
-            guest.taken += len(frame) + self._around_bytes
+            size = len(frame)
+            guest.taken += size + self._around_bytes + (LONG_BYTES if size > SHORT_BYTES else 0)
             if guest.key is None:
                 guest.key = user_of(frame)
                 self._silent.pop(descriptor, None)
@@ -167,6 +171,7 @@ class Inbound:
                 continue
             if none_waits:
                 guest.taken = sent  # it is counted anew: heartbeats are no messages
+            guest.bytes = min(sent, guest.bytes + HEARTBEAT_BYTES)  # heartbeats are no messages, and never end
             if sent - guest.taken > self._message_bytes + BACKLOG_BYTES:
                 self._cut(descriptor, FLOOD, f"{sent - guest.taken:,} bytes wait to be taken")
             elif guest.has_brought:

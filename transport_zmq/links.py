@@ -8,6 +8,7 @@ from actors.client import Deadline, Guide
 from actors.errors import Unavailable
 from actors.loop import Outcome
 from actors.supervisor import Request
+from raft.actor import Propose
 from raft.errors import NotLeader
 from raft.membership import MAX_MEMBERS
 
@@ -54,8 +55,11 @@ class Links(Guide):
         def reply(error: Exception | None, result: Any) -> None:
             if isinstance(error, NotLeader):
                 self._follow(error)
+            elif error is None and isinstance(message, Propose) and link is not None:
+                self._leader = link.member  # nobody else could have done it
             future.answer(error, result)
 
+        message: Any = None
         link = self._link(member)
         if self._closed:
             reply(ClientClosed(), None)
@@ -64,7 +68,8 @@ class Links(Guide):
         elif link is None:
             reply(NotConnected(member, "none of the endpoints leads to it"), None)
         else:
-            link.ask(request(reply))
+            message = request(reply)
+            link.ask(message)
         return future
 
     def start(self, message: Any) -> bool:
@@ -165,9 +170,12 @@ class Links(Guide):
             return
         if any(link.member == refusal.leader or str(link.address) == refusal.address for link in self._links):
             return
-        keys = [link.about.keys.get(refusal.leader, []) for link in self._ready if link.about is not None]
+        told = [link.about.keys.get(refusal.leader, []) for link in self._ready if link.about is not None]
+        keys = next((keys for keys in told if keys), [])
+        if self._network.security is not None and not keys:
+            return  # nobody has told its keys yet
         try:
-            self._add(Address.parse(refusal.address), keys[0] if keys else [])
+            self._add(Address.parse(refusal.address), keys)
         except InvalidAddress:
             return  # a slip in the configuration of a node; the others may be right
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import zmq
@@ -16,6 +17,7 @@ from .watcher import NOBLOCK, UNBOUNDED, Watcher
 
 TURN_FRAMES = 64  # so many frames, or so many bytes, are taken before others have their turn
 TURN_BYTES = 4 * 1024 * 1024
+TURN_S = 0.01  # or for so long
 HANDSHAKE_MS = 5000  # whoever has not said who he is by then is cut off
 SILENCE_MS = 10_000
 BACKLOG = 256
@@ -118,12 +120,13 @@ class Listener:
     def _take(self) -> bool:
         """Take the frames that are there, but no more than is good for others; return whether there may be more."""
         room = TURN_BYTES
+        until_s = time.monotonic() + TURN_S
         for _ in range(TURN_FRAMES):
             try:
                 room -= self._take_one()
             except zmq.Again:
                 return False
-            if room <= 0 or not self._watcher.active:
+            if room <= 0 or time.monotonic() > until_s or not self._watcher.active:
                 break
         return True
 

@@ -79,6 +79,7 @@ class Pipeline:
         Returns:
             A future; `get` returns what the call does, or raises what it does.
         """
+        self._client.check_thread()
         future: GeventFuture[Any] = GeventFuture()
 
         def run() -> None:
@@ -151,6 +152,7 @@ class Pipeline:
         self, start: Callable[[bytes, Deadline, Done], bool], what: bytes, timeout: float, convert: Convert
     ) -> GeventFuture[Any] | None:
         """Begin something without a greenlet, and return what brings its result; None if that cannot be."""
+        self._client.check_thread()
         if self._started >= UNDER_WAY:
             return None
         try:

@@ -77,7 +77,7 @@ class Translator:
         if reply.outcome == APPLIED:
             try:
                 reply = Reply(APPLIED, self._encode(reply.value))
-            except results.UnsupportedResult as problem:
+            except Exception as problem:  # whatever a user's machine raises, the command was applied all the same
                 reply = Reply(UNSUPPORTED, str(problem))
         return of_reply(number, reply)
 

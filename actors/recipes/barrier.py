@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from raft.errors import InvalidConfig
 
 from ..arguments import as_bytes
@@ -39,6 +41,8 @@ class Barrier:
         self._prefix = self._name + b"/"
         self._parties = parties
         self._ttl = ttl
+        # The same each time: what an entry that went wrong has left behind is this party's, and must not count twice.
+        self._key = self._prefix + secrets.token_hex(8).encode()
         self._keeper: Keeper | None = None
 
     def __repr__(self) -> str:
@@ -67,8 +71,7 @@ class Barrier:
         entered = False
         try:
             with View(self._client, self._prefix, deadline) as view:
-                key = self._key(keeper)
-                self._client.txn().put(key, b"", lease=keeper.lease).commit(seconds_of(deadline))
+                self._client.txn().put(self._key, b"", lease=keeper.lease).commit(seconds_of(deadline))
                 while len(view.revisions) < self._parties:
                     if not view.next(deadline):
                         return False
@@ -100,7 +103,7 @@ class Barrier:
         deadline = None if timeout is None else Deadline(timeout)
         keeper, self._keeper = self._keeper, None
         try:
-            left = self._client.txn().delete(self._key(keeper)).commit(seconds_of(deadline)).revision
+            left = self._client.txn().delete(self._key).commit(seconds_of(deadline)).revision
         finally:
             keeper.stop(seconds_of(deadline))
         with View(self._client, self._prefix, deadline) as view:
@@ -109,6 +112,3 @@ class Barrier:
                 if not view.next(deadline):
                     return False
         return True
-
-    def _key(self, keeper: Keeper) -> bytes:
-        return self._prefix + b"%016x" % keeper.lease.id

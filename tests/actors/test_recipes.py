@@ -502,3 +502,10 @@ def test_recipes_need_the_key_value_store(cluster):
 
     with LocalCluster(1, machine=Machine) as other, pytest.raises(Exception, match="not the key-value store"):
         Lock(other, "l").acquire(T)
+
+
+def test_what_an_entry_that_went_wrong_has_left_behind_is_no_other_party(cluster):
+    barrier = Barrier(cluster, "b", 2)
+    cluster.put(barrier._key, b"")
+
+    assert barrier.enter(0.5) is False

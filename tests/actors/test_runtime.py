@@ -339,3 +339,16 @@ def test_waiting_costs_nothing(actor):
     gevent.sleep(0.5)
 
     assert time.process_time() - before < 0.05
+
+
+def test_a_turn_ends_in_time_however_many_messages_wait(actor):
+    for _ in range(20):
+        actor.actor_ref.tell(lambda: time.sleep(0.01))
+    ran = []
+    gevent.spawn(lambda: ran.append(actor.happened.count("drained")))
+
+    actor.actor_ref.stop(block=False)
+    end(actor)
+
+    assert actor.happened.count("drained") > 3
+    assert ran[0] < 3, "others had to wait for all of them"

@@ -347,16 +347,20 @@ def test_arguments_out_of_bounds(client, connect):
 def test_another_thread(blocking):
     raised = []
 
-    def use():
+    blocking.put("k", "1")
+    pipeline = blocking.pipeline()
+
+    def use(call):
         try:
-            blocking.put("k", "1")
+            call("k", "1")
         except WrongThread as error:
             raised.append(error)
 
-    thread = threading.Thread(target=use)
-    thread.start()
-    thread.join()
-    assert len(raised) == 1
+    for call in (blocking.put, pipeline.put):
+        thread = threading.Thread(target=use, args=(call,))
+        thread.start()
+        thread.join()
+    assert len(raised) == 2
 
 
 @pytest.mark.contract("C2")

@@ -7,7 +7,7 @@ import gevent
 import pytest
 import zmq
 
-from actors import kv_commands, results
+from actors import kv_commands, kv_history, results
 from actors.errors import NodeStopped
 from actors.session_commands import plain
 from raft.changes import VOTER, Change
@@ -23,6 +23,7 @@ from transport_zmq.client_codec import (
     ANSWERS,
     CHANGE,
     HELLO,
+    MAX_PATIENCE_MS,
     PROPOSE,
     READ,
     REQUESTS,
@@ -544,3 +545,27 @@ def test_a_port_that_is_released_leaves_nothing(tmp_path, closing):
     node.port.release()
     node.port.listen()
     assert node.port.address
+
+
+def test_a_status_that_is_asked_for_again_and_again_is_made_once_a_turn(tmp_path, closing):
+    node = closing(ServedNode("n1", tmp_path, {}))
+    made = []
+    node.port.facts = lambda: made.append(1) or {}
+    raw = closing(RawClient(node.port.address))
+
+    raw.ask(*[(STATUS, None)] * 500)
+
+    assert len(raw.answers(500)) == 500
+    assert len(made) < 10
+
+
+def test_nobody_who_has_hung_up_waits_for_changes_for_a_day(plain_nodes, closing):
+    node = leading(plain_nodes)
+    raw = closing(RawClient(node.port.address))
+    query = results.encode(kv_history.changes(b"k", False, 0))
+
+    raw.ask((WATCH, query), patience_ms=MAX_PATIENCE_MS)
+
+    wait_until(lambda: node.port._callers)
+    (pending,) = [pending for caller in node.port._callers.values() for pending in caller.pending.values()]
+    assert pending.until_s - time.monotonic() <= client_port.LONGEST_WATCH_S
