@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .allow_list import AllowList
-from .errors import KeyFileError
+from .errors import InvalidAllowList, KeyFileError
 
 HEADER = "# name  roles  public key"
 
@@ -43,6 +43,8 @@ def allow(path: Path, name: str, roles: Iterable[str], key: str) -> None:
         InvalidAllowList: the list would not be one: it says why, and nothing was changed.
     """
     lines = _lines(path) if path.exists() else [HEADER]
+    if not name.strip() or name.lstrip().startswith("#"):
+        raise InvalidAllowList(path, len(lines) + 1, "a name has a character at least, and does not begin with #")
     line = f"{name} {','.join(roles)} {key}"
     places = [number for number, old in enumerate(lines) if _key(old) == key]
     if places:

@@ -26,7 +26,7 @@ from raft.errors import InvalidCommand, InvalidConfig, RaftError, TransferRefuse
 from .address import Address, Resolve
 from .allow_list import AllowList
 from .errors import ClientClosed, WrongMachine, in_doubt_when_closed
-from .keys import KeyPair
+from .keys import KeyPair, is_key
 from .links import Links
 from .network import Network
 from .security import Security
@@ -270,4 +270,7 @@ def _keys_for(addresses: list[Address], keys: KeyPair | None, server_keys: str |
             given,
             f"with keys of the client's own one public key for each of {len(addresses)} endpoints, or one for all",
         )
+    for key in given:
+        if not is_key(key):
+            raise InvalidConfig("server_keys", key, "public keys of nodes, 40 letters of Z85 each")
     return [[key] for key in (given * len(addresses) if len(given) == 1 else given)]

@@ -72,3 +72,9 @@ def test_a_cluster_that_does_not_answer_is_no_traceback():
     ran = bench("--endpoints", "127.0.0.1:1", "--outstanding", "1", "--seconds", "0.1", "--json")
     assert (ran.returncode, ran.stderr) == (1, "")
     assert json.loads(ran.stdout)["error"] == "BenchmarkFailed"
+
+
+def test_what_is_no_endpoint_is_said():
+    ran = bench("--endpoints", "foo")
+    assert (ran.returncode, "Traceback" in ran.stderr) == (2, False)
+    assert "'foo' is no address" in ran.stderr

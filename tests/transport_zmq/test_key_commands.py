@@ -6,6 +6,7 @@ import stat
 import pytest
 from click.testing import CliRunner
 
+from transport_zmq import InvalidAllowList, allow_list_file
 from transport_zmq.allow_list import AllowList
 from transport_zmq.commands.keys import command
 from transport_zmq.keys import KeyPair
@@ -114,3 +115,10 @@ def test_what_cannot_be_is_refused_and_changes_nothing(keys, tmp_path, arguments
     assert (code, out) == (2, "")
     assert complaint in errors
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_name_that_would_be_a_comment_is_refused(tmp_path):
+    path = tmp_path / "allowed"
+    with pytest.raises(InvalidAllowList, match="does not begin with #"):
+        allow_list_file.allow(path, "#c", ["peer"], KeyPair.generate().public)
+    assert not path.exists()

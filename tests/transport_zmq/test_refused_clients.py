@@ -8,13 +8,14 @@ import pytest
 from gevent import subprocess
 
 from actors.errors import Unavailable
-from raft.errors import OutcomeUnknown
+from raft.errors import InvalidConfig, OutcomeUnknown
 from tests.transport_zmq.daemon.daemons import CALM, CHECKOUT, T, free_ports
 from tests.transport_zmq.keyring import Keyring
 from tests.transport_zmq.nodes import wait_until
 from tests.transport_zmq.served import cluster, endpoints_of
 from transport_zmq import Client, Unauthorized, connection
 from transport_zmq.errors import NotAdmitted
+from transport_zmq.keys import KeyPair
 
 pytestmark = pytest.mark.contract("C4")
 
@@ -159,3 +160,8 @@ def test_commands_tell_it_in_one_line(node, ring, tmp_path, label):
     assert done.stdout == ""
     assert done.stderr.startswith(f"quorate: {node.port.address} does not let this client in: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_what_is_no_key_of_a_node_is_said_at_once():
+    with pytest.raises(InvalidConfig, match="server_keys"):
+        Client("127.0.0.1:1", keys=KeyPair.generate(), server_keys="abc")

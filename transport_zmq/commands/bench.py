@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ..address import Address
 from ..bench.run import BenchmarkFailed, Measured, cluster, measure
+from ..errors import InvalidAddress
 from .asking import NO
 
 DEEPEST = 100_000
@@ -88,6 +90,7 @@ def command(
                     )
 
             if endpoints is not None:
+                _check(endpoints)
                 measure_all(endpoints)
             else:
                 with cluster(folder) as where:
@@ -102,6 +105,14 @@ def command(
         click.echo(json.dumps(_as_object(found, reads, value_bytes, clients, seconds)))
     else:
         Console(highlight=False).print(_table(found, reads, value_bytes))
+
+
+def _check(endpoints: str) -> None:
+    try:
+        for endpoint in endpoints.split(","):
+            Address.parse(endpoint.strip())
+    except InvalidAddress as error:
+        raise click.BadParameter(str(error), param_hint="--endpoints") from None
 
 
 def _show(progress: Progress, task: TaskID, part: float) -> None:

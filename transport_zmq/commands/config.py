@@ -33,7 +33,9 @@ def show(as_json: bool, **flags: Any) -> None:
     Takes the same flags, environment variables and file. A flag counts before the environment, that before the file,
     that before the default. Keys are never shown, only the paths of their files.
 
-    Exit code 0 when a daemon could be started with these settings, 2 when not; stderr says why.
+    Exit code 0 when the settings make sense, 2 when not; stderr says why. Nothing is opened: whether files of keys, the
+    data directory, the machine and the ports can be used shows at the start only, and so does what a new directory or
+    one without keys needs.
     """
     given = gathered(flags)
     if as_json:

@@ -26,7 +26,7 @@ from .settings_options import gathered, refuse, with_options
 def command(maelstrom: bool, **flags: Any) -> None:
     """Run one member of a cluster, until SIGTERM or Ctrl-C.
 
-    A cluster of three on one machine, each of these in a terminal of its own:
+    A cluster of three on one machine, each in a terminal of its own, where ALL is set first:
 
     \b
       ALL=n1=127.0.0.1:7101,n2=127.0.0.1:7102,n3=127.0.0.1:7103
@@ -51,7 +51,7 @@ def command(maelstrom: bool, **flags: Any) -> None:
       0         ended in good order
       1         the node failed while it ran; the last line says why
       2         wrong settings or keys
-      3         the data directory is in use, damaged, or another member's
+      3         the data directory is in use, damaged, another member's, or of a later program
       4         a port is in use
       130, 143  ended at once, by the second Ctrl-C or SIGTERM
     """

@@ -51,6 +51,10 @@ def command(client: Client, timeout: float, as_json: bool, watch: bool) -> None:
             click.echo(json.dumps(_as_object(client.status(EVERY_S))))
             sys.stdout.flush()
             gevent.sleep(EVERY_S)
+    console = Console(highlight=False)
+    while not console.is_terminal:
+        console.print(_table(client.status(EVERY_S)))
+        gevent.sleep(EVERY_S)
     with Live(_table(client.status(EVERY_S)), auto_refresh=False) as live:
         while True:
             gevent.sleep(EVERY_S)
