@@ -172,7 +172,7 @@ class Inbound:
             if none_waits:
                 guest.taken = sent  # it is counted anew: heartbeats are no messages
             guest.bytes = min(sent, guest.bytes + HEARTBEAT_BYTES)  # heartbeats are no messages, and never end
-            if sent - guest.taken > self._message_bytes + BACKLOG_BYTES:
+            if guest.has_brought and sent - guest.taken > self._message_bytes + BACKLOG_BYTES:
                 self._cut(descriptor, FLOOD, f"{sent - guest.taken:,} bytes wait to be taken")
             elif guest.has_brought:
                 guest.has_brought, guest.bytes, guest.looks = False, sent, 0
