@@ -18,6 +18,18 @@ ENCRYPTED = (
 EVERYTHING = bool(os.environ.get("QUORATE_CONTRACT_EVERYTHING"))  # for a long night
 
 
+OPEN = []  # the realizations that may keep a cluster
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Ends what is kept when the tests of another folder come: they look whether anything is left behind."""
+    yield
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        for realization in OPEN:
+            realization.close()
+
+
 @dataclass
 class Realization:
     """What runs the cluster under test.
@@ -53,8 +65,9 @@ class Realization:
         self._kept = cluster
 
     def close(self):
-        if self._kept is not None:
-            self._kept.close()
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
 
 
 def pytest_generate_tests(metafunc):
@@ -79,7 +92,9 @@ def realization(request, tmp_path_factory):
             DaemonCluster.capabilities,
             keeps=True,
         )
+    OPEN.append(realization)
     yield realization
+    OPEN.remove(realization)
     realization.close()
 
 
