@@ -277,7 +277,8 @@ class RaftActor:
             return
         node = self.node
         node.tick(now)
-        self._due.settle(now)
+        if self._due.is_timed:
+            self._due.settle(now)
         ready = node.ready()
         if ready is not None:
             for chunk in ready.chunks:

@@ -18,12 +18,15 @@ class Due:
     Args:
         node: whose leadership counts.
         machine: the state machine (see `ports.StateMachine`).
+
+    Attributes:
+        is_timed: whether time means anything to the machine.
     """
 
     def __init__(self, node: "Node", machine) -> None:
         self._node = node
         self._machine = machine
-        self._is_timed = hasattr(machine, "due")
+        self.is_timed = hasattr(machine, "due")
         self._proposed: "tuple[int, int] | None" = None  # term and log time of the last proposal
         self._retry_ms: "int | None" = None  # when to try again after a refusal
 
@@ -43,7 +46,7 @@ class Due:
     def deadline(self, now: int) -> "int | None":
         """Return when a stamp is due, in milliseconds, or None when that is not known or not for this node to do."""
         leader = self._node.leading
-        if leader is None or not self._is_timed:
+        if leader is None or not self.is_timed:
             return None
         due = self._machine.due()
         if due is None or self._proposed == (self._node.term, due[0]):

@@ -18,9 +18,10 @@ class Entry:
         data: the command, opaque to the core; empty for a no-op, and for every command at a witness.
         stamp_ms: log time, in milliseconds: what the leader's clock says has passed since the log began. Never falls
             along the log (thesis section 6.3).
+        size_bytes: what it counts against every byte limit.
     """
 
-    __slots__ = ("data", "index", "kind", "stamp_ms", "term")
+    __slots__ = ("data", "index", "kind", "size_bytes", "stamp_ms", "term")
 
     def __init__(self, index: int, term: int, kind: int, data: bytes, stamp_ms: int = 0) -> None:
         self.index = index
@@ -28,11 +29,8 @@ class Entry:
         self.kind = kind
         self.data = data
         self.stamp_ms = stamp_ms
-
-    @property
-    def size_bytes(self) -> int:
-        """What the entry counts against every byte limit."""
-        return OVERHEAD_BYTES + len(self.data)
+        # What somebody has sent may be no bytes; that is judged later, and nothing may be raised before.
+        self.size_bytes = OVERHEAD_BYTES + (len(data) if type(data) is bytes else 0)
 
     def without_payload(self) -> "Entry":
         """Return what a witness stores of it (contract M8): everything but the command."""
