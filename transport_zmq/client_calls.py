@@ -25,7 +25,7 @@ from raft.errors import InvalidCommand, InvalidConfig, RaftError, TransferRefuse
 
 from .address import Address, Resolve
 from .allow_list import AllowList
-from .errors import ClientClosed, WrongMachine, in_doubt_when_closed
+from .errors import ClientClosed, WrongMachine, doubt_when_closed, in_doubt_when_closed
 from .keys import KeyPair, is_key
 from .links import Links
 from .network import Network
@@ -160,7 +160,9 @@ class ClientCalls:
             Whether it has begun; if not, nothing was done, and `done` will not be called.
         """
         session = self._session
-        return session is not None and not self.closed and session.start(command, deadline, self.links.start, done)
+        if session is None or self.closed:
+            return False
+        return session.start(command, deadline, self.links.start, partial(_tell_doubt, done))
 
     def start_read(self, query: bytes, deadline: Deadline, done: Done) -> bool:
         """Begin what `read` does, linearizably, as `start_proposal` does for `propose`."""
@@ -250,6 +252,11 @@ class ClientCalls:
             raise WrongMachine(str(about.machine), type(self._machine).__name__)
         self._is_checked = True
         return about
+
+
+def _tell_doubt(done: Done, error: Exception | None, encoded: Any) -> None:
+    """Pass on what a command came to; when the client was closed meanwhile, that is in doubt (contract C2)."""
+    done(doubt_when_closed() if isinstance(error, ClientClosed) else error, encoded)
 
 
 def _addresses(endpoints: str | Sequence[str]) -> list[Address]:

@@ -13,13 +13,13 @@ from actors import kv_commands
 from actors.arguments import as_bytes
 from actors.client import Deadline
 from actors.kv import DONE, Result
+from actors.kv_access import checked
 from actors.kv_commands import OutOfBounds
 from actors.runtime import GeventFuture
 from actors.session_client import Done
-from raft.errors import InvalidCommand, InvalidConfig
+from raft.errors import InvalidCommand, InvalidConfig, RaftError
 
 from .client_calls import ClientCalls
-from .errors import ClientClosed, doubt_when_closed
 from .link import ANSWER_S
 
 if TYPE_CHECKING:
@@ -93,47 +93,38 @@ class Pipeline:
 
     def put(self, key: bytes | str, value: bytes | str, timeout: float = 5.0) -> GeventFuture[None]:
         """Begin `Client.put`."""
-        try:
-            command = kv_commands.put(as_bytes("key", key), as_bytes("value", value))
-        except OutOfBounds as error:
-            return _failed(error)
-        return self._command(command, timeout, _nothing) or self.call(self._client.put, key, value, timeout)
+        return self._command(lambda: kv_commands.put(as_bytes("key", key), as_bytes("value", value)), timeout, _nothing)
 
     def get(self, key: bytes | str, timeout: float = 5.0) -> GeventFuture[bytes | None]:
         """Begin `Client.get`."""
         try:
+            self._calls.check_key_value()
             query = kv_commands.get(as_bytes("key", key))
-        except OutOfBounds as error:
+        except (RaftError, OutOfBounds) as error:
             return _failed(error)
-        calls = self._calls
-        started = self._start(calls.start_read, query, timeout, _value) if calls.is_key_value else None
+        started = self._start(self._calls.start_read, query, timeout, _value)
         return started or self.call(self._client.get, key, timeout)
 
     def delete(self, key: bytes | str, timeout: float = 5.0) -> GeventFuture[bool]:
         """Begin `Client.delete`."""
-        try:
-            command = kv_commands.delete(as_bytes("key", key))
-        except OutOfBounds as error:
-            return _failed(error)
-        return self._command(command, timeout, _was_there) or self.call(self._client.delete, key, timeout)
+        return self._command(lambda: kv_commands.delete(as_bytes("key", key)), timeout, _was_there)
 
     def cas(
         self, key: bytes | str, expected: bytes | str | None, value: bytes | str, timeout: float = 5.0
     ) -> GeventFuture[bool]:
         """Begin `Client.cas`."""
-        try:
+
+        def encode() -> bytes:
             known = None if expected is None else as_bytes("expected", expected)
-            command = kv_commands.cas(as_bytes("key", key), known, as_bytes("value", value))
-        except OutOfBounds as error:
-            return _failed(error)
-        return self._command(command, timeout, _is_done) or self.call(self._client.cas, key, expected, value, timeout)
+            return kv_commands.cas(as_bytes("key", key), known, as_bytes("value", value))
+
+        return self._command(encode, timeout, _is_done)
 
     def propose(self, command: bytes, timeout: float = 5.0) -> GeventFuture[Any]:
         """Begin `Client.propose`, in a session."""
         if type(command) is not bytes:
             return _failed(InvalidCommand(command))
-        started = self._start(self._calls.start_proposal, command, timeout, _as_it_is)
-        return started or self.call(self._client.propose, command, timeout)
+        return self._proposed(command, timeout, _as_it_is)
 
     def wait(self) -> None:
         """Wait until everything that was begun has ended."""
@@ -143,10 +134,18 @@ class Pipeline:
 
     # Internals
 
-    def _command(self, command: bytes, timeout: float, convert: Convert) -> GeventFuture[Any] | None:
-        """Begin a command of the key-value store without a greenlet; return None if that cannot be."""
-        calls = self._calls
-        return self._start(calls.start_proposal, command, timeout, convert) if calls.is_key_value else None
+    def _command(self, encode: Callable[[], bytes], timeout: float, convert: Convert) -> GeventFuture[Any]:
+        """Begin a command of the key-value store."""
+        try:
+            self._calls.check_key_value()
+            command = encode()
+        except (RaftError, OutOfBounds) as error:
+            return _failed(error)
+        return self._proposed(command, timeout, convert)
+
+    def _proposed(self, command: bytes, timeout: float, convert: Convert) -> GeventFuture[Any]:
+        started = self._start(self._calls.start_proposal, command, timeout, convert)
+        return started or self.call(lambda: convert(self._client.propose(command, timeout)))
 
     def _start(
         self, start: Callable[[bytes, Deadline, Done], bool], what: bytes, timeout: float, convert: Convert
@@ -171,8 +170,6 @@ class Pipeline:
                     value = convert(self._calls.decode(encoded))
                 except Exception as problem:  # a user's machine may raise what it likes
                     error = problem
-            elif start == self._calls.start_proposal and isinstance(error, ClientClosed):
-                error = doubt_when_closed()
             future.answer(error, value)
 
         self._started += 1
@@ -194,22 +191,22 @@ def _failed(error: Exception) -> GeventFuture[Any]:
     return future
 
 
-def _nothing(result: Result) -> None:
-    return None
-
-
 def _as_it_is(result: Any) -> Any:
     return result
 
 
+def _nothing(result: Result) -> None:
+    checked(result)
+
+
 def _value(result: Result) -> bytes | None:
-    value: bytes | None = result.value
+    value: bytes | None = checked(result).value
     return value
 
 
 def _was_there(result: Result) -> bool:
-    return result.value is not None
+    return checked(result).value is not None
 
 
 def _is_done(result: Result) -> bool:
-    return result.outcome == DONE
+    return checked(result).outcome == DONE

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ..arguments import as_bytes
 from ..client import Deadline
 from ..kv_calls import KeyValueCalls
-from ..transactions import Transaction
-from .line import TTL_S, Line
+from .line import TTL_S
+from .turn import Turn
 from .view import View, items_under
 
 
@@ -26,7 +26,7 @@ class Leader:
     token: int
 
 
-class Election:
+class Election(Turn):
     """One candidate, and whoever wants to know who is elected.
 
         election = Election(client, "scheduler")
@@ -43,11 +43,8 @@ class Election:
     """
 
     def __init__(self, client: KeyValueCalls, name: bytes | str, *, ttl: float = TTL_S) -> None:
+        super().__init__(client, name, ttl, 1)
         self._client = client
-        self._line = Line(client, name, ttl, 1)
-
-    def __repr__(self) -> str:
-        return f"Election({self._line.name!r})"
 
     # The candidate
 
@@ -79,32 +76,6 @@ class Election:
     def leads(self) -> bool:
         """Whether this candidate leads, for certain."""
         return self._line.is_held
-
-    @property
-    def lost(self) -> bool:
-        """Whether it was elected, and may not lead any more; then stop, and resign."""
-        return self._line.is_lost
-
-    @property
-    def token(self) -> int:
-        """The fencing token of this leader, see `Lock.token`. Raises `NotHeld` while it is not elected."""
-        return self._line.token
-
-    def check(self) -> None:
-        """Raise `PlaceLost` when it may not lead any more, and `NotHeld` while it is not elected."""
-        self._line.check()
-
-    def wait_lost(self, timeout: float | None = None) -> bool:
-        """Wait, for some seconds at most, until it may not lead any more; return whether that is so.
-
-        Raises:
-            NotHeld: it is not elected.
-        """
-        return self._line.keeper.wait_lost(timeout)
-
-    def txn(self) -> Transaction:
-        """Return a transaction that is only done while this candidate leads. Raises `NotHeld` while it does not."""
-        return self._line.txn()
 
     # Everybody else
 

@@ -9,22 +9,19 @@ from raft.errors import InvalidConfig
 
 from ..arguments import as_bytes
 from ..kv_calls import KeyValueCalls
-from ..transactions import Transaction
 from .errors import PlaceLost
-from .line import TTL_S, Line
+from .line import TTL_S
+from .turn import Turn
 
 MAX_PERMITS = 1000
 
 
-class _Held:
+class _Held(Turn):
     """What can be held: a lock, or a permit of a semaphore. Not reentrant; one holder for each object."""
 
     def __init__(self, client: KeyValueCalls, name: bytes | str, ttl: float, owner: bytes | str, room: int) -> None:
-        self._line = Line(client, name, ttl, room)
+        super().__init__(client, name, ttl, room)
         self._owner = as_bytes("owner", owner)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._line.name!r})"
 
     def acquire(self, timeout: float | None = None) -> bool:
         """Wait until it is held by this object.
@@ -59,39 +56,6 @@ class _Held:
     def held(self) -> bool:
         """Whether this object holds it, for certain."""
         return self._line.is_held
-
-    @property
-    def lost(self) -> bool:
-        """Whether this object has acquired it and may not hold it any more; then stop, and release it."""
-        return self._line.is_lost
-
-    @property
-    def token(self) -> int:
-        """The fencing token: whoever holds it later has a greater one. Raises `NotHeld` while it is not acquired.
-
-        Send it along to whatever the lock protects, and let that refuse what comes with a smaller one than it has seen.
-        """
-        return self._line.token
-
-    def check(self) -> None:
-        """Raise `PlaceLost` when it may be lost, and `NotHeld` while it is not acquired; use it between steps."""
-        self._line.check()
-
-    def wait_lost(self, timeout: float | None = None) -> bool:
-        """Wait, for some seconds at most, until it may be lost; return whether it is. For a greenlet that looks after.
-
-        Raises:
-            NotHeld: it is not acquired.
-        """
-        return self._line.keeper.wait_lost(timeout)
-
-    def txn(self) -> Transaction:
-        """Return a transaction that is only done while this object holds it: its first condition is just that.
-
-        Raises:
-            NotHeld: it is not acquired.
-        """
-        return self._line.txn()
 
     def __enter__(self) -> Self:
         self.acquire()

@@ -9,7 +9,7 @@ def test_a_cluster_is_measured_beside_the_floor():
         "-m",
         "bench.cluster",
         "--rounds",
-        "1",
+        "3",
         "--seconds",
         "1",
         "--outstanding",
@@ -22,6 +22,5 @@ def test_a_cluster_is_measured_beside_the_floor():
     (depth,) = json.loads(ran.stdout)["depths"]
     assert depth["outstanding"] == 64
     assert depth["floor_operations_per_second"] > 0
-    # How fast the machine is does not matter, but what else runs on it may meet one of the two alone: the bound only
-    # tells a cluster that works in batches from one that does not, which would reach a twentieth of it.
-    assert depth["ratio"] > 0.08
+    # The median of three turns, since what else runs on the machine may meet one of the two alone.
+    assert depth["ratio"] > 0.2

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_writes_go_on_soon_after_a_leader_is_lost_and_at_once_when_it_ends_in_go
     assert report["lost"] == []
     assert [len(report[name]) for name in ("kills_ms", "stops_ms", "rolls_ms")] == [4, 3, 1]
     assert min(report["kills_ms"]) > 500, "the leaders were lost"
-    assert min(report["stops_ms"]) < 100
+    assert median(report["stops_ms"]) < 100
 
 
 def test_the_verdict_holds_each_figure_against_its_bound():

@@ -157,7 +157,7 @@ class DaemonCluster(RealTime, Cluster):
         self._silenced += ids
 
     def cut(self, sender, receiver):
-        raise NotImplementedError(Capability.CUTS_LINKS)
+        raise AssertionError(f"daemons cannot: {Capability.CUTS_LINKS.value}; a test must say that it needs it")
 
     def heal(self):
         for id in self._silenced:

@@ -216,3 +216,19 @@ def test_a_leader_is_killed_under_load_of_asyncio(members):
     assert in_time < 2000, "calls were under way when the leader was killed"
     assert sorted(counted) == list(range(1, 2001)), "each was applied once, and each answer is its own"
     assert total == 2000
+
+
+@pytest.mark.contract("C1")
+def test_a_leader_is_killed_under_load_of_a_pipeline(members, connect):
+    client = connect()
+    client.put("total", "0", 20)
+    killed = leader_of(client, members)
+    with client.pipeline() as pipeline:
+        before = [pipeline.propose(b"+total", 30) for _ in range(500)]
+        before[50].get()
+        killed.kill()
+        after = [pipeline.propose(b"+total", 30) for _ in range(1500)]
+
+    counted = sorted(int(future.get().value) for future in [*before, *after])
+    assert counted == list(range(1, 2001)), "each was applied once, and each answer is its own"
+    assert int(client.get("total", 20)) == 2000
