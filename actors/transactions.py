@@ -51,6 +51,11 @@ class Terms:
         self._otherwise: list[kv_transactions.Operation] = []
         self._operations = self._then
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self._then and not self._otherwise
+
     def if_value(self, key: bytes | str, value: bytes | str) -> Self:
         """Demand that a key holds this value."""
         return self._if(VALUE, key, as_bytes("expected", value))
@@ -144,17 +149,14 @@ class Collected(Generic[T]):
         self.outcome: Outcome | None = None
         self._transaction = transaction
         self._timeout = timeout
-        self._is_empty = True
 
     def put(self, key: bytes | str, value: bytes | str, *, lease: int | Granted = 0) -> None:
         """Store a value under a key; raises `OutOfBounds` when either is none."""
         self._transaction.put(key, value, lease=lease)
-        self._is_empty = False
 
     def delete(self, key: bytes | str) -> None:
         """Remove a key; raises `OutOfBounds` when it is none."""
         self._transaction.delete(key)
-        self._is_empty = False
 
 
 class Batch(Collected[Transaction]):
@@ -169,7 +171,7 @@ class Batch(Collected[Transaction]):
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if exception_type is None and not self._is_empty:
+        if exception_type is None and not self._transaction.is_empty:
             self.outcome = self._transaction.commit(self._timeout)
 
 

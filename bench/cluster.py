@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from transport_zmq.bench.run import cluster, measure
-from transport_zmq.demo.processes import free_ports
+from transport_zmq.local_daemons import free_ports
 
 from . import floor
 

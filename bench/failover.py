@@ -30,7 +30,7 @@ from actors.threads import main_greenlet
 from raft.config import Config
 from raft.errors import RaftError
 from transport_zmq.client import Client
-from transport_zmq.demo.processes import DaemonProcess, three
+from transport_zmq.local_daemons import DaemonProcess, three
 
 PATIENCE_S = 60.0  # for anything, before it counts as failed
 SETTLED = 100  # so many writes are acknowledged before a leader goes, and again before it is told what that cost

@@ -45,7 +45,7 @@ class AsyncBatch(Collected[AsyncTransaction]):
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if exception_type is None and not self._is_empty:
+        if exception_type is None and not self._transaction.is_empty:
             self.outcome = await self._transaction.commit(self._timeout)
 
 

@@ -19,7 +19,7 @@ from gevent import subprocess
 from raft.errors import RaftError
 
 from ..client import Client
-from ..demo.processes import three
+from ..local_daemons import three
 from .histogram import Histogram
 from .load import PATIENCE_S, WARM_UP_PART, Settings
 

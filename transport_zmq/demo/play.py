@@ -21,7 +21,7 @@ from actors.threads import main_greenlet
 from raft.errors import RaftError
 
 from ..client import Client
-from .processes import DaemonProcess, three
+from ..local_daemons import DaemonProcess, three
 
 WRITES = 200  # before the crash, and again after the return of the killed one
 READERS = 32  # that read at once in the end
