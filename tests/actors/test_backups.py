@@ -341,7 +341,8 @@ def test_what_a_backup_says_of_itself(tmp_path):
 def test_the_page_for_users_says_what_works(tmp_path, monkeypatch):
     page = (Path(__file__).parents[2] / "docs" / "backup.md").read_text(encoding="utf-8")
     program = page.split("```python\n")[1].split("```")[0]
-    backup, restore = (line for line in page.splitlines() if line.startswith(("quorate backup", "quorate restore")))
+    commands = [line for line in page.splitlines() if line.startswith(("quorate backup", "quorate restore"))]
+    backup, restore, restore_for_daemons = commands
     monkeypatch.chdir(tmp_path)
 
     exec(compile(program, "docs/backup.md", "exec"), {})
@@ -350,3 +351,8 @@ def test_the_page_for_users_says_what_works(tmp_path, monkeypatch):
         assert ran.exit_code == 0, ran.output
     with LocalCluster(directory="new") as cluster:
         assert cluster.get("greeting", T) == b"hello"
+
+    Path("new").rename("of one process")
+    ran = CliRunner().invoke(cli, restore_for_daemons.split()[1:])
+    assert ran.exit_code == 0, ran.output
+    assert sorted(path.name for path in Path("new").iterdir()) == ["n1", "n2", "n3"]
