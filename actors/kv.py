@@ -86,6 +86,7 @@ class Result:
 
 
 _DONE = Result(DONE)  # what every put comes to
+_ENCODED_DONE = _CODES[DONE]
 
 
 class KeyValue:
@@ -320,6 +321,8 @@ class KeyValue:
         One byte for the outcome; then nothing, or 0 and the value, or 1 and the problem, or 2 and a value that is no
         bytes as `results` encodes it.
         """
+        if result is _DONE:
+            return _ENCODED_DONE
         code = _CODES[result.outcome]
         value = result.value
         if type(value) is bytes:

@@ -27,6 +27,7 @@ CHANGES = 10  # see `kv_history`
 MAX_KEY_BYTES = 1024  # keys stay in memory and in every listing; what is longer is a value
 MAX_VALUE_BYTES = 1024 * 1024  # so that one command never holds up replication for long
 
+_SHORTEST_PUT = 8  # bytes: with a key of one and an empty value
 _PIECE_BYTES = 16 * 1024  # of contents: as many short values as are worth one step of whoever takes them
 
 
@@ -109,13 +110,15 @@ def cas(key: bytes, expected: "bytes | None", value: bytes) -> bytes:
 
 def put_in(data: bytes) -> "tuple[bytes, bytes] | None":
     """Return key and value of a put, which most commands are; None when `decode` must look what the bytes are."""
-    key_end = 3 + int.from_bytes(data[1:3], "big")
+    size = len(data)
+    if size < _SHORTEST_PUT or data[0] != PUT:
+        return None
+    key_end = 3 + (data[1] << 8) + data[2]
     start = key_end + 4
     if (
-        data[:1] == b"\x01"
-        and 3 < key_end <= 3 + MAX_KEY_BYTES
-        and len(data) - start <= MAX_VALUE_BYTES
-        and len(data) == start + int.from_bytes(data[key_end:start], "big")
+        3 < key_end <= 3 + MAX_KEY_BYTES
+        and size - start <= MAX_VALUE_BYTES
+        and size == start + int.from_bytes(data[key_end:start], "big")
     ):
         return data[3:key_end], data[start:]
     return None

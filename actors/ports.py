@@ -49,8 +49,11 @@ class Storage(Protocol):
     def open(self, mailbox: ActorRef[Any]) -> None:
         """Report what was done to `mailbox` from now on."""
 
-    def write(self, write: Write) -> None:
-        """Begin a write; tell `Persisted` when it is durable or `StorageBroke` when it fails, never synchronously."""
+    def write(self, write: Write) -> bool:
+        """Begin a write; return True if it is durable already, and all before it.
+
+        Else return False, and tell `Persisted` when it is durable or `StorageBroke` when it fails.
+        """
 
     def save_snapshot(self, snapshot: Snapshot, chunks: Iterable[bytes]) -> None:
         """Begin to store a snapshot; tell `SnapshotSaved` when it is durable, never synchronously."""

@@ -83,7 +83,7 @@ def in_session(session: int, sequence: int, lowest: int, payload: bytes) -> byte
 
 def numbers_in(data: bytes) -> "tuple[int, int, int] | None":
     """Return session, sequence and lowest of a command in a session, as most are; None when `decode` must look."""
-    if data[:1] == b"\x02" and len(data) >= HEADER_BYTES:
+    if len(data) >= HEADER_BYTES and data[0] == SESSION:
         _, session, sequence, lowest = struct.unpack_from(_HEADER, data)
         if 1 <= session <= MAX_NUMBER and 1 <= lowest <= sequence <= MAX_NUMBER:
             return session, sequence, lowest

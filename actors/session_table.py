@@ -243,12 +243,13 @@ class SessionTable:
         below: Iterable[int] = range(session.lowest, lowest)
         if lowest - session.lowest > len(replies):
             below = [sequence for sequence in replies if sequence < lowest]
+        freed_bytes = 0
         for sequence in below:
             reply = replies.pop(sequence, None)
             if reply is not None:
-                size_bytes = REPLY_OVERHEAD_BYTES + len(reply.value)  # type: ignore[arg-type]
-                session.reply_bytes -= size_bytes
-                self._reply_bytes -= size_bytes
+                freed_bytes += REPLY_OVERHEAD_BYTES + len(reply.value)  # type: ignore[arg-type]
+        session.reply_bytes -= freed_bytes
+        self._reply_bytes -= freed_bytes
         session.lowest = lowest
 
 

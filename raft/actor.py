@@ -10,7 +10,7 @@ from .entries import COMMAND
 from .errors import OutcomeUnknown, ProposalRefused, ReadFailed, StorageFailed, TransferRefused
 from .messages import Message
 from .node import Node
-from .ready import Answer
+from .ready import Answer, Ready
 from .snapshot import ChunkRequest, Snapshot
 from .waiting import StopWaiting, WaitFor, Waiting
 
@@ -279,27 +279,18 @@ class RaftActor:
         node.tick(now)
         if self._due.is_timed:
             self._due.settle(now)
-        ready = node.ready()
-        if ready is not None:
-            for chunk in ready.chunks:
-                self._storage.receive_chunk(chunk)
-            if ready.write is not None:
-                self._storage.write(ready.write)
-            if ready.messages:
-                self._transport.send(ready.messages)
-            for request in ready.chunk_requests:
-                self._storage.read_chunk(request)
-            for answer in ready.answers:
-                self._answer(answer)
-            if ready.committed:
-                self._apply(ready.committed)
-            if ready.restore is not None:
-                self._machine.restore(self._storage.read_snapshot(ready.restore))
-                node.snapshots.restored(ready.restore)
-            self._show(ready.events)
-        self._waiting.settle(ready is not None and bool(ready.committed or ready.restore))
-        if self._proposals and not node.leads(self._proposals_term):
-            self._abandon_proposals("leadership was lost before the command was known to be committed")
+        has_changed = False  # whether the state machine has
+        goes_on = True
+        while goes_on:
+            goes_on = False
+            ready = node.ready()
+            if ready is not None:
+                goes_on = self._carry_out(ready, now)
+                has_changed = has_changed or bool(ready.committed or ready.restore)
+            if self._proposals and not node.leads(self._proposals_term):
+                # Before it goes on: what is applied then may have replaced what was proposed here.
+                self._abandon_proposals("leadership was lost before the command was known to be committed")
+        self._waiting.settle(has_changed)
         if self._takes_snapshots and not self._saving and node.snapshots.is_due:
             self._saving = True
             self._storage.save_snapshot(node.snapshots.describe(), self._machine.snapshot())
@@ -307,6 +298,32 @@ class RaftActor:
             self._show(node.watch.take())  # what carrying out the effects has brought
         self._set_alarm(now)
         self._now = None
+
+    def _carry_out(self, ready: Ready, now: int) -> bool:
+        """Do what the node asks for; return whether there was a write, which is durable already."""
+        node = self.node
+        for chunk in ready.chunks:
+            self._storage.receive_chunk(chunk)
+        if ready.messages:
+            self._transport.send(ready.messages)  # before the write, so that others write meanwhile
+        is_durable = False
+        if ready.write is not None and self._storage.write(ready.write):
+            is_durable = True
+            node.persisted(ready.write.number, now)
+            acknowledgements = node.outbox.take()
+            if acknowledgements:
+                self._transport.send(acknowledgements)
+        for request in ready.chunk_requests:
+            self._storage.read_chunk(request)
+        for answer in ready.answers:
+            self._answer(answer)
+        if ready.committed:
+            self._apply(ready.committed)
+        if ready.restore is not None:
+            self._machine.restore(self._storage.read_snapshot(ready.restore))
+            node.snapshots.restored(ready.restore)
+        self._show(ready.events)
+        return is_durable
 
     def abandon(self, reason: str) -> None:
         """Answer everybody who waits: the node stops, and will not. What was proposed may yet take effect."""

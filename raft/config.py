@@ -9,6 +9,7 @@ LIMIT = (1 << 30) - 1  # larger integers take memory of their own on 32-bit boar
 _FIELDS = (
     ("election_timeout_ms", 1000, 10, 3_600_000),
     ("heartbeat_interval_ms", 100, 1, 3_600_000),
+    ("commit_delay_ms", 2, 0, 1000),
     ("max_append_entries", 1024, 1, 1 << 20),
     ("max_append_bytes", 256 * 1024, 1, LIMIT),
     ("window_messages", 64, 1, 1 << 16),
@@ -37,6 +38,8 @@ class Config:
             10 to 3,600,000, default 1000. Well above a round trip plus a disk sync (thesis section 3.9).
         heartbeat_interval_ms: how often a leader sends a round of heartbeats. 1 to a third of the election timeout,
             so that two lost rounds depose nobody. Default 100.
+        commit_delay_ms: for how long a leader may keep the news of a commit from its followers, so that it goes with
+            the next entries and not by itself. Rounds of heartbeats take it along. 0 to 1000, 0 for at once, default 2.
         max_append_entries: most entries in one append. 1 to 2**20, default 1024.
         max_append_bytes: most payload bytes in one append; a single larger entry travels alone. Default 256 KiB.
         window_messages: most unacknowledged appends to one follower (thesis section 10.2.2). 1 to 65,536, default 64.
@@ -79,6 +82,7 @@ class Config:
     def __init__(self, **settings: int) -> None:
         self.election_timeout_ms = 0
         self.heartbeat_interval_ms = 0
+        self.commit_delay_ms = 0
         self.max_append_entries = 0
         self.max_append_bytes = 0
         self.window_messages = 0

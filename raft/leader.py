@@ -8,6 +8,7 @@ from .entries import COMMAND, CONFIGURATION, NOOP, OVERHEAD_BYTES
 from .errors import EntryTooLarge, InvalidCommand, Overloaded, TransferInProgress
 from .losses import lost_acknowledged
 from .messages import Append, Heartbeat, SnapshotChunk
+from .news import News
 from .progress import REPLICATE, SNAPSHOT, Progress
 from .quorum import reached
 from .reads import ReadRounds, freshness_index
@@ -50,6 +51,7 @@ class Leader(Role):
         reconfiguration: the change of membership under way, if any.
         succession: who leads next, and when.
         round: number of the last round of heartbeats.
+        news: of commits, that followers were not told yet.
     """
 
     name = "leader"
@@ -64,6 +66,7 @@ class Leader(Role):
         self.reconfiguration = Reconfiguration(self)
         self.succession = Succession(self, now)
         self._read_rounds = ReadRounds(self)
+        self.news = News(node)
         self._voted = voted
         self._stuck: "list[str]" = []  # followers reported as unhealthy
         self.round = 0
@@ -185,6 +188,7 @@ class Leader(Role):
         """
         node = self.node
         self.round += 1
+        self.news.hurry(now)
         self._round_sent_ms.append(now)
         # Older rounds are of no use; the newest of each millisecond stands for all of it.
         while self._round_sent_ms[0] < now - 2 * node.config.election_timeout_ms:
@@ -298,7 +302,7 @@ class Leader(Role):
     # Replication
 
     def replicate(self, now: int) -> None:
-        """Send every follower what it lacks, as far as its window allows, or at least the news of a commit."""
+        """Send every follower what it lacks, as far as its window allows, or in time at least the news of a commit."""
         node = self.node
         log = node.log
         if not self.reconfiguration.advance(now):
@@ -315,8 +319,7 @@ class Leader(Role):
                 if progress.state == SNAPSHOT or first <= log.base_index:
                     self._send_chunk(follower, progress, now)
                     break
-                has_news = first <= last or progress.told_commit < log.commit_index
-                if progress.state == REPLICATE and not has_news:
+                if progress.state == REPLICATE and first > last and not self.news.is_due(progress, now):
                     break
                 key = (first, follower in node.configuration.witnesses)
                 if key not in made:
@@ -324,6 +327,7 @@ class Leader(Role):
                 append, size_bytes = made[key]
                 progress.sent(first - 1 + len(append.entries), size_bytes, log.commit_index, now)
                 node.outbox.send(follower, append)
+        self.news.settle(now)
         self.succession.advance()
 
     def sendable_to(self, follower: str) -> int:

@@ -253,6 +253,9 @@ class Node:
             deadline = given_up
         if self.transfer is not None and (deadline is None or self.transfer.deadline < deadline):
             deadline = self.transfer.deadline
+        news = None if self.leading is None else self.leading.news.due_ms
+        if news is not None and (deadline is None or news < deadline):
+            deadline = news
         return deadline
 
     @property

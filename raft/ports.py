@@ -37,8 +37,10 @@ class Storage:
         Raises when what is stored is damaged, so that nobody starts from it.
         """
 
-    def write(self, write) -> None:
-        """Begin a `Write`. Put `Persisted(number)` into the mailbox when it is durable, `StorageBroke` if it fails.
+    def write(self, write) -> bool:
+        """Begin a `Write`; return True if it is durable already, and all before it.
+
+        Else return False, and put `Persisted(number)` into the mailbox when it is, `StorageBroke` if it fails.
 
         Writes take effect in the order of their numbers. A crash leaves the effect of the writes up to some number. Of
         the next one it may leave its term and vote, and with them, if it has any, the first of its entries.
@@ -47,6 +49,7 @@ class Storage:
         is no failure: a storage that reserves space puts `RoomLeft` into the mailbox before anything else, and whenever
         it has more; of commands it is never given more than that. What it has no space for all the same waits.
         """
+        return False
 
     def save_snapshot(self, snapshot, chunks) -> None:
         """Begin to store a `Snapshot` whose content is an iterable of bytes, at leisure: it does not change any more.

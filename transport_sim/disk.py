@@ -37,6 +37,7 @@ class DiskSpeed:
         least_us, usual_us: see `Chance.long_tailed`.
         stall: probability that a write takes `stall_us` longer.
         hasty: probability that a write is done at once, before earlier ones that are still under way.
+        at_once: probability that the node waits until its write is done, where none is under way and nothing is wrong.
     """
 
     least_us: int = 100
@@ -44,6 +45,7 @@ class DiskSpeed:
     stall: float = 0.0
     stall_us: int = 200_000
     hasty: float = 0.1
+    at_once: float = 0.0
 
 
 class SimDisk(Storage):
@@ -102,6 +104,7 @@ class SimDisk(Storage):
         self.space = Space(tell, reserve_bytes)
         self._cut_short = cut
         self._power = chance.fork(" power")
+        self._quick = chance.fork(" quick")
         self._under_way: deque[Write] = deque()
         self._waiting: list[Write] = []  # the last of those under way: there is no space for them
         self._done: set[int] = set()
@@ -169,13 +172,18 @@ class SimDisk(Storage):
             self.download,
         )
 
-    def write(self, write: Write) -> None:
-        """Begin a write."""
+    def write(self, write: Write) -> bool:
+        """Begin a write; return whether it is done."""
+        is_free = not self._under_way and self._last_done_us <= self._scheduler.now_us and not self.fails
         self._under_way.append(write)
-        if self.space.take(write):
-            self._begin(write)
-        else:
+        if not self.space.take(write):
             self._waiting.append(write)
+        elif is_free and not self.has_failed and self._quick.happens(self.speed.at_once):
+            self._make_durable(self._under_way.popleft())
+            return True
+        else:
+            self._begin(write)
+        return False
 
     def _begin(self, write: Write) -> None:
         speed = self.speed

@@ -74,6 +74,11 @@ class DiskWorker:
         self._stalled_until_us = 0
         self._interrupts: list[tuple[str, float, Callable[[], None]]] = []
 
+    @property
+    def is_free(self) -> bool:
+        """Whether it would begin a job now."""
+        return not self.jobs and not self._has_failed and self._stalled_until_us <= self._scheduler.now_us
+
     def do(self, job: Job) -> None:
         """Do a job, behind all others."""
         self.jobs.append(job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from actors.session_table import SessionLimits
 from actors.storage.policy import ALWAYS, NEVER, SyncPolicy
@@ -71,6 +72,7 @@ def draw_setting(
     promises_ms = (0,) if "clock-jump" in mix.struck else (0, least_ms, most_ms, most_ms)
     config = Config(
         election_timeout_ms=election_timeout_ms,
+        commit_delay_ms=chance.fork("news").pick((0, 2, 2, 20)),
         heartbeat_interval_ms=election_timeout_ms // chance.pick((3, 5, 10)),
         max_append_entries=chance.pick((1, 4, 1024)),
         max_append_bytes=chance.pick((64, 512, 262_144)),
@@ -106,7 +108,7 @@ def draw_setting(
         config=config,
         limits=limits,
         weather=mix.weather,
-        disk_speed=mix.disk_speed,
+        disk_speed=replace(mix.disk_speed, at_once=chance.fork("at once").pick((0.0, 0.0, 0.5, 0.9))),
         policy=policy,
         storage=storage,
         busy=mix.busy,

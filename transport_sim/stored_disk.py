@@ -155,11 +155,16 @@ class StoredDisk(SimDisk):
 
     # Writes
 
-    def write(self, write: Write) -> None:
-        """Begin a write."""
+    def write(self, write: Write) -> bool:
+        """Begin a write; return whether it is done."""
+        is_free = self._worker.is_free
         self._space.take(write)
         self._pending.append(write)
         self._flush()
+        if is_free and self._quick.happens(self.speed.at_once):
+            self._worker.finish()
+            return not self._batches
+        return False
 
     def stall(self, duration_us: int) -> None:
         """Begin nothing for a while; what is under way is not held up."""

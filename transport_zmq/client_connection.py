@@ -102,5 +102,7 @@ class ClientConnection(Connection):
             self._on_answer(frame)
             if not self._watcher.active:
                 return False
+            if not self._watcher.is_still_ready:
+                break
         self._flush()
         return True

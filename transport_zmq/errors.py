@@ -138,9 +138,10 @@ class NotAdmitted(Unauthorized):
 
     @classmethod
     def server_key(cls, node: str) -> NotAdmitted:
-        """The node cannot read what is meant for somebody with another key."""
-        return cls(node, "", "it breaks the handshake off, as nodes do that have another key than the client was told; "
-                   "compare --server-key with what quorate keys show tells of the node's file")  # fmt: skip
+        """The node hangs up: it cannot read what is meant for another key, or has none and did not get to say so."""
+        return cls(node, "", "it breaks the handshake off, as nodes do that have another key than the client was told, "
+                   "or that have no keys; compare --server-key with what quorate keys show tells of the node's "
+                   "file")  # fmt: skip
 
 
 class PortOverloaded(Overloaded):

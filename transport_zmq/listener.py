@@ -128,6 +128,8 @@ class Listener:
                 return False
             if room <= 0 or time.monotonic() > until_s or not self._watcher.active:
                 break
+            if not self._watcher.is_still_ready:
+                return False
         return True
 
     def _take_one(self) -> int:

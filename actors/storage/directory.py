@@ -2,6 +2,7 @@
 
 Operations wait in a queue and are carried out by the thread, in order. So a sync never holds up the loop, the next
 batch is put together while the last one is synced, and whatever is written meanwhile becomes one batch with one sync.
+While the disk is quicker than the hand-over to the thread, writes of the log are done at once instead.
 What has no space waits in the thread, and all that follows it. Only snapshots ask for space that was not reserved: one
 of the own state machine waits alone, and the download of another is given up.
 """
@@ -19,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent import get_hub
 from gevent.event import AsyncResult
-from loguru import logger
 from pykka import ActorRef
 
 from raft.actor import ChunkRead, DownloadChecked, Persisted, SnapshotSaved, StorageBroke
@@ -32,19 +32,20 @@ from storage.disk import CREATE
 from storage.errors import DamagedStorage
 from storage.identity import Identity, read_identity
 from storage.log import SEGMENT_BYTES
-from storage.recovery import Recovered
 from storage.store import BALLAST, Store
 
+from .findings import report
+from .pace import Pace
 from .policy import ALWAYS, NEVER, SyncPolicy
 from .real_disk import RealDisk
 from .space import RETRY_S, Reserve, carry_out
+from .upkeep import Upkeep
 from .worker import Worker
 
 if TYPE_CHECKING:
     from storage.disk import Operations
 
 MOST_BATCHES = 2  # one that is synced, and one that is ready: what comes later joins the next
-IDLE_S = 1.0  # after so long without a write the log says how far it is durable
 
 
 class DirectoryStorage:
@@ -82,6 +83,7 @@ class DirectoryStorage:
         self._segment_bytes = segment_bytes
         self._disk: RealDisk | None = None
         self._worker = Worker()
+        self._pace = Pace()
         self._mailbox: ActorRef[Any] | None = None
         self._has_failed = False
         self._is_closed = threading.Event()  # the thread need not wait for space any more
@@ -92,8 +94,7 @@ class DirectoryStorage:
         self._pending: list[Write] = []
         self._batches = 0  # under way
         self._flushing: Any = None  # the call of _flush that the loop will make
-        self._alarm: Any = None  # for what is to be done when nothing is written for a while
-        self._written_s = 0.0  # when the last write was done
+        self._upkeep: Upkeep | None = None
         self._saving: Any = None  # the greenlet that stores a snapshot of the state machine
 
     @property
@@ -135,27 +136,14 @@ class DirectoryStorage:
         number = carry_out(disk, wanted)
         self.store.reserved(wanted[:number])
         self._is_full = number < len(wanted)
-        self._report(self.store.recovered)
+        report(self._node, self.directory, self.store.recovered)
         return self.store.restored
-
-    def _report(self, recovered: Recovered) -> None:
-        """Log what a crash has left and was dropped, and what was damaged and had a substitute (contract D1)."""
-        if recovered.torn_tail is not None:
-            name, offset, size = recovered.torn_tail
-            logger.warning(
-                "node {}: dropped what a crash left unfinished at the end of the log: {:,} bytes at offset {:,} of {}",
-                self._node, size, offset, self.directory / name,
-            )  # fmt: skip
-        for damage in recovered.passed_over:
-            logger.error(
-                "node {}: {} is damaged at offset {:,} ({}); an older snapshot, or the log, takes its place",
-                self._node, self.directory / damage.file, damage.offset, damage.reason,
-            )  # fmt: skip
 
     def open(self, mailbox: ActorRef[Any]) -> None:
         """Report to `mailbox` from now on."""
         self._mailbox = mailbox
         self._opening += 1
+        self._upkeep = Upkeep(self._store, self.policy, self._do, lambda: bool(self._pending or self._batches))
         self._reserve = Reserve(self._store, self._fill_reserve, self._tell)
         self._reserve.begin(self._is_full)
 
@@ -166,10 +154,12 @@ class DirectoryStorage:
         self._opening += 1
         self._pending = []
         self._batches = 0
-        for waiting in (self._flushing, self._alarm):
-            if waiting is not None:
-                waiting.stop()
-        self._flushing = self._alarm = None
+        if self._flushing is not None:
+            self._flushing.stop()
+            self._flushing = None
+        if self._upkeep is not None:
+            self._upkeep.close()
+            self._upkeep = None
         if self._saving is not None:
             self._saving.kill(block=False)
             self._saving = None
@@ -202,13 +192,38 @@ class DirectoryStorage:
 
     # Writes
 
-    def write(self, write: Write) -> None:
-        """Begin a write; `Persisted` follows when it is as durable as the policy says."""
+    def write(self, write: Write) -> bool:
+        """Begin a write; return True if it is as durable as the policy says, else `Persisted` follows when it is."""
+        if self._pace.is_quick and self._worker.is_idle and not self._pending:
+            return self._write_at_once(write)
         self._pending.append(write)
         if self._batches:
             self._flush_soon()
         else:
             self._flush()  # at once, so that the thread works while the loop does what else the turn asks for
+        return False
+
+    def _write_at_once(self, write: Write) -> bool:
+        """Write while the loop waits; the thread goes on with what has no space."""
+        operations, position = self._store.write([write], self.policy is ALWAYS)
+        self._batches += 1
+        try:
+            left = self._unless_failed(lambda: self._write_timed(operations))
+        except Exception as error:
+            self._break(_said(error))
+            return False
+        if left:
+            self._do(left, lambda: self._written([write], position))
+            return False
+        self._settle_batch(position)
+        return True
+
+    def _write_timed(self, operations: Operations) -> Operations:
+        """Carry out a write as far as there is space, note how long it takes, and return what is left."""
+        began_s = time.perf_counter()
+        left = operations[carry_out(self._real_disk, operations) :]
+        self._pace.took(time.perf_counter() - began_s)
+        return left
 
     def _flush_soon(self) -> None:
         if self._flushing is None and self._batches < MOST_BATCHES:
@@ -221,60 +236,30 @@ class DirectoryStorage:
         if not self._pending:
             return
         writes, self._pending = self._pending, []
-        assert self.store is not None
-        operations, position = self.store.write(writes, self.policy is ALWAYS)
+        operations, position = self._store.write(writes, self.policy is ALWAYS)
         self._batches += 1
+        self._do(operations, lambda: self._written(writes, position))
 
-        def done() -> None:
-            self._batches -= 1
-            if self.policy is ALWAYS:
-                self._store.synced(position)
-            for write in writes:
-                self._tell(Persisted(write.number))
-            self._keep_reserve()
-            if self._pending:
-                self._flush_soon()
-            self._wake_later()
+    def _written(self, writes: list[Write], position: tuple[int, int]) -> None:
+        self._settle_batch(position)
+        for write in writes:
+            self._tell(Persisted(write.number))
 
-        self._do(operations, done)
+    def _settle_batch(self, position: tuple[int, int]) -> None:
+        """A batch is as durable as the policy says."""
+        self._batches -= 1
+        if self.policy is ALWAYS:
+            self._store.synced(position)
+        self._keep_reserve()
+        if self._pending:
+            self._flush_soon()
+        if self._upkeep is not None:
+            self._upkeep.written()
 
     @property
     def _store(self) -> Store:
         assert self.store is not None
         return self.store
-
-    def _wake_later(self) -> None:
-        """See to it that what is not durable becomes so, or that the log says that it is, if nothing else does."""
-        interval_ms = self.policy.interval_ms
-        if interval_ms is None:
-            return
-        if interval_ms:
-            if self._alarm is None:
-                self._set_alarm(interval_ms / 1000, self._sync)
-            return
-        # An alarm for each write would cost more than one that finds, when it rings, that it is too early.
-        self._written_s = time.monotonic()
-        if self._alarm is None:
-            self._set_alarm(IDLE_S, self._mark)
-
-    def _set_alarm(self, seconds: float, action: Callable[[], None]) -> None:
-        self._alarm = get_hub().loop.timer(seconds, ref=False)
-        self._alarm.start(action)
-
-    def _sync(self) -> None:
-        self._alarm = None
-        operations, position = self._store.sync()
-        self._do(operations, lambda: self._store.synced(position))
-
-    def _mark(self) -> None:
-        self._alarm = None
-        early_s = self._written_s + IDLE_S - time.monotonic()
-        if early_s > 0:
-            self._set_alarm(early_s, self._mark)
-            return
-        if not self._pending and not self._batches and self._store.wants_mark:
-            operations, position = self._store.mark()
-            self._do(operations, lambda: self._store.synced(position))
 
     # Snapshots
 
@@ -369,7 +354,7 @@ class DirectoryStorage:
 
         def work() -> None:
             left = operations
-            while left := left[carry_out(self._real_disk, left) :]:
+            while left := self._write_timed(left):
                 if self._is_closed.wait(RETRY_S):
                     raise OSError(errno.ENOSPC, "no space is left, and the node stops")
 

@@ -71,9 +71,10 @@ class MemoryStorage:
         """Report to `mailbox` from now on."""
         self._mailbox = mailbox
 
-    def write(self, write: Write) -> None:
+    def write(self, write: Write) -> bool:
         """Begin a write; `Persisted` follows when the loop comes round, once for each write and in their order."""
         self._do_later(partial(self._store, write))
+        return False
 
     def save_snapshot(self, snapshot: Snapshot, chunks: Iterable[bytes]) -> None:
         """Begin to store a snapshot; `SnapshotSaved` follows when the loop comes round.

@@ -31,6 +31,11 @@ class Worker:
         self._is_idle.set()
         self._bell: Any = None  # rung by the thread when something is finished
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that it was given is done and reported."""
+        return not self._under_way
+
     def do(self, work: Work, done: Done) -> None:
         """Let the thread do something, behind all that waits; then call done(result, error) in the loop."""
         if self._bell is None:

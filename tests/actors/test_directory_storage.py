@@ -7,7 +7,7 @@ import gevent
 import pytest
 
 from actors import LocalCluster, OutcomeUnknown
-from actors.storage import directory
+from actors.storage import upkeep
 from actors.storage.directory import DirectoryStorage
 from actors.storage.policy import ALWAYS, NEVER
 from raft.actor import DownloadChecked, Persisted, RoomLeft, StorageBroke
@@ -108,7 +108,7 @@ def test_writes_that_wait_share_a_sync(storage, monkeypatch):
 
 @pytest.mark.contract("D1")
 def test_an_idle_node_says_how_far_its_log_is_durable(storage, monkeypatch):
-    monkeypatch.setattr(directory, "IDLE_S", 0.05)
+    monkeypatch.setattr(upkeep, "IDLE_S", 0.05)
     storage, mailbox = storage
     storage.write(append(1, 1))
     until(lambda: mailbox.persisted == [1])

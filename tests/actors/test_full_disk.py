@@ -98,8 +98,12 @@ class Small:
         entries = tuple(Entry(self.last + 1 + i, 1, COMMAND, b"x" * size) for i in range(count))
         self.number += 1
         self.last += count
-        self.storage.write(Write(self.number, 1 if self.number == 1 else None, None, entries))
+        self.hand_on(Write(self.number, 1 if self.number == 1 else None, None, entries))
         until(lambda: Persisted in map(type, self.received) and self.persisted == self.number)
+
+    def hand_on(self, write):
+        if self.storage.write(write):
+            self.received.append(Persisted(write.number))
 
     @property
     def persisted(self):
@@ -195,7 +199,7 @@ def test_a_vote_does_not_wait_for_the_space_of_a_download_which_begins_anew(smal
         small.storage.receive_chunk(chunk)
     until(lambda: checked(small))
     small.number += 1
-    small.storage.write(Write(small.number, 4, "n3", ()))
+    small.hand_on(Write(small.number, 4, "n3", ()))
     until(lambda: small.persisted == small.number)
     assert not any(checked(small))
     assert not list(small.storage.directory.glob("*.part"))
@@ -206,7 +210,7 @@ def test_a_vote_does_not_wait_for_the_space_of_a_download_which_begins_anew(smal
         small.storage.receive_chunk(chunk)
     until(lambda: checked(small)[-1])
     small.number += 1
-    small.storage.write(Write(small.number, None, None, (), install=SENT))
+    small.hand_on(Write(small.number, None, None, (), install=SENT))
     until(lambda: small.persisted == small.number)
     assert b"".join(small.storage.read_snapshot(SENT)) == content
     restored = small.storage.load()
@@ -220,7 +224,7 @@ def test_what_was_received_needs_no_more_space_to_be_installed(small):
     until(lambda: checked(small) == [True])
     small.is_full = True
     small.number += 1
-    small.storage.write(Write(small.number, None, None, (), install=SENT))
+    small.hand_on(Write(small.number, None, None, (), install=SENT))
     until(lambda: small.persisted == small.number)
 
 
@@ -241,14 +245,14 @@ def test_what_exceeds_the_reserve_waits_until_there_is_space_or_the_node_stops(s
         small.write()
     small.number += 1
     far = tuple(Entry(small.last + 1 + i, 1, COMMAND, b"y" * 5_000) for i in range(8))
-    small.storage.write(Write(small.number, None, None, far))
+    small.hand_on(Write(small.number, None, None, far))
     with pytest.raises(AssertionError, match="in time"):
         until(lambda: small.persisted == small.number, seconds=0.3)
     small.is_full = False
     until(lambda: small.persisted == small.number)
 
     small.is_full = True
-    small.storage.write(Write(small.number + 1, None, None, tuple(Entry(e.index + 8, 1, 1, e.data) for e in far)))
+    small.hand_on(Write(small.number + 1, None, None, tuple(Entry(e.index + 8, 1, 1, e.data) for e in far)))
     small.storage.close()
     small.is_full = False
     assert small.start().entries[-1].index in (far[-1].index, far[-1].index + 8)

@@ -9,6 +9,7 @@ import pytest
 from actors import KeyValue, LocalCluster, NodeStopped, Unavailable, kv_commands
 from actors.storage.memory import MemoryStorage
 from raft.actor import Propose
+from raft.config import Config
 from raft.entries import COMMAND
 from raft.errors import OutcomeUnknown
 from tests.actors.clusters import (
@@ -235,7 +236,8 @@ def test_a_machine_that_raises_takes_its_node_down_and_the_cause_is_logged_once(
 
 
 def test_a_machine_that_raises_everywhere_takes_all_nodes_down_and_nothing_hangs(logged):
-    with LocalCluster(3, machine=Counter) as cluster:
+    # Or the last one might never hear that the command is committed.
+    with LocalCluster(3, machine=Counter, config=Config(commit_delay_ms=0)) as cluster:
         cluster.propose(b"1", T)
         with pytest.raises(OutcomeUnknown, match="invalid literal for int"):
             cluster.propose(b"no number", T, session=False)

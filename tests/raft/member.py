@@ -19,8 +19,8 @@ class ProgramToCome(Config):
 
 
 def config_of(level, **settings):
-    """The config of a program that supports feature levels up to this one."""
-    return ProgramToCome(feature_level=level, **settings)
+    """The config of a program that supports feature levels up to this one; news of commits is sent at once."""
+    return ProgramToCome(feature_level=level, **{"commit_delay_ms": 0, **settings})
 
 
 def entries(*terms, first=1):

@@ -2,6 +2,7 @@ import pytest
 
 from raft.actor import Backup, Persisted, Propose, RaftActor, StorageBroke, Tick
 from raft.config import Config
+from raft.entries import COMMAND, Entry
 from raft.errors import InvalidCommand, NotLeader, OutcomeUnknown, Overloaded, ReadFailed, StorageFailed
 from raft.membership import Configuration, Configurations
 from raft.messages import Append, AppendAccepted, Heartbeat, HeartbeatEcho, HigherTerm, PreVoteReply, VoteReply
@@ -55,12 +56,21 @@ class Surroundings:
         self.events.append(event)
 
 
+class QuickDisk(Surroundings):
+    """Surroundings with a disk that has everything at once."""
+
+    def write(self, write):
+        super().write(write)
+        return True
+
+
 class Stage:
     """An actor and its surroundings; `turn` is what a runtime does with one mailbox full of messages."""
 
     def __init__(self, voters="abc", restored=None, ports=None, **settings):
         self.ports = Surroundings() if ports is None else ports
-        self.node = Node("a", Configuration(tuple(voters)), Config(**settings), restored, seed=1)
+        config = Config(**{"commit_delay_ms": 0, **settings})
+        self.node = Node("a", Configuration(tuple(voters)), config, restored, seed=1)
         ports = self.ports
         self.actor = RaftActor(self.node, ports, ports, ports, ports, ports, ports)
         self.replies = []
@@ -148,7 +158,7 @@ def test_a_mailbox_full_of_messages_makes_one_write_and_one_batch_of_messages():
         Heartbeat("b", 1, 3),
     )
 
-    assert stage.ports.calls == ["write", "send"]
+    assert stage.ports.calls == ["send", "write"]
     assert stage.ports.writes[-1].entries == entries(1, 1, 1)
 
 
@@ -160,7 +170,7 @@ def test_many_proposals_of_one_turn_make_one_write_and_one_append_a_follower():
 
     stage.turn(*[stage.propose(b"%d" % number) for number in range(50)])
 
-    assert stage.ports.calls == ["write", "send"]
+    assert stage.ports.calls == ["send", "write"]
     assert [(to, len(message.entries)) for to, message in stage.ports.sent] == [("b", 50), ("c", 50)]
 
 
@@ -288,6 +298,55 @@ def test_a_lone_voter_answers_after_its_disk():
 
     stage.persist()
     assert stage.replies == [(b"x", None, b"done: x")]
+
+
+# A disk that is waited for
+
+
+def test_a_follower_acknowledges_in_the_same_turn_what_its_disk_has_at_once_and_before_it_applies():
+    stage = Stage(ports=QuickDisk())
+    stage.turn(Append("b", 1, 0, 0, 0, entries(1)))
+    stage.ports.calls.clear()
+    stage.ports.sent.clear()
+
+    stage.turn(Append("b", 1, 1, 1, 1, entries(1, first=2)))
+
+    assert stage.ports.calls == ["write", "send", "apply"]
+    assert [(type(message), message.match_index) for _, message in stage.ports.sent] == [(AppendAccepted, 2)]
+
+
+def test_others_are_sent_entries_before_the_leader_writes_them():
+    stage = Stage(ports=QuickDisk())
+    stage.lead()
+    stage.ports.calls.clear()
+
+    stage.turn(stage.propose(b"x"))
+
+    assert stage.ports.calls == ["send", "write"]
+
+
+def test_a_lone_voter_whose_disk_is_waited_for_answers_in_the_same_turn():
+    stage = Stage("a", ports=QuickDisk())
+    stage.lead()
+
+    stage.turn(stage.propose(b"x"))
+
+    assert stage.replies == [(b"x", None, b"done: x")]
+    assert stage.node.log.writes.waiting_since_ms is None
+
+
+@pytest.mark.contract("C1")
+def test_what_replaced_a_proposal_and_is_committed_in_the_turn_that_deposed_the_leader_is_not_its_result():
+    stage = Stage(ports=QuickDisk())
+    stage.lead()
+    stage.turn(stage.propose(b"x"))
+    index = stage.node.log.last_index
+    other = Entry(index, 9, COMMAND, b"other")
+
+    stage.turn(Append("c", 9, index - 1, stage.node.log.term_at(index - 1), index, (other,)))
+
+    assert stage.ports.applied == [b"other"]
+    assert [(data, type(error), result) for data, error, result in stage.replies] == [(b"x", OutcomeUnknown, None)]
 
 
 def test_a_refusal_is_answered_at_once():

@@ -100,6 +100,7 @@ class Bounds:
         return Config(
             election_timeout_ms=ELECTION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
+            commit_delay_ms=0,
             max_append_entries=self.append_entries,
         )
 
