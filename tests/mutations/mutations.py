@@ -244,8 +244,30 @@ MUTATIONS = (
     in_core(
         "state machine not restored from an installed snapshot",
         "actor",
-        "                self._machine.restore(self._storage.read_snapshot(ready.restore))\n",
+        "            self._machine.restore(self._storage.read_snapshot(ready.restore))\n",
         "",
+    ),
+    in_core(
+        "what a write that was waited for has made true is not said",
+        "actor",
+        "            node.persisted(ready.write.number, now)\n",
+        "            pass\n",
+    ),
+    Mutation(
+        "what replaced a command in the turn that deposed its leader is given as its result",
+        (
+            (
+                "raft/actor.py",
+                "            if self._proposals and not node.leads(self._proposals_term):\n",
+                "            if self._proposals and not goes_on and not node.leads(self._proposals_term):\n",
+            ),
+        ),
+        test="tests/raft/test_actor.py",
+    ),
+    Mutation(
+        "news of a commit waits for entries for ever",
+        (("raft/news.py", "now < self.due_ms)", "True)"),),
+        test="tests/raft/test_news.py",
     ),
     in_core(
         "lost chunks are not sent again",
