@@ -359,3 +359,30 @@ def test_half_a_snapshot_is_refused_and_changes_no_session():
 
 def test_a_machine_without_snapshots_is_never_asked_for_one():
     assert not hasattr(for_core(Returning(1), SessionLimits()), "snapshot")
+
+
+class Timed(Machine):
+    """Tells when it was told the time."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    def pass_time(self, now_ms):
+        self.told.append(now_ms)
+
+    def due_ms(self):
+        return None
+
+
+def test_a_machine_is_told_the_time_once_a_moment_and_after_a_restore_in_any_case():
+    member = Member(Timed())
+    for now_ms in (5, 5, 7, 7, 7):
+        member.now_ms = now_ms
+        member.apply(plain(b"x"))
+    assert member.machine.told == [5, 7]
+
+    member.sessions.restore([b"".join(member.sessions.snapshot())])  # it knows no time any more, as a new one
+    member.apply(plain(b"y"))
+
+    assert member.machine.told == [5, 7, 7]
