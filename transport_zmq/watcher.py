@@ -91,8 +91,9 @@ class Watcher:
 
     @property
     def is_still_ready(self) -> bool:
-        """Whether the socket is ready, for its owner, who is called because it was: to be told so by an exception costs
-        three times as much. If it is not, he may say that there is no more; what comes after this gives a signal.
+        """Whether the socket is still ready, for its owner, who is called; if it is not, what comes next is signalled.
+
+        To be told so by an exception costs three times as much.
         """
         return bool(self._ready_for() & self._event)
 
