@@ -108,7 +108,7 @@ def draw_setting(
         config=config,
         limits=limits,
         weather=mix.weather,
-        disk_speed=replace(mix.disk_speed, at_once=chance.fork("at once").pick((0.0, 0.0, 0.5, 0.9))),
+        disk_speed=replace(mix.disk_speed, at_once=chance.fork("at once").pick((0.0, 0.0, 0.0, 0.8))),
         policy=policy,
         storage=storage,
         busy=mix.busy,

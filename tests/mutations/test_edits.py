@@ -9,8 +9,10 @@ from tests.mutations.run import ROOT
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_it_fits_exactly_once(mutation):
     for file, before, after in mutation.edits:
-        assert (ROOT / file).read_text().count(before) == 1, file
+        source = (ROOT / file).read_text()
+        assert source.count(before) == 1, file
         assert after != before
+        compile(source.replace(before, after), file, "exec")
 
 
 def test_names_are_told_apart():
