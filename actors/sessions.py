@@ -40,7 +40,6 @@ class SessionMachine:
     def __init__(self, machine: "StateMachine", limits: SessionLimits) -> None:
         self._machine = machine
         self._table = SessionTable(limits)
-        self._stamp_ms = -1  # of the last entry, unless nothing was applied since a restore
         self._encode: Callable[[object], bytes] = getattr(machine, "encode_result", results.encode)
         if callable(getattr(machine, "read", None)):
             readable: ReadableMachine = machine  # type: ignore[assignment]
@@ -58,12 +57,9 @@ class SessionMachine:
     def apply(self, entry: "Entry") -> Reply:
         """Apply a committed entry and return what it came to. Raises only what the user's machine does."""
         table = self._table
-        if entry.stamp_ms != self._stamp_ms:
-            # What a moment of log time brings it brings once, to however many entries it has.
-            self._stamp_ms = entry.stamp_ms
-            table.expire(entry.stamp_ms)
-            if self._pass_time is not None:
-                self._pass_time(entry.stamp_ms)
+        table.expire(entry.stamp_ms)
+        if self._pass_time is not None:
+            self._pass_time(entry.stamp_ms)
         numbers = numbers_in(entry.data)
         if numbers is None:
             return self._apply_outside(entry)
@@ -122,7 +118,6 @@ class SnapshotSessionMachine(SessionMachine):
             MalformedSnapshot: when they hold no sessions, and whatever the user's machine raises.
         """
         reader = Reader(chunks)
-        self._stamp_ms = -1
         self._table.restore(reader)
         self._snapshots.restore(reader.rest())
 

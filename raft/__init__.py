@@ -22,7 +22,7 @@ monotonic clock; the node has no clock, socket, disk or thread, and calls nothin
 handed out by `ready`, as values: one numbered write for the disk, messages, entries to apply, events. `deadline` says
 when to tick next.
 
-The disk is asynchronous. A leader sends entries while its own disk still writes them (thesis section 10.2.1), but
+The disk may take its time. A leader sends entries while its own disk still writes them (thesis section 10.2.1), but
 counts itself only afterwards; an answer that promises something (a vote, an acknowledgement) is held back here until
 the write that makes it true has completed. Held messages die with the term and the role in which they were made.
 

@@ -2,7 +2,8 @@
 
 A runtime gives it each message of its mailbox (`on_receive`) and says when the mailbox is empty (`on_drained`). What
 lies between two such moments is one *turn*: the clock is read once, everything received is taken into account, and
-then there is at most one write, one batch of messages, one run of applications. So draining the mailbox is batching.
+then there is one write at most, one batch of messages, one run of applications. So draining the mailbox is batching. If
+the write is durable at once, what it has made possible is done in the same turn.
 """
 
 from .due import Due
@@ -408,7 +409,7 @@ class RaftActor:
 
     def _apply(self, entries) -> None:
         # What is applied in the very turn in which leadership is lost is still what was proposed: an entry that has
-        # replaced another cannot be on this node's disk yet, and at the end of the turn the proposers are told.
+        # replaced another cannot be on this node's disk yet, and before it is the proposers are told.
         proposals = self._proposals
         for entry in entries:
             result = self._machine.apply(entry) if entry.kind == COMMAND else None

@@ -107,8 +107,7 @@ class Follower(Role):
         node = self.node
         if is_new:
             self._round = message.round
-            if message.commit <= node.log.applied_index:
-                node.reads.current_ms = now
+            node.reads.heard_commit(message.commit, now)
         promise_ms = node.restraint.promise(now)
         echo = HeartbeatEcho(
             node.id, node.term, message.round, node.log.settled_index, promise_ms, node.config.feature_level

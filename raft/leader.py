@@ -325,7 +325,7 @@ class Leader(Role):
                 if key not in made:
                     made[key] = self._append_from(first, last, key[1])
                 append, size_bytes = made[key]
-                progress.sent(first - 1 + len(append.entries), size_bytes, log.commit_index, now)
+                progress.sent(first - 1 + len(append.entries), size_bytes, log.commit_index, now, self.round)
                 node.outbox.send(follower, append)
         self.news.settle(now)
         self.succession.advance()
@@ -416,7 +416,7 @@ class Leader(Role):
         self._note_echo()
         progress.retry_lost(now, config.retry_ms, config.election_timeout_ms)
         if message.commit < min(progress.match_index, self.node.log.commit_index):
-            progress.missed_commit(message.commit)
+            progress.missed_commit(message.commit, message.round)
 
     def on_pre_vote_request(self, message: "PreVoteRequest", now: int) -> None:
         """Refuse like everybody; a quiescent leader is missed by somebody, and wakes."""

@@ -2,7 +2,8 @@
 
 Entries that are on their way anyway bring it for nothing, while by itself it costs every follower a message and a turn
 for each commit. So it is kept for a moment: while entries keep coming it goes with them, and when they end it follows
-soon. A round of heartbeats takes it along, so a read at a follower, which waits for a round, never waits for this.
+soon. A round of heartbeats takes it along, so a read at a follower, which waits for a round, does not wait for this,
+unless as much is on its way to that follower as may be.
 """
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ class News:
         node: the node that leads.
 
     Attributes:
-        due_ms: when they are told, at the latest; None while no news is kept.
+        due_ms: when they are told, at the latest; None while there is no news.
     """
 
     def __init__(self, node: "Node") -> None:

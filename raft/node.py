@@ -241,6 +241,7 @@ class Node:
         """Note that the state machine has taken every entry up to `index`."""
         self.watch.applied(index)
         self.log.applied_to(index)
+        self.reads.applied(index)
 
     # Output
 

@@ -1,8 +1,8 @@
 """What the actor needs of its surroundings: six ports, each implemented once per realization.
 
 They are written as plain classes because the core imports nothing; an implementation need not inherit from them, only
-offer the same methods. None of them may block, and none may call back into the actor: whatever happens later arrives
-as a message in the actor's mailbox.
+offer the same methods. None of them may block, but for a write that is quicker than to be told of it later; and none
+may call back into the actor: whatever happens later arrives as a message in the actor's mailbox.
 """
 
 

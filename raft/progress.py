@@ -37,6 +37,7 @@ class Progress:
         has_lost: whether it has lost entries that it had acknowledged to this leader.
         next_index: the next entry to send.
         told_commit: the commit index last sent.
+        told_round: the round of heartbeats that was the last one when it was first sent.
         echoed_round: the newest round of heartbeats that the follower has echoed.
         feature_level: the highest that its program supports, as that echo said; 0 before the first one.
         heard_ms: when that round was *sent*; at first the moment of election.
@@ -70,6 +71,7 @@ class Progress:
         "snapshot_offset",
         "state",
         "told_commit",
+        "told_round",
         "trusted_round",
     )
 
@@ -81,6 +83,7 @@ class Progress:
         self.has_lost = False
         self.next_index = next_index
         self.told_commit = 0
+        self.told_round = 0
         self.echoed_round = 0
         self.feature_level = 0
         self.heard_ms = now
@@ -105,8 +108,10 @@ class Progress:
             not self._flights or self._flying_bytes < config.window_bytes
         )
 
-    def sent(self, last_index: int, size_bytes: int, commit: int, now: int) -> None:
+    def sent(self, last_index: int, size_bytes: int, commit: int, now: int, leader_round: int) -> None:
         """Note an append that ends with `last_index` (the previous index when it carries no entries)."""
+        if commit > self.told_commit:
+            self.told_round = leader_round
         self.told_commit = commit
         if self.state == PROBE:
             self._probe_sent_ms = now
@@ -228,9 +233,10 @@ class Progress:
         self.heard_ms = sent_ms
         return True
 
-    def missed_commit(self, commit: int) -> None:
-        """Note that the follower knows less than it was told: the notice was lost, or is still under way."""
-        self.told_commit = min(self.told_commit, commit)
+    def missed_commit(self, commit: int, round: int) -> None:
+        """Note what the follower knew in some round, less than it was told: what it was told before that was lost."""
+        if round > self.told_round:
+            self.told_commit = min(self.told_commit, commit)
 
     def retry_lost(self, now: int, least_ms: int, most_ms: int) -> None:
         """Send again what has been unanswered for long: a lost probe or chunk, or an append by way of probing.

@@ -61,6 +61,8 @@ class Reads:
         self._batch = 0
         self._asked_ms = 0
         self.current_ms: "int | None" = None
+        # What was committed at some moment, and the moment, while the state machine has not come to it.
+        self._expected: "tuple[int, int] | None" = None
         self.served = 0
         self.served_by_lease = 0
 
@@ -136,6 +138,20 @@ class Reads:
         self._fresh = sorted(self._leased + self._asked + self._fresh, key=lambda read: read.ticket)
         self._leased = []
         self._asked = []
+
+    def heard_commit(self, index: int, now: int) -> None:
+        """Note that all that is committed now ends with `index`, as the leader says."""
+        if index <= self._node.log.applied_index:
+            self._expected = None
+            self.current_ms = now
+        elif self._expected is None:
+            self._expected = (index, now)
+
+    def applied(self, index: int) -> None:
+        """Note that the state machine has come to `index`."""
+        if self._expected is not None and self._expected[0] <= index:
+            self.current_ms = max(self._expected[1], self.current_ms or 0)
+            self._expected = None
 
     # Asking
 

@@ -75,6 +75,7 @@ class SimDisk(Storage):
         takes_all: whether power loss takes all that it may take, instead of leaving it to chance.
         fails: whether the next write that is done will turn out to have failed.
         has_failed: whether one has failed since the last start: nothing is written any more.
+        has_just_failed: whether that was while the node waited for it, in the turn under way.
         is_damaged: whether what it holds has rotted, and cannot be loaded.
         tearing: probability that a crash tears the write under way.
     """
@@ -112,6 +113,7 @@ class SimDisk(Storage):
         self._power_cycles = 0
         self.fails = False
         self.has_failed = False
+        self.has_just_failed = False
         self.tearing = 0.0
         self.format()
 
@@ -233,7 +235,7 @@ class SimDisk(Storage):
             self._make_durable(part)
         if loses_power and self._unsynced and self._power.strikes("power-loss", self.power_loss):
             self._lose_power()
-        self.fails = self.has_failed = False
+        self.fails = self.has_failed = self.has_just_failed = False
         lost = len(self._under_way) + len(self._waiting)
         self._under_way.clear()
         self._waiting.clear()

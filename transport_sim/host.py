@@ -115,7 +115,6 @@ class Host:
         self._earlier_lease_reads = 0
         self._paused_until_us = 0
         self._latest_ms = 0  # what the node's time has come to
-        self._disk_has_failed = False  # as of the end of the last turn
         self._chance = world.chance.fork(id)
         self._clock = SimClock(world.scheduler, self._chance.between(0, 3_600_000_000), drift_ppm)
         chance = world.chance.fork(f"disk {id}")
@@ -150,7 +149,6 @@ class Host:
         self._try_older_program(restored, known)
         self.node = Node(self.id, known, world.programs.config(self.id), restored, seed, self._clock.now_ms())
         self._latest_ms = self.node.now
-        self._disk_has_failed = False
         self.machine = world.application.machine(self.id)
         machine = WitnessMachine() if self.is_witness else for_core(self.machine, world.limits)
         self._timer = timer = SimTimer(world.scheduler, self._clock, self.tell)
@@ -337,8 +335,8 @@ class Host:
             raise InvariantError("E9", f"time goes back from {self._latest_ms} to {now} ms on {self.id}")
         self._latest_ms = now
         # A write that the node waits for fails within a turn, which goes on to its end.
-        had_failed, self._disk_has_failed = self._disk_has_failed, self.disk.has_failed
-        if had_failed and self.disk.has_failed:
+        failed_in_turn, self.disk.has_just_failed = self.disk.has_just_failed, False
+        if self.disk.has_failed and not failed_in_turn:
             raise InvariantError("D2", f"{self.id} goes on although its disk has failed")
         self._world.turn_ended(self)
 

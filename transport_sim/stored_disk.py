@@ -163,6 +163,7 @@ class StoredDisk(SimDisk):
         self._flush()
         if is_free and self._quick.happens(self.speed.at_once):
             self._worker.finish()
+            self.has_just_failed = self.has_failed
             return not self._batches
         return False
 

@@ -11,7 +11,7 @@ from .connection import Connection, Route
 from .errors import NotAdmitted
 from .monitor import BROKEN_OFF, CONNECTED, MISUNDERSTOOD, NOT_ADMITTED
 from .network import Network
-from .watcher import NOBLOCK, UNBOUNDED
+from .watcher import FEW, NOBLOCK, UNBOUNDED
 
 ANSWER_BYTES = 64 * 1024 * 1024  # nodes are believed, but not for more than this at a time
 TURN_ANSWERS = 64  # so many frames are taken before others have their turn
@@ -94,7 +94,7 @@ class ClientConnection(Connection):
                 self._on_refusal(NotAdmitted.server_key(node))
 
     def _on_ready(self) -> bool:
-        for _ in range(TURN_ANSWERS):
+        for taken in range(TURN_ANSWERS):
             try:
                 frame = self._socket.recv(NOBLOCK)
             except zmq.Again:
@@ -102,7 +102,7 @@ class ClientConnection(Connection):
             self._on_answer(frame)
             if not self._watcher.active:
                 return False
-            if not self._watcher.is_still_ready:
+            if taken < FEW and not self._watcher.is_still_ready:
                 break
         self._flush()
         return True

@@ -13,7 +13,7 @@ from .inbound import Inbound
 from .monitor import ACCEPTED, CONNECTED, DISCONNECTED, HANDSHAKE_FAILED, Monitor
 from .network import Network
 from .refusal import HANDSHAKE
-from .watcher import NOBLOCK, UNBOUNDED, Watcher
+from .watcher import FEW, NOBLOCK, UNBOUNDED, Watcher
 
 TURN_FRAMES = 64  # so many frames, or so many bytes, are taken before others have their turn
 TURN_BYTES = 4 * 1024 * 1024
@@ -121,14 +121,14 @@ class Listener:
         """Take the frames that are there, but no more than is good for others; return whether there may be more."""
         room = TURN_BYTES
         until_s = time.monotonic() + TURN_S
-        for _ in range(TURN_FRAMES):
+        for taken in range(TURN_FRAMES):
             try:
                 room -= self._take_one()
             except zmq.Again:
                 return False
             if room <= 0 or time.monotonic() > until_s or not self._watcher.active:
                 break
-            if not self._watcher.is_still_ready:
+            if taken < FEW and not self._watcher.is_still_ready:
                 return False
         return True
 

@@ -1,8 +1,10 @@
 """Storage in a data directory: the store decides what must be done, one thread does it while the loop goes on.
 
-Operations wait in a queue and are carried out by the thread, in order. So a sync never holds up the loop, the next
-batch is put together while the last one is synced, and whatever is written meanwhile becomes one batch with one sync.
-While the disk is quicker than the hand-over to the thread, writes of the log are done at once instead.
+Operations wait in a queue and are carried out by the thread, in order. So no sync holds up the loop, the next batch is
+put together while the last one is synced, and whatever is written meanwhile becomes one batch with one sync. Where a
+member has the loop for itself, small writes of the log are done at once instead, while the disk is quicker than the
+hand-over to the thread.
+
 What has no space waits in the thread, and all that follows it. Only snapshots ask for space that was not reserved: one
 of the own state machine waits alone, and the download of another is given up.
 """
@@ -38,7 +40,7 @@ from .findings import report
 from .pace import Pace
 from .policy import ALWAYS, NEVER, SyncPolicy
 from .real_disk import RealDisk
-from .space import RETRY_S, Reserve, carry_out
+from .space import RETRY_S, Reserve, carry_out, is_small
 from .upkeep import Upkeep
 from .worker import Worker
 
@@ -59,6 +61,7 @@ class DirectoryStorage:
         first: the configuration of the cluster that it founds with others, if the directory is new; None when it joins.
             Who loses what a directory held, by its policy, founds nothing: it joins.
         segment_bytes: size of the segments of its log; an entry that is larger than about half of one never has room.
+        may_wait: whether the loop may wait for a quick disk; not where it serves other members, too.
 
     Attributes:
         directory, policy: see above.
@@ -73,6 +76,7 @@ class DirectoryStorage:
         policy: SyncPolicy = ALWAYS,
         first: Configuration | None = None,
         segment_bytes: int = SEGMENT_BYTES,
+        may_wait: bool = False,
     ) -> None:
         self.directory = directory
         self.policy = policy
@@ -84,6 +88,7 @@ class DirectoryStorage:
         self._disk: RealDisk | None = None
         self._worker = Worker()
         self._pace = Pace()
+        self._may_wait = may_wait and policy is ALWAYS  # under other policies most writes are quick, and some are not
         self._mailbox: ActorRef[Any] | None = None
         self._has_failed = False
         self._is_closed = threading.Event()  # the thread need not wait for space any more
@@ -194,7 +199,7 @@ class DirectoryStorage:
 
     def write(self, write: Write) -> bool:
         """Begin a write; return True if it is as durable as the policy says, else `Persisted` follows when it is."""
-        if self._pace.is_quick and self._worker.is_idle and not self._pending:
+        if self._may_wait and self._pace.is_quick and self._worker.is_idle and not self._pending:
             return self._write_at_once(write)
         self._pending.append(write)
         if self._batches:
@@ -204,22 +209,24 @@ class DirectoryStorage:
         return False
 
     def _write_at_once(self, write: Write) -> bool:
-        """Write while the loop waits; the thread goes on with what has no space."""
-        operations, position = self._store.write([write], self.policy is ALWAYS)
+        """Write while the loop waits, if it is small; the thread does what is not, and what has no space."""
+        left, position = self._store.write([write])
         self._batches += 1
-        try:
-            left = self._unless_failed(lambda: self._write_timed(operations))
-        except Exception as error:
-            self._break(_said(error))
-            return False
+        if is_small(left):
+            operations = left
+            try:
+                left = self._unless_failed(lambda: self._carry_out_timed(operations))
+            except Exception as error:
+                self._break(_said(error))
+                return False
         if left:
             self._do(left, lambda: self._written([write], position))
             return False
         self._settle_batch(position)
         return True
 
-    def _write_timed(self, operations: Operations) -> Operations:
-        """Carry out a write as far as there is space, note how long it takes, and return what is left."""
+    def _carry_out_timed(self, operations: Operations) -> Operations:
+        """Carry out operations as far as there is space, note how long that takes, and return what is left."""
         began_s = time.perf_counter()
         left = operations[carry_out(self._real_disk, operations) :]
         self._pace.took(time.perf_counter() - began_s)
@@ -354,7 +361,7 @@ class DirectoryStorage:
 
         def work() -> None:
             left = operations
-            while left := self._write_timed(left):
+            while left := self._carry_out_timed(left):
                 if self._is_closed.wait(RETRY_S):
                     raise OSError(errno.ENOSPC, "no space is left, and the node stops")
 
@@ -410,7 +417,7 @@ class DirectoryStorage:
         self._worker.do(lambda: self._unless_failed(work), over)
 
     def _unless_failed(self, work: Callable[[], Any]) -> Any:
-        """Work, in the thread; after a failure nothing is tried any more (contract D2)."""
+        """Work, unless something has failed: then nothing is tried any more (contract D2)."""
         if self._has_failed:
             raise OSError("it has failed before")
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gevent import get_hub
 
 from raft.actor import RoomLeft
-from storage.disk import CREATE, WRITE, perform
+from storage.disk import CREATE, SYNC, WRITE, perform
 from storage.store import Store
 
 from .real_disk import RealDisk
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 RETRY_S = 1.0
 """How long to wait before space is looked for again."""
+
+SMALL_BYTES = 128 * 1024
+"""A write of no more than that is small."""
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -56,6 +59,17 @@ def carry_out(disk: RealDisk, operations: Operations, make_space: Callable[[], b
             if not make_space():
                 break
     return done
+
+
+def is_small(operations: Operations) -> bool:
+    """Whether operations do nothing but to write and sync, and no more than `SMALL_BYTES`."""
+    size_bytes = 0
+    for operation in operations:
+        if operation[0] == WRITE:
+            size_bytes += len(operation[3])
+        elif operation[0] != SYNC:
+            return False
+    return size_bytes <= SMALL_BYTES
 
 
 class Reserve:

@@ -9,7 +9,8 @@ import gevent
 import pytest
 
 from actors.storage.directory import DirectoryStorage
-from actors.storage.pace import QUICK_S, QUICK_WRITES, Pace
+from actors.storage.pace import MOST_QUICK_WRITES, QUICK_S, QUICK_WRITES, STALL_S, Pace
+from actors.storage.space import SMALL_BYTES
 from raft.actor import Persisted, StorageBroke
 from raft.entries import COMMAND, Entry
 from raft.ready import Write
@@ -19,7 +20,7 @@ from tests.actors.test_directory_storage import until
 class Member:
     """A storage, and what a node would know of it."""
 
-    def __init__(self, folder, monkeypatch):
+    def __init__(self, folder, monkeypatch, may_wait=True):
         self.takes_s = 0.0  # how long a sync takes
         self.error = None  # with which one fails
         self.at_once = []  # of each write, whether it was done at once
@@ -37,7 +38,8 @@ class Member:
         monkeypatch.setattr(os, "fdatasync", fdatasync)
         # The machine that runs this may be slow; what is slow here is what says so.
         monkeypatch.setattr("actors.storage.pace.QUICK_S", 0.1)
-        self.storage = DirectoryStorage(folder, "n1")
+        monkeypatch.setattr("actors.storage.pace.STALL_S", 0.2)
+        self.storage = DirectoryStorage(folder, "n1", may_wait=may_wait)
         self.storage.load()
         self.storage.open(self)
 
@@ -47,11 +49,11 @@ class Member:
         elif isinstance(message, StorageBroke):
             self.broke.append(message.reason)
 
-    def write(self):
+    def write(self, size=50):
         self._number += 1
         self.last += 1
         term = 1 if self._number == 1 else None
-        entry = Entry(self.last, 1, COMMAND, b"x" * 50, 0)
+        entry = Entry(self.last, 1, COMMAND, b"x" * size, 0)
         done = self.storage.write(Write(self._number, term, None, (entry,)))
         self.at_once.append(done)
         if done:
@@ -86,8 +88,41 @@ def test_a_disk_is_quick_after_some_quick_writes_in_a_row_and_until_a_slow_one()
             assert not pace.is_quick
             pace.took(QUICK_S)
         assert pace.is_quick
-        pace.took(QUICK_S * 1.01 + slow)
+        pace.took(QUICK_S * 1.01 + slow / 1000)
         assert not pace.is_quick
+
+
+def quick_writes_wanted(pace):
+    for number in range(MOST_QUICK_WRITES + 1):
+        if pace.is_quick:
+            return number
+        pace.took(0.0)
+    raise AssertionError("it is never quick")
+
+
+def test_a_disk_that_stalls_every_now_and_then_is_soon_not_waited_for_and_forgiven_after_long():
+    pace = Pace()
+    wanted = []
+    for _ in range(14):
+        pace.took(STALL_S)
+        wanted.append(quick_writes_wanted(pace))
+    assert wanted == [min(QUICK_WRITES * 2 ** (number + 1), MOST_QUICK_WRITES) for number in range(14)]
+
+    for _ in range(16 * MOST_QUICK_WRITES):
+        pace.took(0.0)
+        assert pace.is_quick
+    pace.took(QUICK_S * 2)
+    assert quick_writes_wanted(pace) < MOST_QUICK_WRITES
+
+
+def test_a_stall_every_hundred_writes_meets_the_loop_twice():
+    pace = Pace()
+    met = 0
+    for number in range(20_000):
+        stalls = number % 100 == 99
+        met += stalls and pace.is_quick
+        pace.took(STALL_S if stalls else 0.0)
+    assert met == 2
 
 
 def test_a_quick_disk_is_soon_written_at_once(member):
@@ -98,6 +133,26 @@ def test_a_quick_disk_is_soon_written_at_once(member):
         member.write()
     assert all(member.at_once[-10:])
     assert member.found() == member.last
+
+
+def test_only_small_writes_are_done_at_once(member):
+    member.warm_up()
+
+    member.write(SMALL_BYTES + 1)
+    assert not member.at_once[-1]
+    member.settle()
+    member.write()
+    assert member.at_once[-1]
+    assert member.found() == member.last
+
+
+def test_where_the_loop_serves_other_members_too_nobody_waits(tmp_path, monkeypatch):
+    member = Member(tmp_path / "data", monkeypatch, may_wait=False)
+    for _ in range(2 * QUICK_WRITES):
+        member.write()
+        member.settle()
+    assert not any(member.at_once)
+    member.storage.release()
 
 
 def test_a_slow_disk_never_holds_up_the_loop(member):

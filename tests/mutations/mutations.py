@@ -324,8 +324,8 @@ MUTATIONS = (
     in_actors(
         "sessions expire only when one is opened",
         "sessions",
-        "            table.expire(entry.stamp_ms)\n",
-        '            if entry.data == b"\\x01":\n                table.expire(entry.stamp_ms)\n',
+        "        table.expire(entry.stamp_ms)\n",
+        '        if entry.data == b"\\x01":\n            table.expire(entry.stamp_ms)\n',
     ),
     *MEMBERS_AND_READS,
     *HISTORIES,

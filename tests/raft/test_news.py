@@ -109,6 +109,16 @@ def test_news_that_was_lost_is_told_again():
     assert appends(member.wait(DELAY_MS), "c") == []
 
 
+def test_the_echo_of_the_round_that_took_it_along_does_not_bring_it_again():
+    member = settled_leader()
+    commit(member)
+    member.time_out()
+
+    sent = member.hear(HeartbeatEcho("b", 2, member.node.role.round, 2)) + member.wait(DELAY_MS)
+
+    assert appends(sent) == []
+
+
 def test_a_deposed_leader_has_nothing_to_tell():
     member = settled_leader()
     commit(member)

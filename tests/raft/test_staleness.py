@@ -26,6 +26,23 @@ def test_a_follower_is_as_stale_as_the_last_heartbeat_that_told_of_nothing_new()
     assert member.node.staleness_ms(300) == 60
 
 
+def test_what_a_heartbeat_told_counts_from_then_on_once_it_is_applied():
+    member = Member("a", term=2, log=(1, 2, 2))
+    member.now = 40
+    member.hear(Heartbeat("b", 2, 1, commit=3))
+    assert member.node.staleness_ms(50) is None
+    member.now = 140
+    member.hear(Heartbeat("b", 2, 2, commit=4))
+    assert member.node.staleness_ms(150) is None
+
+    member.hear(Append("b", 2, 3, 2, 3, ()))
+    assert member.node.staleness_ms(150) == 110, "under load there is always more; what the first one told is here"
+
+    member.now = 240
+    member.hear(Heartbeat("b", 2, 3, commit=3))
+    assert member.node.staleness_ms(250) == 10
+
+
 def test_a_leader_that_has_applied_everything_is_not_stale():
     member = leading()
 

@@ -85,7 +85,12 @@ class Member:
         )
         first = self._configuration
         self._storage = DirectoryStorage(
-            settings.data_dir, settings.name, is_witness=self._is_witness, policy=settings.sync, first=first
+            settings.data_dir,
+            settings.name,
+            is_witness=self._is_witness,
+            policy=settings.sync,
+            first=first,
+            may_wait=True,
         )
         self.supervisor = Supervisor(settings.name, self._spawn, lambda id: None)
         self.state = State(settings, self._network.statistics, self._transport, advertise, self._is_witness)

@@ -52,7 +52,7 @@ class MaelstromMember:
         founders = Configuration(tuple(sorted(members)))
         self._storage: DirectoryStorage | None = None
         if durable:
-            self._storage = DirectoryStorage(settings.data_dir, settings.name, first=founders)
+            self._storage = DirectoryStorage(settings.data_dir, settings.name, first=founders, may_wait=True)
         machine = KeyValue()
         try:
             self._actor = NodeActor.spawn(
