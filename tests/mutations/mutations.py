@@ -253,6 +253,12 @@ MUTATIONS = (
         "            node.persisted(ready.write.number, now)\n",
         "            pass\n",
     ),
+    in_core(
+        "what a heartbeat tells to be committed counts before it is applied",
+        "reads",
+        "        if index <= self._node.log.applied_index:\n            self._expected = None\n",
+        "        if True:\n            self._expected = None\n",
+    ),
     Mutation(
         "what replaced a command in the turn that deposed its leader is given as its result",
         (
