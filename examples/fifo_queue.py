@@ -65,4 +65,6 @@ async def main():
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python examples/fifo_queue.py HOST:PORT,...   the client ports of nodes that run FifoQueue")
     asyncio.run(main())
