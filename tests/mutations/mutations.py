@@ -91,12 +91,6 @@ MUTATIONS = (
     ),
     in_core("pre-vote raises the term", "node", "            not message.binds_term or message", "            message"),
     in_core(
-        "stale leader is not told of the higher term",
-        "node",
-        "            if isinstance(message, (Append, Heartbeat, SnapshotChunk, VoteRequest)):",
-        "            if False:",
-    ),
-    in_core(
         "no no-op at the start of a term",
         "leader",
         '        self.append(NOOP, b"", now)\n',
@@ -258,6 +252,17 @@ MUTATIONS = (
         "reads",
         "        if index <= self._node.log.applied_index:\n            self._expected = None\n",
         "        if True:\n            self._expected = None\n",
+    ),
+    Mutation(
+        "stale leader is not told of the higher term",
+        (
+            (
+                "raft/node.py",
+                "            if isinstance(message, (Append, Heartbeat, SnapshotChunk, VoteRequest)):",
+                "            if False:",
+            ),
+        ),
+        test="tests/raft/test_elections.py",
     ),
     Mutation(
         "what replaced a command in the turn that deposed its leader is given as its result",
