@@ -164,8 +164,7 @@ class StoredDisk(SimDisk):
         if is_free and self._quick.happens(self.speed.at_once):
             self._worker.finish()
             self.has_just_failed = self.has_failed
-            return not self._batches
-        return False
+        return is_free and not self._batches
 
     def stall(self, duration_us: int) -> None:
         """Begin nothing for a while; what is under way is not held up."""

@@ -25,7 +25,7 @@ def three(seed=1, slow=(), spares=0, witnesses=(WITNESS,), **settings):
 
 def lose_at(events, victim, seed, slow, writes=6):
     """Lose a machine for good after so many events of a run of writes; return whether that was before its end."""
-    with three(seed, slow) as cluster:
+    with three(seed, slow, commit_delay_ms=0) as cluster:  # so that news of a commit is lost by itself, too
         outcomes = [cluster.propose() for _ in range(writes // 2)]
         for number in range(events):
             if number % 6 == 0 and len(outcomes) < writes:
@@ -234,4 +234,4 @@ def test_without_modes_a_fast_witness_would_block_nearly_every_election(monkeypa
     without = sum(is_blocked(seed) for seed in seeds)
 
     assert with_modes == 0
-    assert without > 90
+    assert without > 80
