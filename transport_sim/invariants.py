@@ -111,6 +111,7 @@ class Checker:
         shadow.asked.clear()
         shadow.vote_terms.clear()
         shadow.other_terms.clear()
+        shadow.reported.clear()
         shadow.granted.clear()
 
     def _known_at_first(self, host: Host) -> Configurations | None:
@@ -177,12 +178,10 @@ class Checker:
             if shadow.hearing == node.term:
                 shadow.heard_ms = node.now
             shadow.hearing = None
-        if shadow.asked:
-            shadow.asked.clear()
-        if shadow.vote_terms:
-            shadow.vote_terms.clear()
-        if shadow.other_terms:
-            shadow.other_terms.clear()
+        self._check_reported(host, shadow)
+        shadow.asked.clear()
+        shadow.vote_terms.clear()
+        shadow.other_terms.clear()
         shadow.turns += 1
         if shadow.turns % _RECOUNT_EVERY == 0:
             self._check_pending(host, shadow)
@@ -422,7 +421,8 @@ class Checker:
             ):
                 raise InvariantError("R2", f"{host.id} acknowledges entry {index}, which is not its leader's")
         elif isinstance(message, HeartbeatEcho):
-            self._check_reported(host, shadow, message.commit)
+            # Looked at when the turn ends: only then is it known what was committed in it.
+            shadow.reported.append((message.commit, shadow.disk_chain[message.commit : message.commit + 1]))
         elif isinstance(message, PreVoteReply) and message.granted and message.campaign in shadow.asked:
             self._check_stickiness(host, shadow, receiver)
 
@@ -443,7 +443,8 @@ class Checker:
         if host.node.term == shadow.term and self._hears_leader(host, shadow):
             raise InvariantError("E6", f"{host.id} would help {asker} to depose the leader that it hears")
 
-    def _check_reported(self, host: Host, shadow: Shadow, commit: int) -> None:
-        chain = shadow.disk_chain
-        if commit >= min(len(chain), len(self.committed)) or chain[commit] != self.committed[commit]:
-            raise InvariantError("S7", f"{host.id} reports entry {commit} as committed, which its disk does not hold")
+    def _check_reported(self, host: Host, shadow: Shadow) -> None:
+        for commit, held in shadow.reported:
+            if not held or held != self.committed[commit : commit + 1]:
+                raise InvariantError("S7", f"{host.id} reports entry {commit} as committed, and its disk lacks it")
+        shadow.reported.clear()
