@@ -62,5 +62,5 @@ class Shadow:
         self.asked: set[int] = set()
         self.vote_terms: set[int] = set()
         self.other_terms: set[int] = set()
-        self.reported: list[tuple[int, list[int]]] = []  # commit indexes that it told in this turn, and the chains there
+        self.reported: list[tuple[int, list[int]]] = []  # in this turn: commit indexes, and the chains there
         self.turns = 0
