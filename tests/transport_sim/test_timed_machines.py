@@ -93,7 +93,7 @@ class HalfDone(KeyValue):
 
 
 def test_a_transaction_that_is_half_done_is_found():
-    assert any("sound does not hold" in str(simulation(seed, HalfDone).run().violation) for seed in range(40))
+    assert "sound does not hold" in str(simulation(1, HalfDone).run().violation)
 
 
 class HalfLocked(KeyValue):
