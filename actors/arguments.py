@@ -12,6 +12,8 @@ from .errors import InvalidGroups
 from .kv_commands import OutOfBounds
 from .ports import StateMachine
 
+_LONGEST_S = sys.float_info.max
+
 
 def checked_timeout(timeout: object) -> float:
     """Return a timeout in seconds that is one.
@@ -19,7 +21,7 @@ def checked_timeout(timeout: object) -> float:
     Raises:
         InvalidConfig: when it is no finite number or below 0.
     """
-    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 0 <= timeout <= sys.float_info.max:
+    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 0 <= timeout <= _LONGEST_S:
         return timeout
     raise InvalidConfig("timeout", timeout, "a number of seconds, 0 or more")
 

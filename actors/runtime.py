@@ -13,7 +13,7 @@ import queue
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -37,13 +37,12 @@ MAX_TURN_S = 0.02  # and the time after which it takes no more of them
 class GeventFuture(Future[T]):
     """A value that is there now or later; whoever waits for it lets other greenlets run."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._is_set = False
-        self._value: Any = None
-        self._error: BaseException | None = None
-        self._ready: Event | None = None  # made for whoever is the first to wait
-        self._when_done: Callable[[BaseException | None], object] | None = None
+    # How a future begins: there may be one for each of very many calls, so this is not written into each of them.
+    _is_set = False
+    _value: Any = None
+    _error: BaseException | None = None
+    _ready: Event | None = None  # made for whoever is the first to wait
+    _when_done: Callable[[BaseException | None], object] | None = None
 
     def get(self, *, timeout: float | None = None) -> Any:
         """Wait for the value.
@@ -136,32 +135,35 @@ class GeventFuture(Future[T]):
 
 
 class GeventInbox:
-    """What an actor has been sent and has not handled yet, oldest first."""
+    """What an actor has been sent and has not handled yet, oldest first: envelopes of pykka's, and bare messages."""
 
     def __init__(self) -> None:
-        self._envelopes: deque[Envelope[Any]] = deque()
+        self._items: deque[Any] = deque()
         self._waiting: Any = None  # the greenlet that waits for a message
 
     def put(self, envelope: Envelope[Any], /) -> None:
         """Add a message at the end; never blocks."""
-        self._envelopes.append(envelope)
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            get_hub().loop.run_callback(waiting.switch)
+        self._items.append(envelope)
+        self._wake()
 
-    def get(self) -> Envelope[Any]:
-        """Remove and return the oldest message; waits for one if there is none."""
-        while not self._envelopes:
+    def put_all(self, messages: Iterable[Any]) -> None:
+        """Add messages that nobody waits for an answer to, bare, at the end; never blocks."""
+        self._items.extend(messages)
+        self._wake()
+
+    def get(self) -> Any:
+        """Remove and return what is oldest; waits if there is nothing."""
+        while not self._items:
             self.wait()
-        return self._envelopes.popleft()
+        return self._items.popleft()
 
     def empty(self) -> bool:
         """Whether there is no message."""
-        return not self._envelopes
+        return not self._items
 
     def wait(self) -> None:
         """Let the other greenlets run, at least once and until there is a message."""
-        if self._envelopes:
+        if self._items:
             gevent.sleep(0)
             return
         # What an event of gevent does for any number of greenlets, for the one that there is: this is done every turn.
@@ -172,7 +174,12 @@ class GeventInbox:
             self._waiting = None
 
     def __len__(self) -> int:
-        return len(self._envelopes)
+        return len(self._items)
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            get_hub().loop.run_callback(waiting.switch)
 
 
 class GeventActor(Actor):
@@ -193,6 +200,16 @@ class GeventActor(Actor):
         ActorRegistry.register(actor.actor_ref)
         actor._start_actor_loop()
         return actor
+
+    def tell_all(self, messages: Iterable[Any]) -> None:
+        """Send messages of one's own, none of pykka's, without waiting for any response, as `tell` does with one.
+
+        Raises:
+            pykka.ActorDeadError: when the actor has stopped; none of them was sent.
+        """
+        if self.actor_stopped.is_set():
+            raise ActorDeadError(f"{self.actor_ref} not found")
+        self.actor_inbox.put_all(messages)
 
     def on_drained(self) -> None:
         """Act on all that this turn's messages have brought; called once per turn, after the last of them."""
@@ -250,16 +267,20 @@ class GeventActor(Actor):
 
     def _turn(self) -> None:
         stop = None
+        inbox = self.actor_inbox
         try:
             until_s = time.monotonic() + MAX_TURN_S
-            for _ in range(min(len(self.actor_inbox), MAX_TURN_MESSAGES)):
+            for _ in range(min(len(inbox), MAX_TURN_MESSAGES)):
                 if time.monotonic() > until_s:
                     break  # what is left is the next turn's
-                envelope = self.actor_inbox.get()
-                if isinstance(envelope.message, _ActorStop):
-                    stop = envelope
+                item = inbox.get()
+                if type(item) is not Envelope:
+                    self.on_receive(item)
+                elif isinstance(item.message, _ActorStop):
+                    stop = item
                     break
-                self._take(envelope)
+                else:
+                    self._take(item)
             self.on_drained()  # before stopping too: what came first is carried out
         except Exception:
             self._handle_failure(*sys.exc_info())
@@ -300,14 +321,16 @@ class GeventActor(Actor):
         ActorRegistry.unregister(self.actor_ref)
         self.actor_stopped.set()
         while not self.actor_inbox.empty():
-            envelope = self.actor_inbox.get()
-            if envelope.reply_to is None:
-                self.on_undelivered(envelope.message)
-            elif isinstance(envelope.message, _ActorStop):
-                envelope.reply_to.set(None)
+            item = self.actor_inbox.get()
+            if type(item) is not Envelope:
+                self.on_undelivered(item)
+            elif item.reply_to is None:
+                self.on_undelivered(item.message)
+            elif isinstance(item.message, _ActorStop):
+                item.reply_to.set(None)
             else:
                 error = ActorDeadError(f"{self.actor_ref} stopped before handling the message")
-                envelope.reply_to.set_exception((ActorDeadError, error, None))
+                item.reply_to.set_exception((ActorDeadError, error, None))
 
 
 def describe(error: BaseException | None) -> str:

@@ -26,22 +26,25 @@ Done = Callable[[Exception | None, Any], object]
 
 
 class _Session:
-    """A session and the commands under way in it."""
+    """A session and the commands under way in it.
+
+    Attributes:
+        id: of the session.
+        used_s: a moment before the cluster last used it, by this process's clock.
+        expired: whether the cluster has forgotten it.
+        lowest: the lowest sequence that is under way, or the next one when none is.
+    """
 
     def __init__(self, id: int, opened_s: float, window: int, loop: Loop) -> None:
         self.id = id
-        self.used_s = opened_s  # a moment before the cluster last used it, by this process's clock
+        self.used_s = opened_s
         self.expired = False
         self._window = window
         self._loop = loop
         self._next = 1
-        self._under_way: dict[int, None] = {}  # in order
+        self.lowest = 1
+        self._under_way: set[int] = set()
         self._changed: Event | None = None  # what those wait for who find no room
-
-    @property
-    def lowest(self) -> int:
-        """The lowest sequence that is under way, or the next one when none is."""
-        return next(iter(self._under_way), self._next)
 
     @property
     def has_room(self) -> bool:
@@ -61,12 +64,14 @@ class _Session:
         """Return a new sequence; there must be room."""
         sequence = self._next
         self._next += 1
-        self._under_way[sequence] = None
+        self._under_way.add(sequence)
         return sequence
 
     def end(self, sequence: int) -> None:
         """The caller has its answer, or does not wait for it any more."""
-        del self._under_way[sequence]
+        self._under_way.remove(sequence)
+        while self.lowest < self._next and self.lowest not in self._under_way:
+            self.lowest += 1
         if self._changed is not None:
             self._changed.set()
             self._changed = None
@@ -125,12 +130,11 @@ class SessionClient:
         Returns:
             Whether it has begun. If not, it could not at once: nothing was done, and `done` will not be called.
         """
-        session = self._usable()
+        sent_s = time.monotonic()
+        session = self._usable(sent_s)
         if session is None or not session.has_room:
             return False
         sequence = session.take()
-        lowest = session.lowest
-        sent_s = time.monotonic()
 
         def answered(error: Exception | None, reply: Any) -> None:
             if error is None and reply.outcome == APPLIED:
@@ -141,7 +145,7 @@ class SessionClient:
                 go_on = partial(self._go_on, session, sequence, command, deadline, error, reply, done)
                 self._client.loop.spawn(go_on)
 
-        if submit(Propose(in_session(session.id, sequence, lowest, command), answered)):
+        if submit(Propose(in_session(session.id, sequence, session.lowest, command), answered)):
             return True
         session.end(sequence)
         return False
@@ -185,23 +189,23 @@ class SessionClient:
 
     async def _open(self, deadline: Deadline) -> _Session:
         """Return the session to use, a new one if need be."""
-        session = self._usable()
+        session = self._usable(time.monotonic())
         if session is None:
             if not await self._client.loop.acquire(self._opening, deadline.left_s):
                 raise Unavailable("another caller has not opened the session", deadline.timeout_s, {})
             try:
-                session = self._usable()
+                session = self._usable(time.monotonic())
                 if session is None:
                     session = self._session = await self._register(deadline)
             finally:
                 self._opening.release()
         return session
 
-    def _usable(self) -> _Session | None:
-        """Return the present session if it certainly has not expired."""
+    def _usable(self, now_s: float) -> _Session | None:
+        """Return the present session if it certainly has not expired by now."""
         session = self._session
         # Log time runs no faster than this clock. Half the timeout leaves room for clocks that are not quite alike.
-        if session is None or session.expired or time.monotonic() - session.used_s > self._limits.timeout_ms / 2000:
+        if session is None or session.expired or now_s - session.used_s > self._limits.timeout_ms / 2000:
             return None
         return session
 

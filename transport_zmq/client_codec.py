@@ -105,14 +105,17 @@ class Answer(NamedTuple):
     value: bytes | str | int | None
 
 
+_new: Any = tuple.__new__  # makes a named tuple of a row that was looked through; its own way counts the fields again
+
+
 class RowPacker:
     """Makes frames of requests or answers."""
 
     def __init__(self) -> None:
         self._pack = msgpack.Packer(autoreset=True).pack
 
-    def pack(self, item: Request | Answer) -> bytes:
-        """Return one item as a piece of a body."""
+    def pack(self, item: tuple[Any, ...]) -> bytes:
+        """Return a `Request` or an `Answer`, or a plain tuple with the same fields, as a piece of a body."""
         packed: bytes = self._pack(item)
         return packed
 
@@ -216,7 +219,8 @@ def _request(row: Any) -> Request:
         return Request(kind, number, patience_ms, None)  # a later program's; whoever it is put before says so
     if type(argument) not in _ARGUMENTS[kind]:
         raise Refusal(MALFORMED, f"the argument of a request of kind {kind} is a {type(argument).__name__}")
-    return Request(kind, number, patience_ms, argument)
+    request: Request = _new(Request, row)
+    return request
 
 
 def _answer(row: Any) -> Answer:
@@ -227,4 +231,5 @@ def _answer(row: Any) -> Answer:
         raise Refusal(MALFORMED, "the number or the code of an answer is none")
     if type(value) not in _VALUES:
         raise Refusal(MALFORMED, f"the value of an answer is a {type(value).__name__}")
-    return Answer(number, code, value)
+    answer: Answer = _new(Answer, row)
+    return answer

@@ -34,7 +34,7 @@ from raft.errors import NotLeader, OutcomeUnknown, RaftError, ReadFailed
 
 from .address import Address
 from .alarm import Alarm
-from .allow_list import ADMIN, CLIENT, PEER, Grant
+from .allow_list import ADMIN, CLIENT, Grant
 from .caller import Caller, Pending
 from .client_answers import DONE, of_error
 from .client_codec import (
@@ -65,18 +65,19 @@ from .refusal import (
     TOO_MANY_REQUESTS,
     Refusal,
 )
-from .report import report
+from .report import greeting, report, ways
 from .security import source_of
 from .statistics import SLOW_CLIENT, TOO_LATE
 from .translation import CONSISTENCIES, Translator, message_of
 from .watches import Watches
 
 RETRY_S = 0.01  # when a client could not be sent an answer
-LONGEST_WATCH_S = 90.0  # the client library asks again after a minute
+LONGEST_WATCH_MS = 90_000  # whoever hung up leaves it behind; the client library asks again after a minute
 SWEEP_S = 1.0  # how often it is looked for requests that nobody waits for any more
 LATE_SWEEP_S = 5.0  # the same while all of them wait until there is something to tell
 UNREAD = "earlier answers were not read yet"
 
+_AT_ONCE = (HELLO, STATUS, UNWATCH)
 _ADMIN_KINDS = (CHANGE, TRANSFER)
 
 
@@ -230,26 +231,26 @@ class ClientPort:
         except Refusal as refusal:
             statistics.refuse(refusal.reason, refusal.detail, source_of(frame))
             return
-        statistics.frames_received += 1
-        statistics.bytes_received += len(frame)
-        statistics.messages_received += len(requests)
+        statistics.count_received(len(frame), len(requests))
         own = self._cluster
         if cluster and own and cluster != own:
             statistics.refuse(CLUSTER, f"{cluster:x}, this is {own:x}", source_of(frame))
             self._answer(caller, of_error(0, AnotherCluster()))
             return
-        until = time.monotonic()
+        now_s = time.monotonic()
+        messages: list[Any] = []
         for request in requests:
             try:
-                patience_s = request.patience_ms / 1000
-                if request.kind == WATCH:
-                    # Whoever hung up leaves it behind; those who wait ask again sooner.
-                    patience_s = min(patience_s, LONGEST_WATCH_S)
-                self._take(caller, request, grant, until + patience_s)
+                if request.kind in _AT_ONCE:
+                    self._put(messages)  # what this is about may be among them
+                    self._answer_at_once(caller, request)
+                else:
+                    messages.append(self._message(caller, request, grant, now_s))
             except Refusal as refusal:
                 statistics.refuse(refusal.reason, refusal.detail, source_of(frame))
             except RaftError as error:
                 self._answer(caller, of_error(request.number, error))
+        self._put(messages)
         self._sweep_alarm.set()
 
     def _opened(self, frame: zmq.Frame) -> tuple[Grant | None, int, list[Request]]:
@@ -272,22 +273,23 @@ class ClientPort:
             self._callers[connection] = caller
         return caller
 
-    def _take(self, caller: Caller, request: Request, grant: Grant | None, until_s: float) -> None:
-        """Put one request before the node, or answer it at once; raise why not."""
+    def _answer_at_once(self, caller: Caller, request: Request) -> None:
+        """Do what is asked of the port and not of the node."""
         kind, number, _, argument = request
         if kind == HELLO:
             self._answer(caller, Answer(number, DONE, self._once(HELLO, self._hello)))
-            return
-        if kind == STATUS:
+        elif kind == STATUS:
             self._answer(caller, Answer(number, DONE, self._once(STATUS, self.status)))
-            return
-        if kind == UNWATCH:
-            assert type(argument) is int
+        else:
+            assert kind == UNWATCH and type(argument) is int
             unwanted = caller.pending.get(argument)
             if unwanted is not None and unwanted in self._watches:
                 self._watches.stop(unwanted)
                 self._end(unwanted)
-            return
+
+    def _message(self, caller: Caller, request: Request, grant: Grant | None, now_s: float) -> Any:
+        """Take note of a request, and return what the node is to be asked; raise why not."""
+        kind, number, patience_ms, argument = request
         if kind in _ADMIN_KINDS and grant is not None and not grant.may_act_as(ADMIN):
             self._network.statistics.refuse(NOT_ADMIN, "", grant.name)
             raise Unauthorized(grant.name)
@@ -301,21 +303,30 @@ class ClientPort:
             raise Refusal(MALFORMED, "the number of a request is that of another one under way")
         if kind == WATCH:
             self._watches.check(caller, self._machine)
+            patience_ms = min(patience_ms, LONGEST_WATCH_MS)
         size = len(argument) if isinstance(argument, (bytes, str)) else 0
         self._check_room(caller, size)
         is_read = kind in CONSISTENCIES or kind == WATCH
-        pending = Pending(caller, number, is_read, self._translator.encoder(request), size, until_s)
+        encode = self._translator.encoder(request)
+        pending = Pending(caller, number, is_read, encode, size, now_s + patience_ms / 1000)
         message = message_of(request, partial(self._on_reply, pending))
         if kind == WATCH:
             self._watches.begin(pending, actor, message)
         caller.begin(pending)
         self._pending += 1
         self._pending_bytes += size
-        try:
-            actor.actor_ref.tell(message)
-        except ActorDeadError:
-            self._end(pending)
-            raise NodeStopped(self._member) from None
+        return message
+
+    def _put(self, messages: list[Any]) -> None:
+        """Put what a frame has asked so far before the node, and empty the list."""
+        if messages:
+            assert self._actor is not None, "there are messages for it"
+            try:
+                self._actor.tell_all(messages)
+            except ActorDeadError:
+                for message in messages:
+                    message.reply(NodeStopped(self._member), None)
+            messages.clear()
 
     def _check_room(self, caller: Caller, size: int) -> None:
         limits = self._limits
@@ -362,7 +373,8 @@ class ClientPort:
 
     def _end(self, pending: Pending) -> None:
         pending.caller.end(pending.number)
-        self._watches.forget(pending)
+        if pending.is_read:
+            self._watches.forget(pending)
         self._pending -= 1
         self._pending_bytes -= pending.size
 
@@ -433,17 +445,6 @@ class ClientPort:
         return 0 if self._actor is None else self._actor.cluster
 
     def _hello(self) -> dict[str, Any]:
-        security = self._network.security
-        actor = self._actor
-        return {
-            "member": self._member,
-            "leader": None if actor is None or self._draining else actor.leader,
-            "machine": None if self._machine is None else type(self._machine).__name__,
-            "window": self._session_limits.window,
-            "timeout_ms": self._session_limits.timeout_ms,
-            "frame_bytes": self._limits.frame_bytes,
-            "addresses": dict(self._addresses),
-            "keys": {} if security is None else {
-                member: security.allow_list.keys_of(member, PEER) for member in self._addresses
-            },
-        }  # fmt: skip
+        leader = None if self._actor is None or self._draining else self._actor.leader
+        told = greeting(self._member, leader, self._machine, self._session_limits, self._limits.frame_bytes)
+        return {**told, **ways(self._addresses, self._network.security)}

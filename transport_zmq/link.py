@@ -31,7 +31,6 @@ from .client_codec import (
     UNWATCH,
     WATCH,
     Answer,
-    Request,
     RowPacker,
     RowReader,
     frame_of,
@@ -212,15 +211,15 @@ class Link:
     # What goes out
 
     def _ask(self, kind: int, argument: bytes | str | None, patience_s: float, reply: Reply) -> None:
-        self._last += 1
+        number = self._last = self._last + 1
         until_s = time.monotonic() + patience_s
         if kind == WATCH:
             until_s += SLACK_S  # the node says when the patience is over
             self._late_alarm.set()
         else:
             self._alarm.set()
-        self._asked[self._last] = _Asked(kind, reply, until_s)
-        self._send(Request(kind, self._last, int(patience_s * 1000), argument))
+        self._asked[number] = _Asked(kind, reply, until_s)
+        self._send(kind, number, patience_s, argument)
 
     def _stop_waiting(self, stop: StopWaiting) -> None:
         """Tell the node, if it was asked, that nobody waits for an answer any more."""
@@ -228,12 +227,13 @@ class Link:
             if asked.reply == stop.wait.reply:
                 del self._asked[number]
                 self._last += 1
-                self._send(Request(UNWATCH, self._last, int(ANSWER_S * 1000), number))
+                self._send(UNWATCH, self._last, ANSWER_S, number)
         stop.reply(None, None)
 
-    def _send(self, request: Request) -> None:
-        self._pieces.append(self._packer.pack(request))
-        if len(self._pieces) >= BATCH_ITEMS:
+    def _send(self, kind: int, number: int, patience_s: float, argument: bytes | str | int | None) -> None:
+        pieces = self._pieces
+        pieces.append(self._packer.pack((kind, number, int(patience_s * 1000), argument)))
+        if len(pieces) >= BATCH_ITEMS:
             self._send_pieces()
         elif self._flush_soon is None:
             self._flush_soon = self._network.loop.soon(self._flush)

@@ -175,9 +175,7 @@ class PeerTransport:
         except Refusal as refusal:
             statistics.refuse(refusal.reason, refusal.detail, sender or source_of(frame))
             return
-        statistics.frames_received += 1
-        statistics.bytes_received += len(frame)
-        statistics.messages_received += len(messages)
+        statistics.count_received(len(frame), len(messages))
         if header.address:
             self._hear(header)
         try:

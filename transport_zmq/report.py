@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from actors.ports import StateMachine
+from actors.session_table import SessionLimits
 from raft.status import Status
+
+from .allow_list import PEER
+from .security import Security
 
 
 def report(status: Status) -> dict[str, Any]:
@@ -53,3 +59,23 @@ def report(status: Status) -> dict[str, Any]:
             for follower in status.followers
         ],
     }
+
+
+def greeting(
+    member: str, leader: str | None, machine: StateMachine | None, limits: SessionLimits, frame_bytes: int
+) -> dict[str, Any]:
+    """Return what a node tells a client that connects; with `ways` it is all that `link.About` has."""
+    return {
+        "member": member,
+        "leader": leader,
+        "machine": None if machine is None else type(machine).__name__,
+        "window": limits.window,
+        "timeout_ms": limits.timeout_ms,
+        "frame_bytes": frame_bytes,
+    }
+
+
+def ways(addresses: Mapping[str, str], security: Security | None) -> dict[str, Any]:
+    """Return where clients reach the members, and the public keys that each may have there; none without CURVE."""
+    keys = {} if security is None else {member: security.allow_list.keys_of(member, PEER) for member in addresses}
+    return {"addresses": dict(addresses), "keys": keys}

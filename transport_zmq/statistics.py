@@ -48,6 +48,12 @@ class Statistics:
         self.refused: Counter[str] = Counter()
         self._logged: dict[str, tuple[float, int]] = {}  # by reason: when, and how many there were then
 
+    def count_received(self, size_bytes: int, messages: int) -> None:
+        """Count a frame that was taken, and the messages in it."""
+        self.frames_received += 1
+        self.bytes_received += size_bytes
+        self.messages_received += messages
+
     def refuse(self, reason: str, detail: str, source: str) -> None:
         """Count something refused, and log it unless that was done for this reason a moment ago.
 
