@@ -345,11 +345,13 @@ class KeyValue:
 
         Until the store counts they are what they were in earlier programs.
         """
+        # Only copies are made here, which is soon done: bytes are made of them by whoever takes the pieces.
+        keys, values = self._order.keys(), self._values.copy()
         if not self.revision:
-            return encode_pairs(self.items())
-        items = [self._item(key) for key in sorted(self._values)]
-        leases = self._leases
-        return kv_contents.encode(leases.last, leases.items(), self._history.first, self._history.items(), items)
+            return encode_pairs((key, values[key]) for key in keys)
+        revisions, of, leases, history = self._revisions.copy(), self._leases.of.copy(), self._leases, self._history
+        items = ((key, values[key], revisions.get(key, FIRST_REVISION), of.get(key, 0)) for key in keys)
+        return kv_contents.encode(leases.last, leases.items(), history.first, history.items(), len(keys), items)
 
     def restore(self, chunks: "Iterable[bytes]") -> None:
         """Replace the contents by those of a snapshot, however its bytes are cut into chunks.

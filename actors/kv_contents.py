@@ -29,16 +29,17 @@ def encode(
     leases: "list[tuple[int, int, int]]",
     first: int,
     changes: "list[tuple[bytes, bytes | None]]",
-    items: "list[Item]",
+    count: int,
+    items: "Iterable[Item]",
 ) -> "Iterator[bytes]":
-    """Encode contents, piece by piece."""
+    """Encode contents, piece by piece; `count` tells how many items there are."""
     yield MARK + _numbers(last_lease, len(leases))
     for id, ttl_ms, until_ms in leases:
         yield _numbers(id, ttl_ms, until_ms)
     yield _numbers(first, len(changes))
     for key, value in changes:
         yield key_field(key) + (b"\x00" if value is None else b"\x01" + value_field("value", value))
-    yield _numbers(len(items))
+    yield _numbers(count)
     for key, value, revision, lease in items:
         yield key_field(key) + value_field("value", value) + _numbers(revision, lease)
 

@@ -88,6 +88,12 @@ class Order:
             self._added.pop(key, None)
         self._gone += 1
 
+    def keys(self) -> "list[bytes]":
+        """Return all keys."""
+        self._settle()
+        values = self._values
+        return [key for key in self._sorted if key in values] if self._gone else self._sorted[:]
+
     def since(self, start: bytes) -> "Iterator[bytes]":
         """Yield the keys from some key on; the store must not change meanwhile."""
         self._settle()

@@ -399,6 +399,51 @@ def test_a_snapshot_is_of_the_moment_it_was_asked_for():
     assert b"".join(taken) == whole
 
 
+def test_a_key_that_is_put_in_its_place_while_a_snapshot_is_read_is_not_in_it():
+    store = KeyValue()
+    for number in range(10_000):
+        store.apply(put(b"%06d" % number, b"1"))
+    whole = b"".join(store.snapshot())
+
+    taken = iter(store.snapshot())
+    begin = next(taken)
+    store.apply(put(b"0000001", b"2"))
+    assert range_of(store, b"0000001", b"0000002")[1] == [(b"0000001", b"2", 0, 0)]
+
+    assert begin + b"".join(taken) == whole
+
+
+changes = st.lists(
+    st.one_of(
+        st.builds(put, keys, values),
+        st.builds(delete, keys),
+        st.builds(lambda key, lease: encode([], [(PUT, key, b"l", lease)], []), keys, lease_ids),
+        st.builds(kv_leases.grant, st.sampled_from([100, 300])),
+        st.builds(kv_leases.revoke, lease_ids),
+    ),
+    max_size=20,
+)
+
+
+@given(st.booleans(), changes, changes, st.sampled_from([1, 150, 1000]))
+def test_nothing_that_is_applied_while_a_snapshot_is_read_is_in_it(counted, before, meanwhile, passed_ms):
+    store = KeyValue()
+    for command in [BEGIN, *before] if counted else [command for command in before if command[0] in (PUT, DELETE)]:
+        store.apply(command)
+    whole = b"".join(store.snapshot())
+
+    taken = iter(store.snapshot())
+    begin = next(taken, b"")
+    for command in meanwhile:
+        store.apply(command)
+    store.pass_time(passed_ms)
+
+    assert begin + b"".join(taken) == whole
+    again = KeyValue()
+    again.restore([whole])
+    assert b"".join(again.snapshot()) == whole
+
+
 def test_half_a_snapshot_is_refused_and_changes_nothing():
     full = KeyValue()
     full.apply(kv_leases.grant(100))
