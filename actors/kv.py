@@ -142,7 +142,7 @@ class KeyValue:
     def pass_time(self, now_ms: int) -> None:
         """End the leases that do not live at some log time, and delete their keys."""
         self._now_ms = now_ms
-        if len(self._leases):
+        if self._leases.by_id:
             for key in self._leases.expire(now_ms):
                 self._delete(key)
 

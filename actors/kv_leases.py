@@ -82,6 +82,7 @@ class Leases:
     """All leases.
 
     Attributes:
+        by_id: every lease that lives, by its id.
         of: the lease of each key that has one.
         last: the id of the one that was made last, 0 when there was none.
     """
@@ -89,15 +90,15 @@ class Leases:
     def __init__(self) -> None:
         self.of: dict[bytes, int] = {}
         self.last = 0
-        self._leases: dict[int, Lease] = {}
+        self.by_id: dict[int, Lease] = {}
         # A heap of (a time until which the lease was to live, its id). The time may be an old one, and the lease gone.
         self._by_end: list[tuple[int, int]] = []
 
     def __len__(self) -> int:
-        return len(self._leases)
+        return len(self.by_id)
 
     def __contains__(self, id: int) -> bool:
-        return id in self._leases
+        return id in self.by_id
 
     def grant(self, ttl_ms: int, now_ms: int) -> int:
         """Make a lease, and return its id, which no other ever has."""
@@ -107,15 +108,15 @@ class Leases:
 
     def add(self, id: int, lease: Lease) -> None:
         """Take up a lease, new or of a snapshot."""
-        self._leases[id] = lease
+        self.by_id[id] = lease
         heapq.heappush(self._by_end, (lease.until_ms, id))
-        if len(self._by_end) > 2 * len(self._leases) + _SPARE:
-            self._by_end = [(lease.until_ms, id) for id, lease in self._leases.items()]
+        if len(self._by_end) > 2 * len(self.by_id) + _SPARE:
+            self._by_end = [(lease.until_ms, id) for id, lease in self.by_id.items()]
             heapq.heapify(self._by_end)
 
     def keep_alive(self, id: int, now_ms: int) -> "int | None":
         """Let a lease live anew; return for how long, or None when there is no such lease (any more)."""
-        lease = self._leases.get(id)
+        lease = self.by_id.get(id)
         if lease is None:
             return None
         lease.until_ms = now_ms + lease.ttl_ms
@@ -125,17 +126,17 @@ class Leases:
         """Let a key go with a lease, which there is, and with no other."""
         self.detach(key)
         self.of[key] = id
-        self._leases[id].keys.add(key)
+        self.by_id[id].keys.add(key)
 
     def detach(self, key: bytes) -> None:
         """Let a key stay whatever becomes of its lease, if it has one."""
         id = self.of.pop(key, None)
         if id is not None:
-            self._leases[id].keys.discard(key)
+            self.by_id[id].keys.discard(key)
 
     def end(self, id: int) -> "list[bytes] | None":
         """End a lease; return the keys that were attached to it, in order, or None when there is no such lease."""
-        lease = self._leases.pop(id, None)
+        lease = self.by_id.pop(id, None)
         if lease is None:
             return None
         keys = sorted(lease.keys)
@@ -149,7 +150,7 @@ class Leases:
         by_end = self._by_end
         while by_end:
             until_ms, id = by_end[0]
-            lease = self._leases.get(id)
+            lease = self.by_id.get(id)
             if lease is not None and lease.until_ms == until_ms:
                 return until_ms + 1  # stamps are whole milliseconds, so the last one may not have passed all of it
             heapq.heappop(by_end)
@@ -168,4 +169,4 @@ class Leases:
 
     def items(self) -> "list[tuple[int, int, int]]":
         """Return the id, the time to live and the end of every lease, in order of id."""
-        return [(id, lease.ttl_ms, lease.until_ms) for id, lease in sorted(self._leases.items())]
+        return [(id, lease.ttl_ms, lease.until_ms) for id, lease in sorted(self.by_id.items())]

@@ -71,9 +71,7 @@ class GeventFuture(Future[T]):
         Raises:
             queue.Full: when the future is set already.
         """
-        self._settle()
-        self._value = value
-        self._tell()
+        self._settle(value, None)
 
     def set_exception(self, exc_info: ExcInfo | None = None) -> None:
         """Set an exception, which `get` will raise.
@@ -88,9 +86,7 @@ class GeventFuture(Future[T]):
         if error is None:
             assert error_type is not None, "there is no exception to set"
             error = error_type()
-        self._settle()
-        self._error = error.with_traceback(traceback)
-        self._tell()
+        self._settle(None, error.with_traceback(traceback))
 
     def answer(self, error: Exception | None, value: Any) -> None:
         """Set what a request was replied: the error if there is one, else the value.
@@ -98,10 +94,7 @@ class GeventFuture(Future[T]):
         Raises:
             queue.Full: when the future is set already.
         """
-        if error is None:
-            self.set(value)
-        else:
-            self.set_exception((type(error), error, None))
+        self._settle(value, None if error is None else error.with_traceback(None))
 
     def set_get_hook(self, func: Any) -> None:
         """Let `func(timeout)` make the value when `get` is first called.
@@ -109,7 +102,7 @@ class GeventFuture(Future[T]):
         Raises:
             queue.Full: when the future is set already.
         """
-        self._settle()
+        self._check_open()
         super().set_get_hook(func)
 
     def when_done(self, action: Callable[[BaseException | None], object]) -> None:
@@ -122,16 +115,19 @@ class GeventFuture(Future[T]):
         else:
             self._when_done = action
 
-    def _settle(self) -> None:
+    def _check_open(self) -> None:
         if self._is_set or self._get_hook is not None:
             raise queue.Full
 
-    def _tell(self) -> None:
+    def _settle(self, value: Any, error: BaseException | None) -> None:
+        self._check_open()
+        self._value = value
+        self._error = error
         self._is_set = True
         if self._ready is not None:
             self._ready.set()
         if self._when_done is not None:
-            self._when_done(self._error)
+            self._when_done(error)
 
 
 class GeventInbox:

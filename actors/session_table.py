@@ -127,9 +127,13 @@ class SessionTable:
 
     Args:
         limits: how much is remembered.
+
+    Attributes:
+        due_ms: no session expires before log time is beyond this; None when there is none.
     """
 
     def __init__(self, limits: SessionLimits) -> None:
+        self.due_ms: int | None = None
         self._limits = limits
         self._sessions: dict[int, Session] = {}
         self._reply_bytes = 0
@@ -157,6 +161,7 @@ class SessionTable:
                 del self._sessions[id]
             else:
                 heapq.heappush(by_use, (session.used_ms, id))
+        self._note_due()
 
     def register(self, id: int, now_ms: int) -> Reply:
         """Open a session under an id that was never used before, if there is room."""
@@ -233,10 +238,15 @@ class SessionTable:
         self._sessions = table._sessions
         self._reply_bytes = table._reply_bytes
         self._by_use = table._by_use
+        self.due_ms = table.due_ms
 
     def _add(self, id: int, session: Session) -> None:
         self._sessions[id] = session
         heapq.heappush(self._by_use, (session.used_ms, id))
+        self._note_due()
+
+    def _note_due(self) -> None:
+        self.due_ms = self._by_use[0][0] + self._limits.timeout_ms if self._by_use else None
 
     def _drop_below(self, session: Session, lowest: int) -> None:
         replies = session.replies

@@ -57,7 +57,9 @@ class SessionMachine:
     def apply(self, entry: "Entry") -> Reply:
         """Apply a committed entry and return what it came to. Raises only what the user's machine does."""
         table = self._table
-        table.expire(entry.stamp_ms)
+        due_ms = table.due_ms
+        if due_ms is not None and entry.stamp_ms > due_ms:
+            table.expire(entry.stamp_ms)
         if self._pass_time is not None:
             self._pass_time(entry.stamp_ms)
         numbers = numbers_in(entry.data)

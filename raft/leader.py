@@ -285,8 +285,9 @@ class Leader(Role):
         if pending > OVERHEAD_BYTES and pending + OVERHEAD_BYTES + len(data) > node.config.max_uncommitted_bytes:
             raise Overloaded(pending, node.config.max_uncommitted_bytes)
         node.room.demand(OVERHEAD_BYTES + len(data))
-        self.wake(now)
-        return self.append(COMMAND, data, now)
+        if self._pause_ms:
+            self.wake(now)
+        return node.log.append(node.term, COMMAND, data, self.log_time_ms(now)).index
 
     def append(self, kind: int, data: bytes, now: int) -> int:
         """Add an entry to the log and return its index. A configuration is in force at once (thesis section 4.1)."""

@@ -39,6 +39,8 @@ class Log:
         commit_index: highest index known to be committed; does not survive a restart, and starts at the base.
         applied_index: highest index the state machine has taken.
         durable_index: highest index on this node's own disk.
+        settled_index: the lower of the two: what is committed and on this node's own disk too, which is all that it
+            applies or reports (contract S7).
         unsettled_bytes: what the entries above `settled_index` count together.
         taken_bytes: what all entries that a write has carried or will carry count together, since the start.
         applied_bytes: what the entries handed out for application since the last snapshot count together.
@@ -75,7 +77,7 @@ class Log:
         self.unsettled_bytes = sum([entry.size_bytes for entry in self._entries])
         self.taken_bytes = 0
         self.writes = Writes()
-        self._counted_index = base_index  # up to here entries are settled and not in unsettled_bytes
+        self.settled_index = base_index
         self._handed_index = base_index  # handed out for application
         self._unstaged_index = index + 1  # first index that no write carries yet
         self._base_is_staged = True  # whether a write has told the disk of the base
@@ -177,7 +179,7 @@ class Log:
 
     def append(self, term: int, kind: int, data: bytes, stamp_ms: int = 0) -> Entry:
         """Add an entry of the leader's own at the end and return it."""
-        entry = Entry(self.last_index + 1, term, kind, data, stamp_ms)
+        entry = Entry(self.base_index + len(self._entries) + 1, term, kind, data, stamp_ms)
         self._add(entry)
         return entry
 
@@ -251,11 +253,6 @@ class Log:
         return True
 
     @property
-    def settled_index(self) -> int:
-        """What is committed and on this node's own disk too: all that it applies or reports (contract S7)."""
-        return min(self.commit_index, self.durable_index)
-
-    @property
     def has_committed(self) -> bool:
         """Whether entries wait to be handed out for application."""
         return self._handed_index < self.settled_index
@@ -317,7 +314,7 @@ class Log:
         self._entries = []
         self.configurations = Configurations(index, snapshot.configuration)
         self.base_index = self.commit_index = self.applied_index = self.durable_index = index
-        self._handed_index = self._counted_index = index
+        self._handed_index = self.settled_index = index
         self.base_term = snapshot.term
         self._base_stamp_ms = snapshot.stamp_ms
         self.unsettled_bytes = self.applied_bytes = 0
@@ -355,10 +352,10 @@ class Log:
         return True
 
     def _count_settled(self) -> None:
-        settled = self.settled_index
-        for index in range(self._counted_index + 1, settled + 1):
-            self.unsettled_bytes -= self.entry(index).size_bytes
-        self._counted_index = settled
+        settled = min(self.commit_index, self.durable_index)
+        for entry in self._entries[self.settled_index - self.base_index : settled - self.base_index]:
+            self.unsettled_bytes -= entry.size_bytes
+        self.settled_index = settled
 
     def check(self) -> None:
         """Assert the invariants of this file; the simulator calls it after every event."""
@@ -366,5 +363,5 @@ class Log:
         assert self._handed_index <= self.settled_index, "S7: handed out beyond commit or disk"
         assert self.commit_index <= self.last_index, "S7: committed beyond the end"
         assert self.durable_index < self._unstaged_index <= self.last_index + 1, "S7: durable beyond what was written"
-        assert self._counted_index == self.settled_index, "R7: settled entries count as pending"
+        assert self.settled_index == min(self.commit_index, self.durable_index), "R7: settled entries count as pending"
         assert self.unsettled_bytes >= 0, "R7: pending bytes leak"

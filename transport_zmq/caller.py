@@ -80,11 +80,6 @@ class Caller:
         return not (self.pending or self._answers or self._queue)
 
     @property
-    def has_batch(self) -> bool:
-        """Whether there are so many answers that they are worth a frame before the turn has ended."""
-        return len(self._answers) >= BATCH_ITEMS
-
-    @property
     def is_full(self) -> bool:
         """Whether so much waits for it that it is to be told errors instead of results."""
         return self.queued_bytes + self._size >= self._answer_bytes
@@ -98,14 +93,19 @@ class Caller:
         """Forget a request."""
         self.pending_bytes -= self.pending.pop(number).size
 
-    def answer(self, answer: Answer) -> None:
-        """Keep an answer until the end of the turn; when not even errors are read, let it go and count it."""
+    def answer(self, answer: Answer) -> bool:
+        """Keep an answer until the end of the turn; when not even errors are read, let it go and count it.
+
+        Returns:
+            Whether there are so many answers that they are worth a frame before the turn has ended.
+        """
         if self.queued_bytes + self._size >= 2 * self._answer_bytes:
             self._statistics.dropped[SLOW_CLIENT] += 1
-            return
-        piece = self._packer.pack(answer)
-        self._answers.append(piece)
-        self._size += len(piece)
+        else:
+            piece = self._packer.pack(answer)
+            self._answers.append(piece)
+            self._size += len(piece)
+        return len(self._answers) >= BATCH_ITEMS
 
     def flush(self, cluster: int, now_s: float) -> None:
         """Send what this turn has brought, in as few frames as is good."""

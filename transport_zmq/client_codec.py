@@ -19,6 +19,7 @@ another cluster that happens to have a session of that number.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -109,15 +110,14 @@ _new: Any = tuple.__new__  # makes a named tuple of a row that was looked throug
 
 
 class RowPacker:
-    """Makes frames of requests or answers."""
+    """Makes pieces of bodies.
+
+    Attributes:
+        pack: returns a `Request` or an `Answer`, or a plain tuple with the same fields, as a piece of a body.
+    """
 
     def __init__(self) -> None:
-        self._pack = msgpack.Packer(autoreset=True).pack
-
-    def pack(self, item: tuple[Any, ...]) -> bytes:
-        """Return a `Request` or an `Answer`, or a plain tuple with the same fields, as a piece of a body."""
-        packed: bytes = self._pack(item)
-        return packed
+        self.pack: Callable[[tuple[Any, ...]], bytes] = msgpack.Packer(autoreset=True).pack
 
 
 def frame_of(kind: int, cluster: int, pieces: list[bytes]) -> bytes:

@@ -381,8 +381,7 @@ class ClientPort:
     def _answer(self, caller: Caller, answer: Answer) -> None:
         if self._listener is None:
             return
-        caller.answer(answer)
-        if caller.has_batch or not caller.pending:
+        if caller.answer(answer) or not caller.pending:
             # Let it begin with these while the rest of the turn goes on; or nothing else will come that could join.
             caller.flush(self._cluster, time.monotonic())
         self._answered[caller] = None

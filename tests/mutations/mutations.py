@@ -137,8 +137,8 @@ MUTATIONS = (
     in_core(
         "applies before its own disk has it",
         "log",
-        "return min(self.commit_index, self.durable_index)",
-        "return self.commit_index",
+        "settled = min(self.commit_index, self.durable_index)",
+        "settled = self.commit_index",
     ),
     in_core(
         "truncated entries still count as durable",
@@ -335,8 +335,8 @@ MUTATIONS = (
     in_actors(
         "sessions expire only when one is opened",
         "sessions",
-        "        table.expire(entry.stamp_ms)\n",
-        '        if entry.data == b"\\x01":\n            table.expire(entry.stamp_ms)\n',
+        "        if due_ms is not None and entry.stamp_ms > due_ms:\n",
+        '        if due_ms is not None and entry.stamp_ms > due_ms and entry.data == b"\\x01":\n',
     ),
     *MEMBERS_AND_READS,
     *HISTORIES,

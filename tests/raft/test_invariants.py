@@ -106,7 +106,7 @@ def test_a_disk_that_goes_back_is_noticed(what):
 def test_a_commit_index_that_goes_back_is_noticed():
     cluster = healthy()
     log = cluster.nodes["c"].log
-    log.commit_index = log.applied_index = log._handed_index = log._counted_index = 3
+    log.commit_index = log.applied_index = log._handed_index = log.settled_index = 3
 
     breach(cluster, "S6: the commit index of c moved backwards")
 
