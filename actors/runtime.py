@@ -43,6 +43,10 @@ class GeventFuture(Future[T]):
     _error: BaseException | None = None
     _ready: Event | None = None  # made for whoever is the first to wait
     _when_done: Callable[[BaseException | None], object] | None = None
+    _get_hook: Any = None  # pykka's, and so is what `Future.__init__` makes; only a hook needs that
+
+    def __init__(self) -> None:
+        """Begin without a value."""
 
     def get(self, *, timeout: float | None = None) -> Any:
         """Wait for the value.
@@ -103,6 +107,7 @@ class GeventFuture(Future[T]):
             queue.Full: when the future is set already.
         """
         self._check_open()
+        super().__init__()
         super().set_get_hook(func)
 
     def when_done(self, action: Callable[[BaseException | None], object]) -> None:

@@ -138,7 +138,8 @@ class SessionClient:
 
         def answered(error: Exception | None, reply: Any) -> None:
             if error is None and reply.outcome == APPLIED:
-                session.used_s = max(session.used_s, sent_s)
+                if sent_s > session.used_s:
+                    session.used_s = sent_s
                 session.end(sequence)
                 done(None, reply.value)
             else:

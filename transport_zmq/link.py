@@ -82,15 +82,8 @@ class About:
     keys: dict[str, list[str]]
 
 
-class _Asked:
-    """A request that was not answered yet."""
-
-    __slots__ = ("kind", "reply", "until_s")
-
-    def __init__(self, kind: int, reply: Reply, until_s: float) -> None:
-        self.kind = kind
-        self.reply = reply
-        self.until_s = until_s
+_Asked = tuple[int, Reply, float]
+"""A request that was not answered yet: its kind, whom to tell, and until when it should be answered."""
 
 
 class Link:
@@ -218,13 +211,13 @@ class Link:
             self._late_alarm.set()
         else:
             self._alarm.set()
-        self._asked[number] = _Asked(kind, reply, until_s)
+        self._asked[number] = (kind, reply, until_s)
         self._send(kind, number, patience_s, argument)
 
     def _stop_waiting(self, stop: StopWaiting) -> None:
         """Tell the node, if it was asked, that nobody waits for an answer any more."""
-        for number, asked in list(self._asked.items()):
-            if asked.reply == stop.wait.reply:
+        for number, (_, reply, _) in list(self._asked.items()):
+            if reply == stop.wait.reply:
                 del self._asked[number]
                 self._last += 1
                 self._send(UNWATCH, self._last, ANSWER_S, number)
@@ -296,23 +289,23 @@ class Link:
                 return
             asked = self._asked.pop(answer.number, None)
             if asked is not None:
-                self._answer(asked, answer)
+                self._answer(asked[0], asked[1], answer)
 
-    def _answer(self, asked: _Asked, answer: Answer) -> None:
+    def _answer(self, kind: int, reply: Reply, answer: Answer) -> None:
         result: Any = None
         try:
-            if asked.kind == PROPOSE:
+            if kind == PROPOSE:
                 result = reply_in(answer)
             else:
                 result = value_in(answer)
-                if asked.kind not in _READS:
+                if kind not in _READS:
                     result = results.decode(result)
         except RaftError as error:
-            asked.reply(error, None)
+            reply(error, None)
         except (ValueError, TypeError):
-            asked.reply(_doubt(asked.kind, f"{self.name} has answered what cannot be read"), None)
+            reply(_doubt(kind, f"{self.name} has answered what cannot be read"), None)
         else:
-            asked.reply(None, result)
+            reply(None, result)
 
     def _on_hello(self, error: Exception | None, told: Any) -> None:
         self._greeted = False
@@ -329,14 +322,14 @@ class Link:
     def _look(self) -> None:
         """Give up what was not answered in time, and pass the node over for a while."""
         now_s = time.monotonic()
-        for number, asked in list(self._asked.items()):
-            if asked.until_s < now_s:
+        for number, (kind, reply, until_s) in list(self._asked.items()):
+            if until_s < now_s:
                 del self._asked[number]
                 self._passed_over_until_s = now_s + PASSED_OVER_S
-                asked.reply(_doubt(asked.kind, f"{self.name} has not answered in time"), None)
+                reply(_doubt(kind, f"{self.name} has not answered in time"), None)
         if self.about is None:
             self.greet()
-        if any(asked.kind != WATCH for asked in self._asked.values()):
+        if any(kind != WATCH for kind, _, _ in self._asked.values()):
             self._alarm.set()
         elif self._asked:
             self._late_alarm.set()  # a request that waits for long is no reason to look often
@@ -350,9 +343,9 @@ class Link:
         if self.about is not None:
             self.about = None
             self._on_change()
-        for each in asked.values():
-            if each.kind != HELLO:
-                each.reply(_doubt(each.kind, f"{self.name}: {why}"), None)
+        for kind, reply, _ in asked.values():
+            if kind != HELLO:
+                reply(_doubt(kind, f"{self.name}: {why}"), None)
 
 
 def _doubt(kind: int, reason: str) -> RaftError:

@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gevent
@@ -97,7 +98,7 @@ class _Load:
             future: GeventFuture[Any] = self._pipeline.get(key, PATIENCE_S)
         else:
             future = self._pipeline.put(key, self._value, PATIENCE_S)
-        future.when_done(lambda error: self._done(begun_s, error))
+        future.when_done(partial(self._done, begun_s))
 
     def _done(self, begun_s: float, error: BaseException | None) -> None:
         self._under_way -= 1
