@@ -46,7 +46,8 @@ class Deadline:
     """When a caller gives up.
 
     Args:
-        timeout: seconds from now, 0 or more.
+        timeout: seconds, 0 or more.
+        begun_s: since when, by `time.monotonic`; from now on when None.
 
     Raises:
         InvalidConfig: when it is no number of seconds.
@@ -56,10 +57,10 @@ class Deadline:
         in_doubt: why it is not known what became of an attempt at what is to be done until then; None as long as it is.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, begun_s: float | None = None) -> None:
         self.timeout_s = checked_timeout(timeout)
         self.in_doubt: OutcomeUnknown | None = None
-        self._at = time.monotonic() + self.timeout_s
+        self._at = (time.monotonic() if begun_s is None else begun_s) + self.timeout_s
 
     @property
     def left_s(self) -> float:

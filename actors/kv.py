@@ -117,7 +117,11 @@ class KeyValue:
         """
         put = put_in(command)
         if put is not None:
-            self._put(put[0], put[1])
+            key, value = put
+            if self.revision or key not in self._values:
+                self._put(key, value)
+            else:
+                self._values[key] = value
             return _DONE
         try:
             if command and TRANSACTION <= command[0] <= REVOKE:
@@ -333,6 +337,8 @@ class KeyValue:
 
     def decode_result(self, data: bytes) -> Result:
         """Return the result that `encode_result` made these bytes of."""
+        if data == _ENCODED_DONE:
+            return _DONE
         outcome = _OUTCOMES[data[0]]
         if len(data) == 1:
             return Result(outcome)

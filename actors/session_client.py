@@ -69,9 +69,13 @@ class _Session:
 
     def end(self, sequence: int) -> None:
         """The caller has its answer, or does not wait for it any more."""
-        self._under_way.remove(sequence)
-        while self.lowest < self._next and self.lowest not in self._under_way:
-            self.lowest += 1
+        under_way = self._under_way
+        under_way.remove(sequence)
+        if sequence == self.lowest:
+            lowest = sequence + 1
+            while lowest < self._next and lowest not in under_way:
+                lowest += 1
+            self.lowest = lowest
         if self._changed is not None:
             self._changed.set()
             self._changed = None
@@ -118,12 +122,12 @@ class SessionClient:
         finally:
             session.end(sequence)
 
-    def start(self, command: bytes, deadline: Deadline, submit: Callable[[Propose], bool], done: Done) -> bool:
+    def start(self, command: bytes, timeout: float, submit: Callable[[Propose], bool], done: Done) -> bool:
         """Do the same as `ask`, without a coroutine that waits, unless something goes wrong on the way.
 
         Args:
             command: as for `call`.
-            deadline: as for `ask`.
+            timeout: likewise, and one that was checked.
             submit: puts a request before the leader at once, or returns False when it cannot.
             done: called with what `ask` would raise, or None and the result, encoded. It may neither wait nor raise.
 
@@ -143,6 +147,7 @@ class SessionClient:
                 session.end(sequence)
                 done(None, reply.value)
             else:
+                deadline = Deadline(timeout, sent_s)
                 go_on = partial(self._go_on, session, sequence, command, deadline, error, reply, done)
                 self._client.loop.spawn(go_on)
 

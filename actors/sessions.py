@@ -40,6 +40,7 @@ class SessionMachine:
     def __init__(self, machine: "StateMachine", limits: SessionLimits) -> None:
         self._machine = machine
         self._table = SessionTable(limits)
+        self._usual = Reply(APPLIED, b"")  # the last reply: most commands come to the very same bytes
         self._encode: Callable[[object], bytes] = getattr(machine, "encode_result", results.encode)
         if callable(getattr(machine, "read", None)):
             readable: ReadableMachine = machine  # type: ignore[assignment]
@@ -99,7 +100,9 @@ class SessionMachine:
             return Reply(UNSUPPORTED, str(error))
         if type(encoded) is not bytes:
             return Reply(UNSUPPORTED, f"encode_result returned a {type(encoded).__name__}, not bytes")
-        return Reply(APPLIED, encoded)
+        if encoded is not self._usual.value:
+            self._usual = Reply(APPLIED, encoded)
+        return self._usual
 
 
 class SnapshotSessionMachine(SessionMachine):

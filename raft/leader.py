@@ -285,8 +285,7 @@ class Leader(Role):
         if pending > OVERHEAD_BYTES and pending + OVERHEAD_BYTES + len(data) > node.config.max_uncommitted_bytes:
             raise Overloaded(pending, node.config.max_uncommitted_bytes)
         node.room.demand(OVERHEAD_BYTES + len(data))
-        if self._pause_ms:
-            self.wake(now)
+        self.wake(now)
         return node.log.append(node.term, COMMAND, data, self.log_time_ms(now)).index
 
     def append(self, kind: int, data: bytes, now: int) -> int:

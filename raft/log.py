@@ -180,7 +180,7 @@ class Log:
     def append(self, term: int, kind: int, data: bytes, stamp_ms: int = 0) -> Entry:
         """Add an entry of the leader's own at the end and return it."""
         entry = Entry(self.base_index + len(self._entries) + 1, term, kind, data, stamp_ms)
-        self._add(entry)
+        self._add((entry,))
         return entry
 
     def merge(self, entries: "tuple[Entry, ...]", leader: str) -> int:
@@ -214,16 +214,18 @@ class Log:
                 break
         else:
             return 0
-        for entry in entries[position:]:
-            self._add(entry)
+        self._add(entries[position:])
         return truncated
 
-    def _add(self, entry: Entry) -> None:
-        self._entries.append(entry)
-        self.unsettled_bytes += entry.size_bytes
-        self.taken_bytes += entry.size_bytes
-        if entry.kind == CONFIGURATION:
-            self.configurations.append(entry)
+    def _add(self, entries: "tuple[Entry, ...]") -> None:
+        self._entries += entries
+        size_bytes = 0
+        for entry in entries:
+            size_bytes += entry.size_bytes
+            if entry.kind == CONFIGURATION:
+                self.configurations.append(entry)
+        self.unsettled_bytes += size_bytes
+        self.taken_bytes += size_bytes
 
     def _truncate(self, first: int) -> None:
         """Drop the entries from `first` on; always above the commit index."""

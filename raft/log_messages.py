@@ -3,7 +3,7 @@
 from .entries import CONFIGURATION, KINDS, Entry
 from .errors import MalformedConfiguration, ProgramTooOld
 from .membership import Configuration
-from .message import Message, log_position_problem, number
+from .message import LIMIT, Message, log_position_problem, number
 from .snapshot import LARGEST_FINGERPRINT, Snapshot
 
 
@@ -52,7 +52,7 @@ class Append(Message):
             if type(entry.term) is not int or not term <= entry.term <= self.term:
                 return "terms of entries fall, or exceed the message's term"
             term = entry.term
-            if not number(entry.stamp_ms):
+            if type(entry.stamp_ms) is not int or not 0 <= entry.stamp_ms <= LIMIT:
                 return "a stamp is no number"
             if type(entry.kind) is not int or entry.kind not in KINDS or type(entry.data) is not bytes:
                 return "an entry is of no known kind or its data are no bytes"

@@ -53,8 +53,8 @@ class Caller:
 
     Attributes:
         connection: see above.
-        pending: its requests under way, by number.
-        pending_bytes: what they count against the limits.
+        pending: its requests under way, by number; kept by `client_room.ClientRoom`.
+        pending_bytes: what they count against the limits; likewise.
         queued_bytes: what waits for it to read.
     """
 
@@ -83,15 +83,6 @@ class Caller:
     def is_full(self) -> bool:
         """Whether so much waits for it that it is to be told errors instead of results."""
         return self.queued_bytes + self._size >= self._answer_bytes
-
-    def begin(self, request: Pending) -> None:
-        """Take note of a request that was put before the node."""
-        self.pending[request.number] = request
-        self.pending_bytes += request.size
-
-    def end(self, number: int) -> None:
-        """Forget a request."""
-        self.pending_bytes -= self.pending.pop(number).size
 
     def answer(self, answer: Answer) -> bool:
         """Keep an answer until the end of the turn; when not even errors are read, let it go and count it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -148,12 +149,12 @@ class ClientCalls:
 
     # Without a coroutine that waits, unless something goes wrong on the way: what pipelines stand on
 
-    def start_proposal(self, command: bytes, deadline: Deadline, done: Done) -> bool:
+    def start_proposal(self, command: bytes, timeout: float, done: Done) -> bool:
         """Begin what `propose` does in a session, if that can be begun without waiting.
 
         Args:
             command: bytes that the state machine understands.
-            deadline: when to give up; not before `ANSWER_S`, which is how long a node has for an answer.
+            timeout: seconds, not below `ANSWER_S`, which is how long a node has for an answer.
             done: called with the error, or None and the result, encoded. It may neither wait nor raise.
 
         Returns:
@@ -162,18 +163,19 @@ class ClientCalls:
         session = self._session
         if session is None or self.closed:
             return False
-        return session.start(command, deadline, self.links.start, partial(_tell_doubt, done))
+        return session.start(command, timeout, self.links.start, partial(_tell_doubt, done))
 
-    def start_read(self, query: bytes, deadline: Deadline, done: Done) -> bool:
+    def start_read(self, query: bytes, timeout: float, done: Done) -> bool:
         """Begin what `read` does, linearizably, as `start_proposal` does for `propose`."""
         if not self._is_checked or self.closed:
             return False
+        begun_s = time.monotonic()
 
         def answered(error: Exception | None, result: Any) -> None:
             if error is None:
                 done(None, result)
             else:
-                self._loop.spawn(partial(self._read_again, query, deadline, done))
+                self._loop.spawn(partial(self._read_again, query, Deadline(timeout, begun_s), done))
 
         return self.links.start(Read(query, LINEARIZABLE, answered))
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import gevent
 import zmq
@@ -52,7 +52,8 @@ from .client_codec import (
     split,
 )
 from .client_listener import ClientListener
-from .errors import AnotherCluster, NotAnswerable, NotUnderstood, PortOverloaded, Unauthorized
+from .client_room import ClientRoom
+from .errors import AnotherCluster, NotAnswerable, NotUnderstood, Unauthorized
 from .limits import ClientLimits
 from .network import Network
 from .refusal import (
@@ -62,7 +63,6 @@ from .refusal import (
     NOT_ADMIN,
     TOO_LARGE,
     TOO_MANY_CLIENTS,
-    TOO_MANY_REQUESTS,
     Refusal,
 )
 from .report import greeting, report, ways
@@ -124,8 +124,7 @@ class ClientPort:
         self._translator = Translator(results.encode)
         self._draining = False
         self._callers: dict[bytes, Caller] = {}
-        self._pending = 0
-        self._pending_bytes = 0
+        self._room = ClientRoom(limits, network.statistics)
         self._told: dict[int, bytes] = {}  # what this node tells of itself in this turn, by the kind of request
         self._answered: dict[Caller, None] = {}  # those who get an answer at the end of this turn, in order
         self._flush_soon: Any = None
@@ -238,6 +237,7 @@ class ClientPort:
             self._answer(caller, of_error(0, AnotherCluster()))
             return
         now_s = time.monotonic()
+        has_room = self._room.has(caller, len(requests), len(frame))
         messages: list[Any] = []
         for request in requests:
             try:
@@ -245,7 +245,7 @@ class ClientPort:
                     self._put(messages)  # what this is about may be among them
                     self._answer_at_once(caller, request)
                 else:
-                    messages.append(self._message(caller, request, grant, now_s))
+                    messages.append(self._message(caller, request, grant, now_s, has_room))
             except Refusal as refusal:
                 statistics.refuse(refusal.reason, refusal.detail, source_of(frame))
             except RaftError as error:
@@ -287,7 +287,7 @@ class ClientPort:
                 self._watches.stop(unwanted)
                 self._end(unwanted)
 
-    def _message(self, caller: Caller, request: Request, grant: Grant | None, now_s: float) -> Any:
+    def _message(self, caller: Caller, request: Request, grant: Grant | None, now_s: float, has_room: bool) -> Any:
         """Take note of a request, and return what the node is to be asked; raise why not."""
         kind, number, patience_ms, argument = request
         if kind in _ADMIN_KINDS and grant is not None and not grant.may_act_as(ADMIN):
@@ -305,16 +305,15 @@ class ClientPort:
             self._watches.check(caller, self._machine)
             patience_ms = min(patience_ms, LONGEST_WATCH_MS)
         size = len(argument) if isinstance(argument, (bytes, str)) else 0
-        self._check_room(caller, size)
+        if not has_room:
+            self._room.demand(caller, size)
         is_read = kind in CONSISTENCIES or kind == WATCH
         encode = self._translator.encoder(request)
         pending = Pending(caller, number, is_read, encode, size, now_s + patience_ms / 1000)
         message = message_of(request, partial(self._on_reply, pending))
         if kind == WATCH:
             self._watches.begin(pending, actor, message)
-        caller.begin(pending)
-        self._pending += 1
-        self._pending_bytes += size
+        self._room.begin(pending)
         return message
 
     def _put(self, messages: list[Any]) -> None:
@@ -327,21 +326,6 @@ class ClientPort:
                 for message in messages:
                     message.reply(NodeStopped(self._member), None)
             messages.clear()
-
-    def _check_room(self, caller: Caller, size: int) -> None:
-        limits = self._limits
-        if len(caller.pending) >= limits.requests:
-            self._overloaded("requests of this client", len(caller.pending) + 1, limits.requests)
-        if self._pending >= limits.all_requests:
-            self._overloaded("requests", self._pending + 1, limits.all_requests)
-        if caller.pending_bytes and caller.pending_bytes + size > limits.request_bytes:
-            self._overloaded("bytes of requests of this client", caller.pending_bytes + size, limits.request_bytes)
-        if self._pending_bytes and self._pending_bytes + size > limits.all_request_bytes:
-            self._overloaded("bytes of requests", self._pending_bytes + size, limits.all_request_bytes)
-
-    def _overloaded(self, what: str, under_way: int, limit: int) -> NoReturn:
-        self._network.statistics.refuse(TOO_MANY_REQUESTS, what, "a client")
-        raise PortOverloaded(what, under_way, limit)
 
     # What goes out
 
@@ -372,11 +356,9 @@ class ClientPort:
         self._on_reply(pending, error, None)
 
     def _end(self, pending: Pending) -> None:
-        pending.caller.end(pending.number)
+        self._room.end(pending)
         if pending.is_read:
             self._watches.forget(pending)
-        self._pending -= 1
-        self._pending_bytes -= pending.size
 
     def _answer(self, caller: Caller, answer: Answer) -> None:
         if self._listener is None:
@@ -432,7 +414,7 @@ class ClientPort:
                 else:
                     self._end(pending)
             self._look_after(caller)
-        if self._pending > len(self._watches):
+        if self._room.requests > len(self._watches):
             self._sweep_alarm.set()
         elif self._callers:
             self._late_alarm.set()  # what waits for long is no reason to look often

@@ -40,7 +40,7 @@ from .client_connection import ANSWER_BYTES, ClientConnection
 from .connection import Connection, Route
 from .errors import NotAdmitted, NotConnected
 from .lane import Lane
-from .limits import BATCH_ITEMS, FULL_BYTES, FULL_ITEMS, OVERHEAD_BYTES
+from .limits import BATCH_ITEMS, FULL_BYTES, OVERHEAD_BYTES
 from .network import Network
 from .refusal import Refusal
 
@@ -126,6 +126,7 @@ class Link:
         self._asked: dict[int, _Asked] = {}
         self._last = 0  # the number of the last request
         self._pieces: list[bytes] = []  # what the present turn asks
+        self._pieces_bytes = 0
         self._flush_soon: Stop | None = None
         self._greeted = False  # whether a hello is under way
         self._problem = "no connection"
@@ -224,9 +225,12 @@ class Link:
         stop.reply(None, None)
 
     def _send(self, kind: int, number: int, patience_s: float, argument: bytes | str | int | None) -> None:
-        pieces = self._pieces
-        pieces.append(self._packer.pack((kind, number, int(patience_s * 1000), argument)))
-        if len(pieces) >= BATCH_ITEMS:
+        piece = self._packer.pack((kind, number, int(patience_s * 1000), argument))
+        if self._pieces_bytes + len(piece) > FULL_BYTES:
+            self._send_pieces()
+        self._pieces.append(piece)
+        self._pieces_bytes += len(piece)
+        if len(self._pieces) >= BATCH_ITEMS:
             self._send_pieces()
         elif self._flush_soon is None:
             self._flush_soon = self._network.loop.soon(self._flush)
@@ -236,17 +240,14 @@ class Link:
         self._send_pieces()
 
     def _send_pieces(self) -> None:
-        pieces, self._pieces = self._pieces, []
-        frame: list[bytes] = []
-        size = 0
-        for piece in pieces:
-            if frame and (size + len(piece) > FULL_BYTES or len(frame) == FULL_ITEMS):
-                self._lane.send(frame_of(REQUESTS, self._cluster(0), frame))
-                frame, size = [], 0
-            frame.append(piece)
-            size += len(piece)
-        if frame:
-            self._lane.send(frame_of(REQUESTS, self._cluster(0), frame))
+        pieces = self._pieces
+        if pieces:
+            self._drop_pieces()
+            self._lane.send(frame_of(REQUESTS, self._cluster(0), pieces))
+
+    def _drop_pieces(self) -> None:
+        self._pieces = []
+        self._pieces_bytes = 0
 
     # What comes in
 
@@ -337,7 +338,7 @@ class Link:
     def _lose(self, why: str) -> None:
         """Nothing that was asked will be answered."""
         self._problem = why
-        self._pieces.clear()
+        self._drop_pieces()
         asked, self._asked = self._asked, {}
         self._greeted = False
         if self.about is not None:

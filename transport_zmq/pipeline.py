@@ -10,8 +10,7 @@ from gevent.event import Event
 from gevent.pool import Pool
 
 from actors import kv_commands
-from actors.arguments import as_bytes
-from actors.client import Deadline
+from actors.arguments import as_bytes, checked_timeout
 from actors.kv import DONE, Result
 from actors.kv_access import checked
 from actors.kv_commands import OutOfBounds
@@ -148,14 +147,14 @@ class Pipeline:
         return started or self.call(lambda: convert(self._client.propose(command, timeout)))
 
     def _start(
-        self, start: Callable[[bytes, Deadline, Done], bool], what: bytes, timeout: float, convert: Convert
+        self, start: Callable[[bytes, float, Done], bool], what: bytes, timeout: float, convert: Convert
     ) -> GeventFuture[Any] | None:
         """Begin something without a greenlet, and return what brings its result; None if that cannot be."""
         self._client.check_thread()
         if self._started >= UNDER_WAY:
             return None
         try:
-            deadline = Deadline(timeout)
+            checked_timeout(timeout)
         except InvalidConfig as error:
             return _failed(error)
         if timeout < ANSWER_S:
@@ -173,7 +172,7 @@ class Pipeline:
             future.answer(error, value)
 
         self._started += 1
-        if start(what, deadline, done):
+        if start(what, timeout, done):
             self._none_started.clear()
             return future
         self._ended()

@@ -453,7 +453,7 @@ def test_what_nobody_waits_for_any_more_is_forgotten(tmp_path, closing, monkeypa
     wait_until(lambda: leader.port._callers, 5)
 
     wait_until(lambda: not leader.port._callers, 5)
-    assert (leader.port._pending, leader.port._pending_bytes) == (0, 0)
+    assert (leader.port._room.requests, leader.port._room.bytes) == (0, 0)
     for node in rest:
         node.start(None)
     wait_until(lambda: leader.statistics.dropped[TOO_LATE] == 1, 10)
@@ -486,7 +486,7 @@ def test_a_port_that_drains_answers_what_is_under_way_and_sends_others_elsewhere
 
     def receive_and_drain(connection, frame):
         receive(connection, frame)
-        if leader.port._pending >= 100 and not draining:
+        if leader.port._room.requests >= 100 and not draining:
             draining.append(gevent.spawn(leader.port.drain, 5.0))
 
     monkeypatch.setattr(leader.port._listener, "_on_request", receive_and_drain)
