@@ -411,8 +411,9 @@ class RaftActor:
         # What is applied in the very turn in which leadership is lost is still what was proposed: an entry that has
         # replaced another cannot be on this node's disk yet, and before it is the proposers are told.
         proposals = self._proposals
+        apply = self._machine.apply
         for entry in entries:
-            result = self._machine.apply(entry) if entry.kind == COMMAND else None
+            result = apply(entry) if entry.kind == COMMAND else None
             if proposals:
                 reply = proposals.pop(entry.index, None)
                 if reply is not None:

@@ -94,15 +94,20 @@ class ClientConnection(Connection):
                 self._on_refusal(NotAdmitted.server_key(node))
 
     def _on_ready(self) -> bool:
+        more = self._take()
+        if self._queue and self._watcher.active:
+            self._flush()
+            more = True
+        return more
+
+    def _take(self) -> bool:
+        """Take the answers that are there, but not too many; return whether there may be more."""
         for taken in range(TURN_ANSWERS):
             try:
                 frame = self._socket.recv(NOBLOCK)
             except zmq.Again:
-                break
-            self._on_answer(frame)
-            if not self._watcher.active:
                 return False
-            if taken < FEW and not self._watcher.is_still_ready:
-                break
-        self._flush()
+            self._on_answer(frame)
+            if not self._watcher.active or (taken < FEW and not self._watcher.is_still_ready):
+                return False
         return True

@@ -127,6 +127,7 @@ class Link:
         self._last = 0  # the number of the last request
         self._pieces: list[bytes] = []  # what the present turn asks
         self._pieces_bytes = 0
+        self._is_receiving = False
         self._flush_soon: Stop | None = None
         self._greeted = False  # whether a hello is under way
         self._problem = "no connection"
@@ -232,7 +233,7 @@ class Link:
         self._pieces_bytes += len(piece)
         if len(self._pieces) >= BATCH_ITEMS:
             self._send_pieces()
-        elif self._flush_soon is None:
+        elif self._flush_soon is None and not self._is_receiving:
             self._flush_soon = self._network.loop.soon(self._flush)
 
     def _flush(self) -> None:
@@ -284,13 +285,18 @@ class Link:
             self._lose(str(error))
             return
         self._passed_over_until_s = 0.0
-        for answer in answers:
-            if answer.number == 0:
-                self._lose(str(error_in(answer)))
-                return
-            asked = self._asked.pop(answer.number, None)
-            if asked is not None:
-                self._answer(asked[0], asked[1], answer)
+        self._is_receiving = True
+        try:
+            for answer in answers:
+                if answer.number == 0:
+                    self._lose(str(error_in(answer)))
+                    break
+                asked = self._asked.pop(answer.number, None)
+                if asked is not None:
+                    self._answer(asked[0], asked[1], answer)
+        finally:
+            self._is_receiving = False
+        self._send_pieces()  # what the answers have led to
 
     def _answer(self, kind: int, reply: Reply, answer: Answer) -> None:
         result: Any = None

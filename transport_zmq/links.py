@@ -39,7 +39,7 @@ class Links(Guide):
         self._waiting = 0
         self._closed = False
         self._probe_alarm = Alarm(PROBE_S, self._probe, network.loop)
-        self._ready: dict[Link, None] = {}
+        self._ready: dict[Link, str | None] = {}  # those that can be asked, and who leads as each has said last
         self._links: list[Link] = []
         for address, keys in endpoints:
             self._add(address, keys)
@@ -193,15 +193,19 @@ class Links(Guide):
             self._ask_others(link)
         if link.refusal is not None:
             self._wake()
-        if (link in self._ready) == (about is not None) and (about is None or about.leader != about.member):
-            return
         if about is None:
-            self._ready.pop(link, None)
-        else:
-            self._ready[link] = None
-            if about.leader == about.member:
-                self._leader = about.member
-        self._wake()
+            if link in self._ready:
+                del self._ready[link]
+                self._wake()
+            return
+        leader = about.leader
+        # That a node leads is worth asking it again however often it says so; whom it follows, when that is new.
+        is_news = link not in self._ready or leader == about.member or leader not in (None, self._ready[link])
+        self._ready[link] = leader
+        if leader == about.member:
+            self._leader = leader
+        if is_news:
+            self._wake()
 
     def _tell_keys(self, about: About) -> None:
         """Let all links know the keys that a node tells of: they may be replaced while this client runs."""

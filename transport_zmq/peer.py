@@ -30,13 +30,17 @@ class Peer:
         name: its id.
         network: of this node.
         limits: of this node.
+
+    Attributes:
+        name: see above.
+        said: where it says that it is, empty as long as it does not.
     """
 
     def __init__(self, name: str, network: Network, limits: Limits) -> None:
         self.name = name
         self._network = network
         self._limits = limits
-        self._configured = self._said = ""
+        self._configured = self.said = ""
         self._lane = Lane(network.resolve, self._server_keys, self._connect)
         self._snapshot_lane = Lane(network.resolve, self._server_keys, self._connect)
 
@@ -53,8 +57,8 @@ class Peer:
 
     def hear(self, address: str) -> None:
         """Take note of where the peer itself says it is; empty if it does not."""
-        if address and address != self._said:
-            self._said = address
+        if address and address != self.said:
+            self.said = address
             self._lead()
 
     def send(self, framer: Framer, messages: list[Message]) -> None:
@@ -99,7 +103,7 @@ class Peer:
 
     def _lead(self) -> None:
         addresses = []
-        for text in dict.fromkeys((self._said, self._configured)):
+        for text in dict.fromkeys((self.said, self._configured)):
             try:
                 addresses += [Address.parse(text)] if text else []
             except InvalidAddress as error:

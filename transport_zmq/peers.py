@@ -176,7 +176,8 @@ class PeerTransport:
             statistics.refuse(refusal.reason, refusal.detail, sender or source_of(frame))
             return
         statistics.count_received(len(frame), len(messages))
-        if header.address:
+        peer = self._peers.get(sender)
+        if header.address and (peer is None or peer.said != header.address):
             self._hear(header)
         try:
             for message in messages:

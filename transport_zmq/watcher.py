@@ -40,8 +40,8 @@ class Watcher:
     Args:
         socket: the socket.
         event: for what it shall be ready, `zmq.POLLIN` or `zmq.POLLOUT`.
-        on_ready: does some of what can be done, and returns whether there may be more; it must not say no before the
-            socket has. It may stop the watcher, or close the socket.
+        on_ready: does some of what can be done, which may be nothing, and returns whether there may be more; it must
+            not say no before the socket has. It may stop the watcher, or close the socket.
         loop: the event loop.
     """
 
@@ -69,7 +69,7 @@ class Watcher:
         """Begin to watch; what is ready already is noticed too."""
         if self._unwatch is None:
             # The descriptor signals by becoming readable, whatever has happened.
-            self._unwatch = self._loop.watch(int(self._socket.get(zmq.FD)), self._look)
+            self._unwatch = self._loop.watch(int(self._socket.get(zmq.FD)), self._use)
             self._look_soon()
 
     def stop(self) -> None:
@@ -102,19 +102,21 @@ class Watcher:
 
     def _look_soon(self) -> None:
         if self._stop_next is None:
-            self._stop_next = self._loop.soon(self._look_now)
+            self._stop_next = self._loop.soon(self._look)
 
-    def _look_now(self) -> None:
+    def _look(self) -> None:
         self._stop_next = None
-        self._look()
+        if self._ready_for() & self._event:
+            self._use()
 
     def _ready_for(self) -> int:
         events = self._socket.get(_EVENTS)
         assert isinstance(events, int), events
         return events
 
-    def _look(self) -> None:
-        if self._unwatch is None or not self._ready_for() & self._event:
+    def _use(self) -> None:
+        # After a signal it is not asked first: nearly always there is something, and asking costs as much as taking it.
+        if self._unwatch is None:
             return
         more = True
         try:

@@ -183,6 +183,25 @@ def test_a_machine_of_ones_own(tmp_path, connect, closing):
 
 
 @pytest.mark.contract("C1")
+@pytest.mark.contract("C2")
+def test_a_client_that_knows_one_node_hears_of_a_leader_elected_while_it_waits(nodes, connect):
+    behind = followers_of(nodes)[0]
+    others = [node for node in nodes if node is not behind]
+    behind.stop()
+    connect(endpoints_of(others)).put("k", "1")  # so that the other one is not elected
+    for node in others:
+        node.stop()
+    behind.start(None)
+    wait_until(lambda: behind.status.leader is None)
+    client = connect(behind.port.address)
+
+    gevent.spawn_later(0.5, lambda: [node.start(None) for node in others])
+    client.put("k", "2", 10)
+
+    assert leading(nodes) is not behind
+    assert client.get("k") == b"2"
+
+
 def test_it_follows_the_leader(nodes, client):
     client.put("k", "0")
     for number in range(3):
