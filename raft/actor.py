@@ -286,7 +286,7 @@ class RaftActor:
             goes_on = False
             ready = node.ready()
             if ready is not None:
-                goes_on = self._carry_out(ready, now)
+                goes_on = self._carry_out(ready, now) and node.has_work
                 has_changed = has_changed or bool(ready.committed or ready.restore)
             if self._proposals and not node.leads(self._proposals_term):
                 # Before it goes on: what is applied then may have replaced what was proposed here.
