@@ -88,9 +88,17 @@ class SessionClient:
         client: finds the leader.
         limits: those of the cluster.
         decode: returns the result that was encoded as bytes.
+        told: returns as what an error is told to whoever has called `start`; as it is when None.
     """
 
-    def __init__(self, client: Client, limits: SessionLimits, decode: Callable[[bytes], Any]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        limits: SessionLimits,
+        decode: Callable[[bytes], Any],
+        told: Callable[[Exception], Exception] | None = None,
+    ) -> None:
+        self._told = told
         self._client = client
         self._limits = limits
         self._decode = decode
@@ -172,7 +180,7 @@ class SessionClient:
         try:
             value = await self._call(session, sequence, command, deadline, reply)
         except Exception as problem:
-            done(problem, None)
+            done(problem if self._told is None else self._told(problem), None)
         else:
             done(None, value)
         finally:

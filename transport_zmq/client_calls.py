@@ -111,7 +111,8 @@ class ClientCalls:
 
     def check_key_value(self) -> None:
         """Raise `NotKeyValue` when the client was made for another machine."""
-        self.check_open()
+        if self.closed:
+            raise ClientClosed
         if not self.is_key_value:
             raise NotKeyValue(type(self._machine).__name__)
 
@@ -163,7 +164,7 @@ class ClientCalls:
         session = self._session
         if session is None or self.closed:
             return False
-        return session.start(command, timeout, self.links.start, partial(_tell_doubt, done))
+        return session.start(command, timeout, self.links.start, done)
 
     def start_read(self, query: bytes, timeout: float, done: Done) -> bool:
         """Begin what `read` does, linearizably, as `start_proposal` does for `propose`."""
@@ -229,7 +230,7 @@ class ClientCalls:
             about = await self._check_machine(deadline)
             if self._session is None:
                 limits = SessionLimits(window=about.window, timeout_ms=about.timeout_ms)
-                self._session = SessionClient(self._client, limits, self.decode)
+                self._session = SessionClient(self._client, limits, self.decode, _in_doubt)
         return self._session
 
     async def _read(self, query: Any, deadline: Deadline, consistency: str, node: str | int | None) -> Any:
@@ -256,9 +257,9 @@ class ClientCalls:
         return about
 
 
-def _tell_doubt(done: Done, error: Exception | None, encoded: Any) -> None:
-    """Pass on what a command came to; when the client was closed meanwhile, that is in doubt (contract C2)."""
-    done(doubt_when_closed() if isinstance(error, ClientClosed) else error, encoded)
+def _in_doubt(error: Exception) -> Exception:
+    """Return as what an error of a command is told: when the client was closed meanwhile, it is in doubt (C2)."""
+    return doubt_when_closed() if isinstance(error, ClientClosed) else error
 
 
 def _addresses(endpoints: str | Sequence[str]) -> list[Address]:

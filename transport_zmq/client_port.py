@@ -40,6 +40,7 @@ from .client_answers import DONE, of_error
 from .client_codec import (
     CHANGE,
     HELLO,
+    PROPOSE,
     REQUESTS,
     STATUS,
     TRANSFER,
@@ -293,7 +294,7 @@ class ClientPort:
         if kind in _ADMIN_KINDS and grant is not None and not grant.may_act_as(ADMIN):
             self._network.statistics.refuse(NOT_ADMIN, "", grant.name)
             raise Unauthorized(grant.name)
-        if not request.is_known:
+        if kind != PROPOSE and not request.is_known:
             self._network.statistics.refuse(MESSAGE_KIND, repr(kind), "a client")
             raise NotUnderstood(self._member, kind)
         actor = self._actor

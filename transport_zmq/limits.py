@@ -10,7 +10,7 @@ OVERHEAD_BYTES = 64 * 1024  # header, and what msgpack puts around the largest p
 FULL_BYTES = 1024 * 1024  # a frame that has grown so large is sent, and the next one begun
 FULL_ITEMS = 4096  # the same for messages and entries
 MIN_ITEMS = 65_536
-BATCH_ITEMS = 128  # so many requests or answers leave at once: who gets them begins while the rest is still being made
+BATCH_ITEMS = 256  # so many requests or answers leave at once: who gets them begins while the rest is still being made
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ class Link:
 
     def start(self, message: Any) -> bool:
         """Do the same as `ask` if the node can be asked now, else nothing; return whether it can."""
-        if self.about is None or self.problem is not None:
+        if self.about is None or (self._passed_over_until_s and self.problem is not None):
             return False
         kind, argument, patience_s = _request(message)
         largest = self.about.frame_bytes - OVERHEAD_BYTES
