@@ -118,6 +118,7 @@ class KeyValue:
         put = put_in(command)
         if put is not None:
             key, value = put
+            # Before the store counts there is neither a history nor a lease: then a key that is there needs no more.
             if self.revision or key not in self._values:
                 self._put(key, value)
             else:
@@ -337,8 +338,6 @@ class KeyValue:
 
     def decode_result(self, data: bytes) -> Result:
         """Return the result that `encode_result` made these bytes of."""
-        if data == _ENCODED_DONE:
-            return _DONE
         outcome = _OUTCOMES[data[0]]
         if len(data) == 1:
             return Result(outcome)
@@ -351,7 +350,7 @@ class KeyValue:
 
         Until the store counts they are what they were in earlier programs.
         """
-        # Only copies are made here, which is soon done: bytes are made of them by whoever takes the pieces.
+        # Only copies are made here: bytes are made of them by whoever takes the pieces.
         keys, values = self._order.keys(), self._values.copy()
         if not self.revision:
             return encode_pairs((key, values[key]) for key in keys)

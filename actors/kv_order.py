@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MAX_LIMIT = 1000
 MAX_ANSWER_BYTES = 1024 * 1024  # an answer ends with the key and value that bring it to so much
-_FEW = 16  # when fewer than one in so many keys is new, each is put in its place
+_FEW = 64  # so many new keys are put in their places one by one; with more all are sorted, which finds most in order
 
 
 def between(start: bytes, end: "bytes | None", limit: int) -> bytes:
@@ -89,7 +89,7 @@ class Order:
         self._gone += 1
 
     def keys(self) -> "list[bytes]":
-        """Return all keys."""
+        """Return all keys, in order."""
         self._settle()
         values = self._values
         return [key for key in self._sorted if key in values] if self._gone else self._sorted[:]
@@ -104,9 +104,12 @@ class Order:
 
     def _settle(self) -> None:
         added, keys = self._added, self._sorted
-        if len(added) * _FEW > len(keys) or self._gone * 2 > len(keys):
-            self._sorted = sorted(self._values)
-            self._gone = 0
+        if len(added) > _FEW or self._gone * 2 > len(keys):
+            if self._gone:
+                keys = self._sorted = [key for key in keys if key in self._values and key not in added]
+                self._gone = 0
+            keys += added
+            keys.sort()
         else:
             for key in added:
                 at = _place(keys, key)

@@ -363,6 +363,7 @@ class Log:
         """Assert the invariants of this file; the simulator calls it after every event."""
         assert self.base_index <= self.applied_index <= self._handed_index, "S7: cut off or applied too much"
         assert self._handed_index <= self.settled_index, "S7: handed out beyond commit or disk"
+        assert self.settled_index <= min(self.commit_index, self.durable_index), "S7: settled beyond commit or disk"
         assert self.commit_index <= self.last_index, "S7: committed beyond the end"
         assert self.durable_index < self._unstaged_index <= self.last_index + 1, "S7: durable beyond what was written"
         assert self.settled_index == min(self.commit_index, self.durable_index), "R7: settled entries count as pending"

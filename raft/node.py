@@ -262,7 +262,7 @@ class Node:
 
     @property
     def has_work(self) -> bool:
-        """Whether `ready` would hand out something at once: what the last one, once carried out, has made possible."""
+        """Whether `ready` would hand out more than events: what the last one, once carried out, has made possible."""
         waits = self.log.has_committed or self.log.has_unstaged or self.outbox.has_work or self.snapshots.have_work
         return waits or bool(self.answers) or self.reads.can_serve
 

@@ -240,19 +240,21 @@ class ClientPort:
         now_s = time.monotonic()
         has_room = self._room.has(caller, len(requests), len(frame))
         messages: list[Any] = []
-        for request in requests:
-            try:
-                if request.kind in _AT_ONCE:
-                    self._put(messages)  # what this is about may be among them
-                    self._answer_at_once(caller, request)
-                else:
-                    messages.append(self._message(caller, request, grant, now_s, has_room))
-            except Refusal as refusal:
-                statistics.refuse(refusal.reason, refusal.detail, source_of(frame))
-            except RaftError as error:
-                self._answer(caller, of_error(request.number, error))
-        self._put(messages)
-        self._sweep_alarm.set()
+        try:
+            for request in requests:
+                try:
+                    if request.kind in _AT_ONCE:
+                        self._put(messages)  # what this is about may be among them
+                        self._answer_at_once(caller, request)
+                    else:
+                        messages.append(self._message(caller, request, grant, now_s, has_room))
+                except Refusal as refusal:
+                    statistics.refuse(refusal.reason, refusal.detail, source_of(frame))
+                except RaftError as error:
+                    self._answer(caller, of_error(request.number, error))
+        finally:
+            self._put(messages)  # they are counted
+            self._sweep_alarm.set()
 
     def _opened(self, frame: zmq.Frame) -> tuple[Grant | None, int, list[Request]]:
         """Return what the client may do, the cluster it means, and what it asks for."""

@@ -55,7 +55,7 @@ class ClientRoom:
             self._refuse("bytes of requests", self.bytes + size_bytes, limits.all_request_bytes)
 
     def begin(self, pending: Pending) -> None:
-        """Take note of a request that is put before the node."""
+        """Take note of a request that is about to be put before the node."""
         self.requests += 1
         self.bytes += pending.size
         caller = pending.caller

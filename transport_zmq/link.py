@@ -89,7 +89,8 @@ _Asked = tuple[int, Reply, float]
 class Link:
     """Keeps a connection to one node, puts requests before it, and brings the answers.
 
-    What is asked within one turn of the loop travels in one frame.
+    What is asked within one turn of the loop travels in one frame, unless it is much; what answers lead to leaves when
+    the frame that brought them was read.
 
     Args:
         network: of the client.
@@ -296,7 +297,7 @@ class Link:
                     self._answer(asked[0], asked[1], answer)
         finally:
             self._is_receiving = False
-        self._send_pieces()  # what the answers have led to
+            self._send_pieces()  # what the answers have led to
 
     def _answer(self, kind: int, reply: Reply, answer: Answer) -> None:
         result: Any = None

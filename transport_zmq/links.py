@@ -54,6 +54,8 @@ class Links(Guide):
 
         def reply(error: Exception | None, result: Any) -> None:
             if isinstance(error, NotLeader):
+                if link in self._ready:
+                    self._ready[link] = error.leader
                 self._follow(error)
             elif error is None and isinstance(message, Propose) and link is not None:
                 self._leader = link.member  # nobody else could have done it

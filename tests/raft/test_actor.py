@@ -67,10 +67,10 @@ class QuickDisk(Surroundings):
 class Stage:
     """An actor and its surroundings; `turn` is what a runtime does with one mailbox full of messages."""
 
-    def __init__(self, voters="abc", restored=None, ports=None, **settings):
+    def __init__(self, voters="abc", restored=None, ports=None, witnesses=(), **settings):
         self.ports = Surroundings() if ports is None else ports
         config = Config(**{"commit_delay_ms": 0, **settings})
-        self.node = Node("a", Configuration(tuple(voters)), config, restored, seed=1)
+        self.node = Node("a", Configuration(tuple(voters), witnesses=witnesses), config, restored, seed=1)
         ports = self.ports
         self.actor = RaftActor(self.node, ports, ports, ports, ports, ports, ports)
         self.replies = []
@@ -323,6 +323,19 @@ def test_others_are_sent_entries_before_the_leader_writes_them():
     stage.turn(stage.propose(b"x"))
 
     assert stage.ports.calls == ["send", "write"]
+
+
+@pytest.mark.contract("M8")
+def test_a_witness_is_sent_what_the_leaders_disk_has_at_once_in_the_same_turn_while_a_full_voter_is_silent():
+    stage = Stage(ports=QuickDisk(), witnesses=("c",))
+    stage.lead()
+    stage.tick_when_due()
+    assert stage.node.leading.witness_mode.degraded
+    stage.ports.sent.clear()
+
+    stage.turn(stage.propose(b"x"))
+
+    assert [len(message.entries) for receiver, message in stage.ports.sent if receiver == "c"] == [1]
 
 
 def test_a_lone_voter_whose_disk_is_waited_for_answers_in_the_same_turn():

@@ -182,7 +182,6 @@ def test_a_machine_of_ones_own(tmp_path, connect, closing):
 # Who leads, and when nobody does
 
 
-@pytest.mark.contract("C1")
 @pytest.mark.contract("C2")
 def test_a_client_that_knows_one_node_hears_of_a_leader_elected_while_it_waits(nodes, connect):
     behind = followers_of(nodes)[0]
@@ -202,6 +201,7 @@ def test_a_client_that_knows_one_node_hears_of_a_leader_elected_while_it_waits(n
     assert client.get("k") == b"2"
 
 
+@pytest.mark.contract("C1")
 def test_it_follows_the_leader(nodes, client):
     client.put("k", "0")
     for number in range(3):
