@@ -286,8 +286,7 @@ class RaftActor:
             goes_on = False
             ready = node.ready()
             if ready is not None:
-                # A leader looks again in any case: what its own disk holds may let it send a witness more.
-                goes_on = self._carry_out(ready, now) and (node.has_work or node.leading is not None)
+                goes_on = self._carry_out(ready, now)
                 has_changed = has_changed or bool(ready.committed or ready.restore)
             if self._proposals and not node.leads(self._proposals_term):
                 # Before it goes on: what is applied then may have replaced what was proposed here.

@@ -262,9 +262,8 @@ class Node:
 
     @property
     def has_work(self) -> bool:
-        """Whether `ready` would hand out more than events: what the last one, once carried out, has made possible."""
-        waits = self.log.has_committed or self.log.has_unstaged or self.outbox.has_work or self.snapshots.have_work
-        return waits or bool(self.answers) or self.reads.can_serve
+        """Whether `ready` would hand out something at once: what the last one, once carried out, has made possible."""
+        return self.log.has_committed or not self.outbox.is_empty or self.reads.can_serve
 
     def leads(self, term: int) -> bool:
         """Whether this node is the leader of `term`."""

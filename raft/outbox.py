@@ -78,9 +78,9 @@ class Outbox:
                 del self._held[held]
 
     @property
-    def has_work(self) -> bool:
-        """Whether messages may leave now, or the present term and vote wait for a write."""
-        return bool(self._messages) or self._ballot_changed
+    def is_empty(self) -> bool:
+        """Whether nothing may leave now."""
+        return not self._messages
 
     def take(self) -> "list[tuple[str, Message]]":
         """Return, once, the messages that may leave now, each with its receiver."""

@@ -215,8 +215,8 @@ class Snapshots:
 
     @property
     def have_work(self) -> bool:
-        """Whether `take` has anything to return, or an installation waits for a write."""
-        return bool(self.chunks or self.requests) or self._restore is not None or self.have_unstaged
+        """Whether `take` has anything to return."""
+        return bool(self.chunks or self.requests) or self._restore is not None
 
     def take(self) -> "tuple[list[SnapshotChunk], list[ChunkRequest], Snapshot | None]":
         """Return, once, the chunks to store, the chunks to read and send, and the snapshot to restore from."""
