@@ -286,7 +286,7 @@ class Leader(Role):
             raise Overloaded(pending, node.config.max_uncommitted_bytes)
         node.room.demand(OVERHEAD_BYTES + len(data))
         self.wake(now)
-        return node.log.append(node.term, COMMAND, data, self.log_time_ms(now)).index
+        return self.append(COMMAND, data, now)
 
     def append(self, kind: int, data: bytes, now: int) -> int:
         """Add an entry to the log and return its index. A configuration is in force at once (thesis section 4.1)."""

@@ -179,7 +179,7 @@ class Log:
 
     def append(self, term: int, kind: int, data: bytes, stamp_ms: int = 0) -> Entry:
         """Add an entry of the leader's own at the end and return it."""
-        entry = Entry(self.base_index + len(self._entries) + 1, term, kind, data, stamp_ms)
+        entry = Entry(self.last_index + 1, term, kind, data, stamp_ms)
         self._add((entry,))
         return entry
 

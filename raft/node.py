@@ -220,11 +220,10 @@ class Node:
 
     def _as_leader(self, now: int) -> Leader:
         now = self._pass_time(now)
-        leading = self.leading
-        if leading is None:
+        if self.leading is None:
             self.role.wake(now)  # whoever asks may know that a quiescent leader is gone
             raise NotLeader(self.role.leader, self.configuration.addresses.get(self.role.leader or ""))
-        return leading
+        return self.leading
 
     def persisted(self, number: int, now: int) -> None:
         """Note that a write is durable. Unknown and repeated numbers are ignored."""

@@ -111,8 +111,7 @@ class ClientCalls:
 
     def check_key_value(self) -> None:
         """Raise `NotKeyValue` when the client was made for another machine."""
-        if self.closed:
-            raise ClientClosed
+        self.check_open()
         if not self.is_key_value:
             raise NotKeyValue(type(self._machine).__name__)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from gevent import getcurrent
 from gevent.event import Event
 from gevent.pool import Pool
 
@@ -53,7 +52,6 @@ class Pipeline:
         self._client = client
         self._calls = calls
         self._pool = Pool(UNDER_WAY)
-        self._checked: Any = None  # the greenlet that called last
         self._started = 0  # under way without a greenlet
         self._none_started = Event()
         self._none_started.set()
@@ -152,10 +150,7 @@ class Pipeline:
         self, start: Callable[[bytes, float, Done], bool], what: bytes, timeout: float, convert: Convert
     ) -> GeventFuture[Any] | None:
         """Begin something without a greenlet, and return what brings its result; None if that cannot be."""
-        current = getcurrent()
-        if current is not self._checked:
-            self._client.check_thread()
-            self._checked = current  # a greenlet stays in its thread
+        self._client.check_thread()
         if self._started >= UNDER_WAY:
             return None
         try:

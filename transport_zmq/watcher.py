@@ -115,9 +115,9 @@ class Watcher:
         return events
 
     def _use(self) -> None:
-        # After a signal it is not asked first: nearly always there is something, and asking costs as much as taking it.
         if self._unwatch is None:
             return
+        # After a signal it is not asked first: nearly always there is something, and asking costs as much as taking it.
         more = True
         try:
             more = self._on_ready()
