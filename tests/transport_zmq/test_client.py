@@ -12,13 +12,14 @@ from actors.errors import NotKeyValue, SessionExpired, Unavailable, UnknownNode,
 from actors.kv_commands import OutOfBounds
 from actors.results import UnsupportedResult
 from actors.session_table import SessionLimits
-from raft.actor import TransferLeadership
+from raft.actor import LINEARIZABLE, Propose, Read, TransferLeadership
 from raft.changes import VOTER, Change
 from raft.errors import (
     EntryTooLarge,
     InvalidChange,
     InvalidCommand,
     InvalidConfig,
+    NotLeader,
     OutcomeUnknown,
     TransferRefused,
 )
@@ -199,6 +200,44 @@ def test_a_client_that_knows_one_node_hears_of_a_leader_elected_while_it_waits(n
 
     assert leading(nodes) is not behind
     assert client.get("k") == b"2"
+
+
+def test_a_node_that_has_said_that_nobody_leads_is_news_when_it_follows_the_same_leader_again(nodes, blocking):
+    blocking.put("k", "1")
+    links = blocking._calls.links
+    follower = next(node for node in nodes if node is not leading(nodes))
+    link = links._link(follower.id)
+    follows = link.about
+    seen = links.version
+    links._on_change(link)
+    assert links.version == seen  # it has said so before
+
+    link.ask = lambda message: message.reply(NotLeader(None), None)
+    links.submit(follower.id, partial(Propose, b""))
+    links._on_change(link)
+
+    assert link.about is follows
+    assert links.version != seen
+
+
+def test_what_an_answer_leads_to_is_sent_though_another_answer_meets_an_error(nodes, blocking, monkeypatch):
+    reported = []
+    monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *error: reported.append(error[2]))
+    blocking.put("k", "1")
+    link = blocking._calls.links._link(leading(nodes).id)
+    told = []
+
+    def again(error, result):
+        link.ask(Read(kv_commands.get(b"k"), LINEARIZABLE, lambda error, result: told.append(result)))
+
+    def fail(error, result):
+        raise RuntimeError("this is told by the event loop")
+
+    link.ask(Read(kv_commands.get(b"k"), LINEARIZABLE, again))
+    link.ask(Read(kv_commands.get(b"k"), LINEARIZABLE, fail))
+
+    wait_until(lambda: told, 1)
+    assert [str(error) for error in reported] == ["this is told by the event loop"]
 
 
 @pytest.mark.contract("C1")
