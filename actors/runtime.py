@@ -21,7 +21,7 @@ import gevent
 from gevent import get_hub, getcurrent
 from gevent.event import Event
 from loguru import logger
-from pykka import Actor, ActorDeadError, ActorRegistry, Future, Timeout
+from pykka import Actor, ActorDeadError, ActorRef, ActorRegistry, Future, Timeout
 from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
@@ -183,6 +183,23 @@ class GeventInbox:
             get_hub().loop.run_callback(waiting.switch)
 
 
+class GeventRef(ActorRef["GeventActor"]):
+    """A reference to an actor of this runtime: what is told, and is no message of pykka's, goes without an envelope."""
+
+    def tell(self, message: Any) -> None:
+        """Send a message without waiting for any response.
+
+        Raises:
+            pykka.ActorDeadError: when the actor has stopped.
+        """
+        if self.actor_stopped.is_set():
+            raise ActorDeadError(f"{self} not found")
+        if isinstance(message, _PYKKA):
+            self.actor_inbox.put(Envelope(message))
+        else:
+            self.actor_inbox.put_all((message,))  # type: ignore[attr-defined]
+
+
 class GeventActor(Actor):
     """A pykka actor whose loop is a greenlet.
 
@@ -193,6 +210,11 @@ class GeventActor(Actor):
 
     actor_inbox: GeventInbox
     _greenlet: gevent.Greenlet[[], None] | None = None
+
+    def __init__(self) -> None:
+        """Make the actor; `start` or `spawn` starts it."""
+        super().__init__()
+        self._actor_ref = GeventRef(self)
 
     @classmethod
     def spawn(cls, *args: Any, **kwargs: Any) -> Self:
@@ -271,8 +293,8 @@ class GeventActor(Actor):
         inbox = self.actor_inbox
         try:
             until_s = time.monotonic() + MAX_TURN_S
-            for _ in range(min(len(inbox), MAX_TURN_MESSAGES)):
-                if time.monotonic() > until_s:
+            for taken in range(min(len(inbox), MAX_TURN_MESSAGES)):
+                if taken and time.monotonic() > until_s:
                     break  # what is left is the next turn's
                 item = inbox.get()
                 if type(item) is not Envelope:

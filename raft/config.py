@@ -9,7 +9,7 @@ LIMIT = (1 << 30) - 1  # larger integers take memory of their own on 32-bit boar
 _FIELDS = (
     ("election_timeout_ms", 1000, 10, 3_600_000),
     ("heartbeat_interval_ms", 100, 1, 3_600_000),
-    ("commit_delay_ms", 2, 0, 1000),
+    ("commit_delay_ms", 5, 0, 1000),
     ("max_append_entries", 1024, 1, 1 << 20),
     ("max_append_bytes", 256 * 1024, 1, LIMIT),
     ("window_messages", 64, 1, 1 << 16),

@@ -314,7 +314,7 @@ class Leader(Role):
         for follower in self._followers:
             progress = self.progress[follower]
             last = self.sendable_to(follower)
-            while progress.may_send(node.config):
+            while not progress.has_all(last, log) and progress.may_send(node.config):
                 first = progress.next_index
                 if progress.state == SNAPSHOT or first <= log.base_index:
                     self._send_chunk(follower, progress, now)
@@ -372,9 +372,7 @@ class Leader(Role):
         if for_witness:
             entries = tuple([entry.without_payload() for entry in entries])
             self.witness_mode.sent(first - 1 + len(entries))
-        size_bytes = 0
-        for entry in entries:
-            size_bytes += entry.size_bytes
+        size_bytes = sum([entry.size_bytes for entry in entries])
         prev_term = log.term_at(first - 1) or 0
         return Append(node.id, node.term, first - 1, prev_term, log.commit_index, entries), size_bytes
 
@@ -384,7 +382,8 @@ class Leader(Role):
             self.node.drop("beyond the log", message.sender, "acknowledges entry", message.match_index)
             return
         progress = self.progress[message.sender]
-        if message.round >= progress.trusted_round and progress.accepted(message.match_index, now, self.round):
+        rose = message.round >= progress.trusted_round and progress.accepted(message.match_index, now, self.round)
+        if rose and message.match_index > self.node.log.commit_index:
             self.commit()
 
     def on_append_rejected(self, message: "AppendRejected", now: int) -> None:

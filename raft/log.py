@@ -36,6 +36,7 @@ class Log:
 
     Attributes:
         base_index, base_term: as above.
+        last_index: index of the last entry; the base's when there is none.
         commit_index: highest index known to be committed; does not survive a restart, and starts at the base.
         applied_index: highest index the state machine has taken.
         durable_index: highest index on this node's own disk.
@@ -71,6 +72,7 @@ class Log:
             term = entry.term
             if entry.kind == CONFIGURATION:
                 configurations.append(entry)
+        self.last_index = index
         self.commit_index = base_index
         self.applied_index = base_index
         self.durable_index = index
@@ -110,11 +112,6 @@ class Log:
         if restored.vote is not None and (type(restored.vote) is not str or restored.term < 1):
             raise InvalidRestore(f"the vote in term {restored.term} is {restored.vote!r}, which is no member's id")
         return log
-
-    @property
-    def last_index(self) -> int:
-        """Index of the last entry; the base's when there is none."""
-        return self.base_index + len(self._entries)
 
     @property
     def last_term(self) -> int:
@@ -219,6 +216,7 @@ class Log:
 
     def _add(self, entries: "tuple[Entry, ...]") -> None:
         self._entries += entries
+        self.last_index += len(entries)
         size_bytes = 0
         for entry in entries:
             size_bytes += entry.size_bytes
@@ -234,6 +232,7 @@ class Log:
             self.unsettled_bytes -= entry.size_bytes
         self._give_back(first)
         del self._entries[position:]
+        self.last_index = first - 1
         self.configurations.truncate(first)
         self._unstaged_index = min(self._unstaged_index, first)
         # From here on the disk holds entries that this log no longer has: they count as durable no more, even before
@@ -315,7 +314,7 @@ class Log:
         self._give_back(self._unstaged_index)
         self._entries = []
         self.configurations = Configurations(index, snapshot.configuration)
-        self.base_index = self.commit_index = self.applied_index = self.durable_index = index
+        self.base_index = self.last_index = self.commit_index = self.applied_index = self.durable_index = index
         self._handed_index = self.settled_index = index
         self.base_term = snapshot.term
         self._base_stamp_ms = snapshot.stamp_ms
@@ -364,6 +363,7 @@ class Log:
         assert self.base_index <= self.applied_index <= self._handed_index, "S7: cut off or applied too much"
         assert self._handed_index <= self.settled_index, "S7: handed out beyond commit or disk"
         assert self.settled_index <= min(self.commit_index, self.durable_index), "S7: settled beyond commit or disk"
+        assert self.last_index == self.base_index + len(self._entries), "S7: the end is lost track of"
         assert self.commit_index <= self.last_index, "S7: committed beyond the end"
         assert self.durable_index < self._unstaged_index <= self.last_index + 1, "S7: durable beyond what was written"
         assert self.settled_index == min(self.commit_index, self.durable_index), "R7: settled entries count as pending"

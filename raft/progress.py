@@ -13,6 +13,7 @@ from .features import BASE_LEVEL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .config import Config
+    from .log import Log
     from .snapshot import Snapshot
 
 PROBE = "probe"
@@ -99,6 +100,12 @@ class Progress:
         self._latency_ms = 0  # how long answers took lately: the slowest, slowly forgotten
         self._flights: "list[tuple[int, int, int]]" = []  # unanswered appends: (last index, bytes, sent at)
         self._flying_bytes = 0
+
+    def has_all(self, last_index: int, log: "Log") -> bool:
+        """Whether it was sent all that it may have: the entries up to `last_index`, and the news of every commit."""
+        first = self.next_index
+        is_sent = self.state == REPLICATE and first > last_index and first > log.base_index
+        return is_sent and self.told_commit >= log.commit_index
 
     def may_send(self, config: "Config") -> bool:
         """Whether an append with entries may go now. One that is larger than the window goes when it is empty."""

@@ -46,13 +46,15 @@ class Segment:
 
     Attributes:
         number: counts from 1.
+        name: of its file.
         highest: the highest index of its entries, 0 when it has none.
     """
 
-    __slots__ = ("highest", "number")
+    __slots__ = ("highest", "name", "number")
 
     def __init__(self, number: int, highest: int) -> None:
         self.number = number
+        self.name = file_name(number)
         self.highest = highest
 
 
@@ -124,8 +126,9 @@ class Log:
         previous_end = self.offset if self.segments else 0
         self.size = max(self._segment_bytes, HEADER_BYTES + batch_bytes)
         self.offset = HEADER_BYTES
-        self.segments.append(Segment(number, 0))
-        name = file_name(number)
+        newest = Segment(number, 0)
+        self.segments.append(newest)
+        name = newest.name
         making: "tuple[object, ...]" = (CREATE, name, self.size)
         if self.has_spare and self.size == self._segment_bytes:
             making = (RENAME, SPARE, name)
@@ -206,7 +209,7 @@ class Log:
     def sync(self) -> "Operations":
         """Return the operations that make durable all that was written; older segments are."""
         self._is_unsynced = False
-        return [(SYNC, file_name(self.segments[-1].number))]
+        return [(SYNC, self.segments[-1].name)]
 
     def mark(self) -> "Operations":
         """Return the operations that write down how far the log is known to be durable, for recovery to rely on.
@@ -222,11 +225,11 @@ class Log:
         return operations
 
     def _batch(self, data: bytes, count: int) -> "tuple[object, ...]":
-        number = self.segments[-1].number
-        synced = self.synced[1] if self.synced[0] == number else HEADER_BYTES
-        where = place(self._incarnation, number, self.offset)
+        newest = self.segments[-1]
+        synced = self.synced[1] if self.synced[0] == newest.number else HEADER_BYTES
+        where = place(self._incarnation, newest.number, self.offset)
         header = encode_batch(where, len(data), count, synced, self._written)
-        operation = (WRITE, file_name(number), self.offset, header + data)
+        operation = (WRITE, newest.name, self.offset, header + data)
         self.is_marked = False
         self.offset += BATCH_BYTES + len(data)
         self._written = self.chain
@@ -236,5 +239,5 @@ class Log:
         """Return the operations that delete the oldest segments, as far as they hold no entry behind an index."""
         operations: "Operations" = []
         while len(self.segments) > 1 and self.segments[0].highest <= index:
-            operations.append((DELETE, file_name(self.segments.pop(0).number)))
+            operations.append((DELETE, self.segments.pop(0).name))
         return operations + [(SYNC_DIRECTORY,)] if operations else []

@@ -10,6 +10,8 @@ by the header, and go on reading the ones before.
 
 from __future__ import annotations
 
+from functools import cache
+
 from raft.features import BASE_LEVEL
 
 OLDEST = 1
@@ -18,6 +20,7 @@ SENT_FROM = {OLDEST: BASE_LEVEL}
 """By version: the feature level from which on it is sent. Both only ever go up."""
 
 
+@cache
 def version_at(feature_level: int) -> int:
     """Return the version of the frames that are sent at a feature level."""
     return max(version for version, level in SENT_FROM.items() if level <= feature_level)

@@ -54,6 +54,8 @@ class Watcher:
         self._loop = loop
         self._unwatch: Stop | None = None
         self._stop_next: Stop | None = None  # of the look that is on its way
+        self._is_first = False  # whether nobody has asked yet since the last signal whether there is more
+        self._comes_alone = False  # whether there was no more when that was last asked first
 
     def watch_for(self, event: int) -> None:
         """Let it be another event from now on."""
@@ -69,7 +71,7 @@ class Watcher:
         """Begin to watch; what is ready already is noticed too."""
         if self._unwatch is None:
             # The descriptor signals by becoming readable, whatever has happened.
-            self._unwatch = self._loop.watch(int(self._socket.get(zmq.FD)), self._use)
+            self._unwatch = self._loop.watch(int(self._socket.get(zmq.FD)), self._on_signal)
             self._look_soon()
 
     def stop(self) -> None:
@@ -94,11 +96,19 @@ class Watcher:
 
     @property
     def is_still_ready(self) -> bool:
-        """Whether the socket is still ready, for its owner, who is called; if it is not, what comes next is signalled.
+        """Whether its owner, who is called, should go on; if not, he is called again when there is more.
 
-        To be told so by an exception costs as much as to ask two or three times.
+        To be told so by an exception costs as much as to ask two or three times. And where frames come one by one, the
+        socket is asked only after what the first one brings was done, since somebody waits for that.
         """
-        return bool(self._ready_for() & self._event)
+        is_first, self._is_first = self._is_first, False
+        if is_first and self._comes_alone:
+            self._look_soon()
+            return False
+        is_ready = bool(self._ready_for() & self._event)
+        if is_first:
+            self._comes_alone = not is_ready
+        return is_ready
 
     def _look_soon(self) -> None:
         if self._stop_next is None:
@@ -107,7 +117,12 @@ class Watcher:
     def _look(self) -> None:
         self._stop_next = None
         if self._ready_for() & self._event:
+            self._comes_alone = False
             self._use()
+
+    def _on_signal(self) -> None:
+        self._is_first = True
+        self._use()
 
     def _ready_for(self) -> int:
         events = self._socket.get(_EVENTS)

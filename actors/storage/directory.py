@@ -99,6 +99,7 @@ class DirectoryStorage:
         self._pending: list[Write] = []
         self._batches = 0  # under way
         self._flushing: Any = None  # the call of _flush that the loop will make
+        self._tidying: Any = None  # that of _tidy
         self._upkeep: Upkeep | None = None
         self._saving: Any = None  # the greenlet that stores a snapshot of the state machine
 
@@ -159,9 +160,10 @@ class DirectoryStorage:
         self._opening += 1
         self._pending = []
         self._batches = 0
-        if self._flushing is not None:
-            self._flushing.stop()
-            self._flushing = None
+        for call in (self._flushing, self._tidying):
+            if call is not None:
+                call.stop()
+        self._flushing = self._tidying = None
         if self._upkeep is not None:
             self._upkeep.close()
             self._upkeep = None
@@ -248,18 +250,24 @@ class DirectoryStorage:
         self._do(operations, lambda: self._written(writes, position))
 
     def _written(self, writes: list[Write], position: tuple[int, int]) -> None:
-        self._settle_batch(position)
         for write in writes:
             self._tell(Persisted(write.number))
+        self._settle_batch(position)
 
     def _settle_batch(self, position: tuple[int, int]) -> None:
         """A batch is as durable as the policy says."""
         self._batches -= 1
         if self.policy is ALWAYS:
             self._store.synced(position)
-        self._keep_reserve()
         if self._pending:
             self._flush_soon()
+        if self._tidying is None:
+            self._tidying = get_hub().loop.run_callback(self._tidy)
+
+    def _tidy(self) -> None:
+        """Do what can wait until the node was told what is durable, and has told others."""
+        self._tidying = None
+        self._keep_reserve()
         if self._upkeep is not None:
             self._upkeep.written()
 

@@ -70,7 +70,7 @@ STORAGE_AND_CLOCKS = (
     in_storage(
         "batch said to be durable before it is synced",
         "log",
-        "        synced = self.synced[1] if self.synced[0] == number else HEADER_BYTES\n",
+        "        synced = self.synced[1] if self.synced[0] == newest.number else HEADER_BYTES\n",
         "        synced = self.offset + BATCH_BYTES + len(data)\n",
     ),
     in_core(

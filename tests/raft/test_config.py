@@ -12,7 +12,7 @@ FIELDS = [
     ("election_timeout_ms", 1000, 10, 3_600_000),
     ("heartbeat_interval_ms", 100, 1, 3_600_000),
     ("max_append_entries", 1024, 1, 2**20),
-    ("commit_delay_ms", 2, 0, 1000),
+    ("commit_delay_ms", 5, 0, 1000),
     ("max_append_bytes", 256 * 1024, 1, LIMIT),
     ("window_messages", 64, 1, 65_536),
     ("window_bytes", 4 * 1024 * 1024, 1, LIMIT),
