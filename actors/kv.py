@@ -153,7 +153,7 @@ class KeyValue:
 
     def due_ms(self) -> "int | None":
         """Return at which log time the next lease ends, or None when there is none."""
-        return self._leases.due_ms if self._leases.by_id else None
+        return self._leases.due_ms
 
     def _apply_counted(self, command: bytes) -> Result:
         """Carry out a command that needs revisions, which begin with the first one."""

@@ -142,9 +142,9 @@ class GeventInbox:
         self._items: deque[Any] = deque()
         self._waiting: Any = None  # the greenlet that waits for a message
 
-    def put(self, envelope: Envelope[Any], /) -> None:
-        """Add a message at the end; never blocks."""
-        self._items.append(envelope)
+    def put(self, item: Any, /) -> None:
+        """Add an envelope or a bare message at the end; never blocks."""
+        self._items.append(item)
         self._wake()
 
     def put_all(self, messages: Iterable[Any]) -> None:
@@ -184,7 +184,10 @@ class GeventInbox:
 
 
 class GeventRef(ActorRef["GeventActor"]):
-    """A reference to an actor of this runtime: what is told, and is no message of pykka's, goes without an envelope."""
+    """A reference to an actor of this runtime.
+
+    What is told goes without an envelope, which is there for those who wait for an answer, unless pykka looks into it.
+    """
 
     def tell(self, message: Any) -> None:
         """Send a message without waiting for any response.
@@ -194,10 +197,7 @@ class GeventRef(ActorRef["GeventActor"]):
         """
         if self.actor_stopped.is_set():
             raise ActorDeadError(f"{self} not found")
-        if isinstance(message, _PYKKA):
-            self.actor_inbox.put(Envelope(message))
-        else:
-            self.actor_inbox.put_all((message,))  # type: ignore[attr-defined]
+        self.actor_inbox.put(Envelope(message) if isinstance(message, _PYKKA) else message)
 
 
 class GeventActor(Actor):
@@ -211,9 +211,9 @@ class GeventActor(Actor):
     actor_inbox: GeventInbox
     _greenlet: gevent.Greenlet[[], None] | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Make the actor; `start` or `spawn` starts it."""
-        super().__init__()
+        super().__init__(*args, **kwargs)
         self._actor_ref = GeventRef(self)
 
     @classmethod

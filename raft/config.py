@@ -39,7 +39,7 @@ class Config:
         heartbeat_interval_ms: how often a leader sends a round of heartbeats. 1 to a third of the election timeout,
             so that two lost rounds depose nobody. Default 100.
         commit_delay_ms: for how long a leader may keep the news of a commit from its followers, so that it goes with
-            the next entries and not by itself. Rounds of heartbeats take it along. 0 to 1000, 0 for at once, default 2.
+            the next entries and not by itself. Rounds of heartbeats take it along. 0 to 1000, 0 for at once, default 5.
         max_append_entries: most entries in one append. 1 to 2**20, default 1024.
         max_append_bytes: most payload bytes in one append; a single larger entry travels alone. Default 256 KiB.
         window_messages: most unacknowledged appends to one follower (thesis section 10.2.2). 1 to 65,536, default 64.

@@ -314,7 +314,7 @@ class Leader(Role):
         for follower in self._followers:
             progress = self.progress[follower]
             last = self.sendable_to(follower)
-            while not progress.has_all(last, log) and progress.may_send(node.config):
+            while not progress.was_sent_all(last, log) and progress.may_send(node.config):
                 first = progress.next_index
                 if progress.state == SNAPSHOT or first <= log.base_index:
                     self._send_chunk(follower, progress, now)

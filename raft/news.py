@@ -28,9 +28,7 @@ class News:
         self.due_ms: "int | None" = None
 
     def is_due(self, progress: "Progress", now: int) -> bool:
-        """Whether there is news for a follower that must be told by itself now; what is not is kept."""
-        if progress.told_commit >= self._node.log.commit_index:
-            return False
+        """Whether the news that a follower was not told must be told by itself now; if not, it is kept."""
         may_wait = self._node.config.commit_delay_ms > 0 and (self.due_ms is None or now < self.due_ms)
         self._is_kept = self._is_kept or may_wait
         return not may_wait

@@ -101,7 +101,7 @@ class Progress:
         self._flights: "list[tuple[int, int, int]]" = []  # unanswered appends: (last index, bytes, sent at)
         self._flying_bytes = 0
 
-    def has_all(self, last_index: int, log: "Log") -> bool:
+    def was_sent_all(self, last_index: int, log: "Log") -> bool:
         """Whether it was sent all that it may have: the entries up to `last_index`, and the news of every commit."""
         first = self.next_index
         is_sent = self.state == REPLICATE and first > last_index and first > log.base_index

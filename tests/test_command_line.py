@@ -121,7 +121,7 @@ def test_the_cost_of_the_checks_is_told_on_request_and_changes_nothing():
     assert profiled["digest"] == plain["digest"]
     assert cost["the whole run"]["share"] == 1.0
     rest = [part["share"] for name, part in cost.items() if name != "the whole run"]
-    assert sum(rest) == pytest.approx(1.0, abs=0.01)
+    assert sum(rest) == pytest.approx(1.0, abs=0.001)
     assert {"digest", "situations", "sessions", "durability: disks", "messages that leave"} <= set(cost)
 
 

@@ -42,7 +42,7 @@ class Meter:
     """
 
     def __init__(self) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.seconds: dict[str, float] = defaultdict(float)
         self._inner = 0.0  # what was measured within the part under way
 
     def install(self, cluster: Cluster) -> None:
@@ -64,13 +64,16 @@ class Meter:
             self._measure(recorder, method, "recorder")
 
     def run(self, action: Callable[[], None]) -> None:
-        """Measure a whole run; may be called once."""
+        """Measure a whole run, and nothing before and after it; may be called once."""
+        self.seconds.clear()
+        self._inner = 0.0
         begin = time.perf_counter()
         try:
             action()
         finally:
-            self.seconds[WHOLE] = time.perf_counter() - begin
-            self.seconds[REST] = self.seconds[WHOLE] - self._inner
+            whole = time.perf_counter() - begin
+            # A copy, since what is called after the run goes on being measured.
+            self.seconds = {**self.seconds, WHOLE: whole, REST: whole - self._inner}
 
     def _measure(self, owner: object, method: str, part: str) -> None:
         setattr(owner, method, self._measured(getattr(owner, method), part))

@@ -72,7 +72,7 @@ def draw_setting(
     promises_ms = (0,) if "clock-jump" in mix.struck else (0, least_ms, most_ms, most_ms)
     config = Config(
         election_timeout_ms=election_timeout_ms,
-        commit_delay_ms=chance.fork("news").pick((0, 2, 2, 20)),
+        commit_delay_ms=chance.fork("news").pick((0, 5, 5, 20)),
         heartbeat_interval_ms=election_timeout_ms // chance.pick((3, 5, 10)),
         max_append_entries=chance.pick((1, 4, 1024)),
         max_append_bytes=chance.pick((64, 512, 262_144)),

@@ -178,14 +178,18 @@ class RowReader:
         end = unpacker.tell() + len(body)
         try:
             unpacker.feed(body)
-            rows = list(islice(unpacker, FULL_ITEMS + 2))
-            if len(rows) > FULL_ITEMS + 1:
+            # Up to the nil and no further: of what follows it, the beginning of an array would wait for the next body.
+            rows = list(islice(iter(unpacker.unpack, None), FULL_ITEMS + 1))
+            if len(rows) > FULL_ITEMS:
                 raise Refusal(TOO_MANY, f"more than {FULL_ITEMS}")
-            if unpacker.tell() != end or not rows or rows.pop() is not None:
-                raise Refusal(TRUNCATED, "the end is missing")
+            if unpacker.tell() != end:
+                raise Refusal(MALFORMED, "something follows the end")
         except Refusal:
             self._unpacker = self._fresh()
             raise
+        except msgpack.OutOfData:
+            self._unpacker = self._fresh()
+            raise Refusal(TRUNCATED, "the end is missing") from None
         except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
             self._unpacker = self._fresh()
             raise Refusal(MALFORMED, type(error).__name__) from None

@@ -41,7 +41,7 @@ class Watcher:
         socket: the socket.
         event: for what it shall be ready, `zmq.POLLIN` or `zmq.POLLOUT`.
         on_ready: does some of what can be done, which may be nothing, and returns whether there may be more; it must
-            not say no before the socket has. It may stop the watcher, or close the socket.
+            not say no before the socket has, or `is_still_ready`. It may stop the watcher, or close the socket.
         loop: the event loop.
     """
 
@@ -54,7 +54,7 @@ class Watcher:
         self._loop = loop
         self._unwatch: Stop | None = None
         self._stop_next: Stop | None = None  # of the look that is on its way
-        self._is_first = False  # whether nobody has asked yet since the last signal whether there is more
+        self._is_unasked = False  # whether nobody has asked since the last signal if there is more
         self._comes_alone = False  # whether there was no more when that was last asked first
 
     def watch_for(self, event: int) -> None:
@@ -101,9 +101,9 @@ class Watcher:
         To be told so by an exception costs as much as to ask two or three times. And where frames come one by one, the
         socket is asked only after what the first one brings was done, since somebody waits for that.
         """
-        is_first, self._is_first = self._is_first, False
+        is_first, self._is_unasked = self._is_unasked, False
         if is_first and self._comes_alone:
-            self._look_soon()
+            self.look_again()
             return False
         is_ready = bool(self._ready_for() & self._event)
         if is_first:
@@ -121,7 +121,7 @@ class Watcher:
             self._use()
 
     def _on_signal(self) -> None:
-        self._is_first = True
+        self._is_unasked = True
         self._use()
 
     def _ready_for(self) -> int:

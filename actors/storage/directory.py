@@ -99,7 +99,6 @@ class DirectoryStorage:
         self._pending: list[Write] = []
         self._batches = 0  # under way
         self._flushing: Any = None  # the call of _flush that the loop will make
-        self._tidying: Any = None  # that of _tidy
         self._upkeep: Upkeep | None = None
         self._saving: Any = None  # the greenlet that stores a snapshot of the state machine
 
@@ -160,10 +159,9 @@ class DirectoryStorage:
         self._opening += 1
         self._pending = []
         self._batches = 0
-        for call in (self._flushing, self._tidying):
-            if call is not None:
-                call.stop()
-        self._flushing = self._tidying = None
+        if self._flushing is not None:
+            self._flushing.stop()
+            self._flushing = None
         if self._upkeep is not None:
             self._upkeep.close()
             self._upkeep = None
@@ -225,6 +223,7 @@ class DirectoryStorage:
             self._do(left, lambda: self._written([write], position))
             return False
         self._settle_batch(position)
+        get_hub().loop.run_callback(self._tidy)
         return True
 
     def _carry_out_timed(self, operations: Operations) -> Operations:
@@ -250,9 +249,10 @@ class DirectoryStorage:
         self._do(operations, lambda: self._written(writes, position))
 
     def _written(self, writes: list[Write], position: tuple[int, int]) -> None:
+        self._settle_batch(position)
         for write in writes:
             self._tell(Persisted(write.number))
-        self._settle_batch(position)
+        get_hub().loop.run_callback(self._tidy)
 
     def _settle_batch(self, position: tuple[int, int]) -> None:
         """A batch is as durable as the policy says."""
@@ -261,12 +261,9 @@ class DirectoryStorage:
             self._store.synced(position)
         if self._pending:
             self._flush_soon()
-        if self._tidying is None:
-            self._tidying = get_hub().loop.run_callback(self._tidy)
 
     def _tidy(self) -> None:
-        """Do what can wait until the node was told what is durable, and has told others."""
-        self._tidying = None
+        """Look after what a write has used up; called after the turn in which the node tells others what is durable."""
         self._keep_reserve()
         if self._upkeep is not None:
             self._upkeep.written()
@@ -408,7 +405,7 @@ class DirectoryStorage:
     def _keep_reserve(self) -> None:
         if self._ballast_is_gone:
             self._store.ballast_is_gone()
-        if self._reserve is not None:
+        if self._reserve is not None and not self._has_failed:
             self._reserve.keep()
 
     def _run(self, work: Callable[[], Any], done: Callable[[Any], object]) -> None:

@@ -5,6 +5,7 @@ import gevent
 import pykka
 import pytest
 
+from actors import runtime
 from actors.runtime import MAX_TURN_MESSAGES, GeventActor, GeventFuture, GeventInbox, describe
 
 
@@ -352,3 +353,24 @@ def test_a_turn_ends_in_time_however_many_messages_wait(actor):
 
     assert actor.happened.count("drained") > 3
     assert ran[0] < 3, "others had to wait for all of them"
+
+
+def test_a_turn_takes_a_message_however_late_it_is(actor, monkeypatch):
+    monkeypatch.setattr(runtime, "MAX_TURN_S", -1.0)
+    for number in range(3):
+        actor.actor_ref.tell(number)
+
+    actor.actor_ref.stop()
+
+    assert actor.happened == [0, "drained", 1, "drained", 2, "drained", "drained", "stopped"]
+
+
+def test_what_is_told_is_handled_with_or_without_an_envelope(actor):
+    actor.actor_ref.proxy().on_receive.defer("for pykka")
+    actor.actor_ref.tell("bare")
+
+    assert actor.actor_ref.ask("asked") == "asked"
+    assert actor.happened == ["for pykka", "bare", "asked", "drained"]
+    actor.actor_ref.stop()
+    with pytest.raises(pykka.ActorDeadError):
+        actor.actor_ref.tell("too late")

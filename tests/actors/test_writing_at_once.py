@@ -217,6 +217,46 @@ def test_a_write_that_waits_for_its_batch_is_not_overtaken(member):
     assert member.found() == 3
 
 
+def test_the_next_batch_is_on_its_way_to_the_disk_before_the_node_acts_on_what_is_durable(tmp_path, monkeypatch):
+    happened = []
+    member = Member(tmp_path / "data", monkeypatch, may_wait=False)
+    flush, tidy = member.storage._flush, member.storage._tidy
+    monkeypatch.setattr(member.storage, "_flush", lambda: (happened.append("flush"), flush()))
+    monkeypatch.setattr(member.storage, "_tidy", lambda: (happened.append("tidy"), tidy()))
+
+    def tell(message):
+        if isinstance(message, Persisted):
+            member.durable.add(message.number)
+            if member.durable == {1}:
+                # As a mailbox does, which has its actor take a turn soon.
+                gevent.get_hub().loop.run_callback(happened.append, "turn")
+
+    member.tell = tell
+    member.takes_s = 0.02
+    for _ in range(3):
+        member.write()  # one for the thread, one that is ready for it, one that waits
+        gevent.sleep(0.001)
+    del happened[:]
+    member.settle()
+    gevent.sleep(0)
+
+    assert happened[:3] == ["flush", "turn", "tidy"]
+    member.storage.release()
+
+
+@pytest.mark.contract("D2")
+def test_after_a_failure_nothing_more_is_tried(member):
+    member.warm_up()
+    member.storage.store._log.has_spare = False  # so that there is something to reserve
+    member.write()
+    member.error = errno.EIO
+    member.write()
+    gevent.sleep(0.05)
+
+    assert member.at_once[-2:] == [True, False]
+    assert member.broke == ["the disk failed: Input/output error"]
+
+
 @pytest.mark.contract("D2")
 def test_a_write_at_once_that_fails_is_the_last(member):
     member.warm_up()

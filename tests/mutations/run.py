@@ -34,11 +34,24 @@ SEEDS = 200
 HUNT_TIMEOUT_S = 900
 REMEMBERED = Path(__file__).with_name("seeds.json")
 PACKAGES = ("raft", "storage", "actors", "transport_sim", "transport_zmq", "tests")
-HUNT = """
-import json, sys
+SEED_TIMEOUT_S = 20  # of processor time: a bug may make a run go on without end, and the next seed find it at once
+HUNT = f"""
+import json, signal, sys
 from transport_sim import Simulation
+
+class EndlessError(BaseException):
+    pass
+
+def give_up(*_):
+    raise EndlessError
+
+signal.signal(signal.SIGPROF, give_up)
 for seed in json.loads(sys.argv[1]):
-    violation = Simulation(seed).run().violation
+    signal.setitimer(signal.ITIMER_PROF, {SEED_TIMEOUT_S})
+    try:
+        violation = Simulation(seed).run().violation
+    except EndlessError:
+        continue
     if violation is not None:
         print(json.dumps([seed, violation.invariant, violation.message]))
         break
