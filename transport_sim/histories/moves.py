@@ -90,6 +90,10 @@ class Moves:
 
     def __init__(self, problem: Problem, budget: Budget) -> None:
         self.steps = sorted(problem.known, key=lambda step: (step.call, step.end, step.operation.line))
+        # Of each step by its index, apart from it because a search looks at these millions of times.
+        self._calls = [step.call for step in self.steps]
+        self._ends = [step.end for step in self.steps]
+        self._urgency = [(step.end, index) for index, step in enumerate(self.steps)]
         self._budget = budget
         self._extended = problem.extended
         self._commutes = problem.commutes
@@ -121,7 +125,7 @@ class Moves:
         able: list[tuple[int, State]] = []  # the steps that can come next, and what they leave
         wanting: list[int] = []
         tried = set()
-        for index in sorted(configuration.possible, key=lambda index: (self.steps[index].end, index)):
+        for index in sorted(configuration.possible, key=self._urgency.__getitem__):
             kind = self._kinds[index]
             if kind in tried:
                 continue
@@ -159,17 +163,16 @@ class Moves:
 
     def _look_ahead(self, configuration: Configuration) -> None:
         """Find the known steps that can be taken next: no other one that is not taken has ended before they began."""
+        calls, ends, follows, count = self._calls, self._ends, self._follows, len(self.steps)
         first, mask = configuration.first, configuration.mask
         possible = []
         until = math.inf
         rest = ~mask
-        while (index := first + (rest & -rest).bit_length() - 1) < len(self.steps):
-            step = self.steps[index]
-            if step.call > until:
-                break
-            until = min(until, step.end)
-            follows = self._follows[index] - first
-            if follows < 0 or mask >> follows & 1:
+        while (index := first + (rest & -rest).bit_length() - 1) < count and calls[index] <= until:
+            if ends[index] < until:
+                until = ends[index]
+            before = follows[index] - first
+            if before < 0 or mask >> before & 1:
                 possible.append(index)
             rest &= rest - 1
         configuration.possible = possible
