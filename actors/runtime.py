@@ -21,14 +21,14 @@ import gevent
 from gevent import get_hub, getcurrent
 from gevent.event import Event
 from loguru import logger
-from pykka import Actor, ActorDeadError, ActorRef, ActorRegistry, Future, Timeout
+from pykka import Actor, ActorDeadError, ActorRegistry, Future, Timeout
 from pykka._envelope import Envelope
-from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
+from pykka.messages import _ActorStop
+
+from .references import BareRef
 
 T = TypeVar("T")
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
-
-_PYKKA = (ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop)
 
 MAX_TURN_MESSAGES = 4096  # most messages of one turn, so that a flooded actor lets the others run
 MAX_TURN_S = 0.02  # and the time after which it takes no more of them
@@ -183,23 +183,6 @@ class GeventInbox:
             get_hub().loop.run_callback(waiting.switch)
 
 
-class GeventRef(ActorRef["GeventActor"]):
-    """A reference to an actor of this runtime.
-
-    What is told goes without an envelope, which is there for those who wait for an answer, unless pykka looks into it.
-    """
-
-    def tell(self, message: Any) -> None:
-        """Send a message without waiting for any response.
-
-        Raises:
-            pykka.ActorDeadError: when the actor has stopped.
-        """
-        if self.actor_stopped.is_set():
-            raise ActorDeadError(f"{self} not found")
-        self.actor_inbox.put(Envelope(message) if isinstance(message, _PYKKA) else message)
-
-
 class GeventActor(Actor):
     """A pykka actor whose loop is a greenlet.
 
@@ -214,7 +197,7 @@ class GeventActor(Actor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Make the actor; `start` or `spawn` starts it."""
         super().__init__(*args, **kwargs)
-        self._actor_ref = GeventRef(self)
+        self._actor_ref = BareRef(self)
 
     @classmethod
     def spawn(cls, *args: Any, **kwargs: Any) -> Self:
@@ -315,9 +298,7 @@ class GeventActor(Actor):
 
     def _take(self, envelope: Envelope[Any]) -> None:
         try:
-            message = envelope.message
-            # What is no message of pykka's own, as nearly all are, need not be looked through.
-            response = self._handle_receive(message) if isinstance(message, _PYKKA) else self.on_receive(message)
+            response = self._handle_receive(envelope.message)
         except Exception:
             if envelope.reply_to is None:
                 raise

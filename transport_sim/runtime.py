@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from pykka import Actor, ActorRegistry, Future
+from pykka._envelope import Envelope
 
+from actors.references import BareRef
 from raft.actor import RaftActor
 
 from .scheduler import Scheduler
-
-Envelope = Any  # pykka's envelope: a message and, for `ask`, the future to reply to
 
 
 class SimFuture(Future[Any]):
@@ -44,15 +44,15 @@ class SimInbox:
     """An inbox that tells its actor of every message put into it."""
 
     def __init__(self) -> None:
-        self.waiting: deque[Envelope] = deque()
+        self.waiting: deque[Any] = deque()
         self.wake: Callable[[], None] = lambda: None
 
-    def put(self, envelope: Envelope, /) -> None:
-        """Add a message."""
-        self.waiting.append(envelope)
+    def put(self, item: Any, /) -> None:
+        """Add an envelope or a bare message."""
+        self.waiting.append(item)
         self.wake()
 
-    def get(self) -> Envelope:
+    def get(self) -> Any:
         """Take the oldest message; there must be one."""
         return self.waiting.popleft()
 
@@ -82,6 +82,7 @@ class SimActor(Actor):
         failed: Callable[[Exception], None],
     ) -> None:
         super().__init__()
+        self._actor_ref = BareRef(self)
         self.behaviour = behaviour
         self._scheduler = scheduler
         self._turn_delay_us = turn_delay_us
@@ -134,10 +135,13 @@ class SimActor(Actor):
         try:
             waiting = self.actor_inbox.waiting  # type: ignore[attr-defined]
             while waiting:
-                envelope = waiting.popleft()
-                answer = self._handle_receive(envelope.message)
-                if envelope.reply_to is not None:
-                    envelope.reply_to.set(answer)
+                item = waiting.popleft()
+                if type(item) is not Envelope:
+                    self.behaviour.on_receive(item)
+                    continue
+                answer = self._handle_receive(item.message)
+                if item.reply_to is not None:
+                    item.reply_to.set(answer)
             self.behaviour.on_drained()
         except Exception as error:
             self.kill()
