@@ -319,7 +319,7 @@ class Leader(Role):
                 if progress.state == SNAPSHOT or first <= log.base_index:
                     self._send_chunk(follower, progress, now)
                     break
-                if progress.state == REPLICATE and first > last and not self.news.is_due(progress, now):
+                if progress.state == REPLICATE and first > last and not self.news.is_due(now):
                     break
                 key = (first, follower in node.configuration.witnesses)
                 if key not in made:

@@ -9,7 +9,6 @@ unless as much is on its way to that follower as may be.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .node import Node
-    from .progress import Progress
 
 
 class News:
@@ -27,8 +26,8 @@ class News:
         self._is_kept = False  # from some follower in this turn
         self.due_ms: "int | None" = None
 
-    def is_due(self, progress: "Progress", now: int) -> bool:
-        """Whether the news that a follower was not told must be told by itself now; if not, it is kept."""
+    def is_due(self, now: int) -> bool:
+        """Whether news that some follower was not told must be told by itself now; if not, it is kept."""
         may_wait = self._node.config.commit_delay_ms > 0 and (self.due_ms is None or now < self.due_ms)
         self._is_kept = self._is_kept or may_wait
         return not may_wait
